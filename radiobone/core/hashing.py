@@ -1,0 +1,31 @@
+"""SHA-256 of files and of configuration, as lower-case hexadecimal text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sha256_files(paths: Iterable[Path]) -> str:
+    """Return one SHA-256 for several files, whatever their order and names (a DICOM series)."""
+    return sha256_json(sorted(sha256_file(path) for path in paths))
+
+
+def sha256_json(value: object) -> str:
+    """Return the SHA-256 of a JSON-like value, whatever the order of its keys.
+
+    Examples
+    --------
+    >>> sha256_json({"a": 1, "b": 2}) == sha256_json({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

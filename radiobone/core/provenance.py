@@ -1,0 +1,36 @@
+"""What a run stood on: versions of packages and machine, for every manifest."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+from importlib import metadata
+
+from radiobone import __version__
+
+# Every package whose version can move a number.
+_PACKAGES = (
+    "numpy", "scipy", "pandas", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets",
+    "scikit-image", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2", "lightgbm", "statsmodels",
+)  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of radiobone, Python and each installed package that can move a number."""
+    found = {"radiobone": __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> str:
+    """Return the operating system and processor type, without the machine's name."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def now() -> str:
+    """Return the present time, UTC, to the second, in ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

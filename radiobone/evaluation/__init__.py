@@ -1,0 +1,1 @@
+"""Validation in which every learned step stays inside the fold."""

@@ -1,0 +1,1 @@
+"""Radiomics engines behind one call, fed with PyRadiomics parameter files."""

@@ -1,0 +1,68 @@
+"""The engine call that every radiomics engine answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from radiobone.core.errors import CaseError
+from radiobone.imaging import Image, Mask
+
+if TYPE_CHECKING:
+    from radiobone.features.radiomics.params import RadiomicsParams
+
+
+@dataclass(frozen=True)
+class VoiValues:
+    """What an engine computes for one VOI.
+
+    Parameters
+    ----------
+    features : mapping of str to float
+        Every column of the parameter file, in its order.
+    n_grey : mapping of str to int
+        For each image (``original``, ``wavelet-LLH``, ...): number of grey levels after discretisation.
+    warnings : tuple of str
+        What a user should know of this VOI's values.
+    """
+
+    features: Mapping[str, float]
+    n_grey: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """A radiomics engine.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line and in the manifest.
+    values_revision : int
+        Raised with every change of a number.
+    """
+
+    name: str
+    values_revision: int
+
+    def extract(
+        self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
+    ) -> dict[str, VoiValues | CaseError]:
+        """Compute the features of all VOIs of one scan.
+
+        Parameters
+        ----------
+        image : Image
+            The whole scan, in the file's pixel type.
+        vois : mapping of str to Mask
+            Each VOI on the image's grid; every voxel that is not 0 belongs to it.
+        params : RadiomicsParams
+            What to compute, as PyRadiomics parameter files say it.
+
+        Returns
+        -------
+        dict of str to VoiValues or CaseError
+            For each VOI its values, equal to PyRadiomics' on the whole, uncropped files, or why there are none.
+        """
+        ...

@@ -1,0 +1,158 @@
+"""The one image type and the one mask type: an array with its geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.imaging.geometry import Geometry
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+Box = tuple[slice, slice, slice]
+"""A box of a grid: one slice along each of (z, y, x), with start and stop inside the grid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A scan.
+
+    Parameters
+    ----------
+    array : ndarray of shape (z, y, x)
+        HU (or the file's own unit), in the file's own pixel type.
+    geometry : Geometry
+        The grid; ``geometry.shape == array.shape``.
+    """
+
+    array: NDArray[Any]
+    geometry: Geometry
+
+    def __post_init__(self) -> None:
+        if self.array.shape != self.geometry.shape:
+            raise ValueError(f"array of shape {self.array.shape} on a grid of shape {self.geometry.shape}")
+
+    def to_sitk(self) -> sitk.Image:
+        """Return a SimpleITK image with the same voxels, pixel type and geometry."""
+        return _to_sitk(self.array, self.geometry)
+
+    @staticmethod
+    def from_sitk(image: sitk.Image) -> Image:
+        """Make an image from a 3D scalar SimpleITK image, to the last bit."""
+        import SimpleITK as sitk
+
+        return Image(sitk.GetArrayFromImage(image), geometry_of(image))
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A label map, or one VOI, on the grid of an image.
+
+    A VOI fills a small part of a CT, so a mask may hold only a box of its grid.
+
+    Parameters
+    ----------
+    array : ndarray of shape (z, y, x), integer or bool
+        Labels (0 is background) inside the box.
+    geometry : Geometry
+        The whole grid.
+    offset : tuple of int, default (0, 0, 0)
+        Index (z, y, x) of the box's first voxel in the whole grid.
+    """
+
+    array: NDArray[Any]
+    geometry: Geometry
+    offset: tuple[int, int, int] = (0, 0, 0)
+
+    def __post_init__(self) -> None:
+        ends = [start + size for start, size in zip(self.offset, self.array.shape, strict=True)]
+        if min(self.offset) < 0 or any(end > size for end, size in zip(ends, self.geometry.shape, strict=True)):
+            raise ValueError(f"box {self.offset} to {ends} leaves the grid of shape {self.geometry.shape}")
+
+    @property
+    def box(self) -> Box:
+        """The box of the whole grid that ``array`` fills."""
+        z, y, x = (slice(start, start + size) for start, size in zip(self.offset, self.array.shape, strict=True))
+        return z, y, x
+
+    @property
+    def n_voxels(self) -> int:
+        """Number of voxels that are not background."""
+        return int(np.count_nonzero(self.array))
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume of all voxels that are not background, in ml."""
+        return self.n_voxels * self.geometry.voxel_volume_mm3 / 1000.0
+
+    def labels(self) -> list[int]:
+        """List the label values that are present, without background, ascending."""
+        return [int(value) for value in np.unique(self.array) if value != 0]
+
+    def select(self, label: int) -> Mask:
+        """Return one label as a boolean mask in its tight box; empty if it is not present."""
+        return Mask(self.array == label, self.geometry, self.offset).tight()
+
+    def tight(self) -> Mask:
+        """Return the same mask in the smallest box that holds it (of size 0 if it is empty)."""
+        start, stop = [], []
+        for axis in range(3):
+            others = tuple(other for other in range(3) if other != axis)
+            filled = np.flatnonzero(self.array.any(axis=others))
+            start.append(int(filled[0]) if filled.size else 0)
+            stop.append(int(filled[-1]) + 1 if filled.size else 0)
+        box = tuple(slice(low, high) for low, high in zip(start, stop, strict=True))
+        z, y, x = (low + begin for low, begin in zip(start, self.offset, strict=True))
+        return Mask(np.ascontiguousarray(self.array[box]), self.geometry, (z, y, x))
+
+    def within(self, box: Box) -> NDArray[Any]:
+        """Return the labels in any box of the whole grid, with background where the mask holds nothing."""
+        result = np.zeros([part.stop - part.start for part in box], dtype=self.array.dtype)
+        source, target = [], []
+        for part, own in zip(box, self.box, strict=True):
+            low, high = max(part.start, own.start), max(max(part.start, own.start), min(part.stop, own.stop))
+            source.append(slice(low - own.start, high - own.start))
+            target.append(slice(low - part.start, high - part.start))
+        result[tuple(target)] = self.array[tuple(source)]
+        return result
+
+    def full(self) -> NDArray[Any]:
+        """Return the labels on the whole grid."""
+        z, y, x = (slice(0, size) for size in self.geometry.shape)
+        return self.within((z, y, x))
+
+    def to_sitk(self) -> sitk.Image:
+        """Return a SimpleITK image of the whole grid; booleans become 8-bit integers."""
+        array = self.full()
+        return _to_sitk(array.astype(np.uint8) if array.dtype == bool else array, self.geometry)
+
+
+def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) -> Box:
+    """Return a box widened by a margin in voxels along (z, y, x), as far as the grid reaches."""
+    z, y, x = (
+        slice(max(part.start - width, 0), min(part.stop + width, size))
+        for part, width, size in zip(box, margin, shape, strict=True)
+    )
+    return z, y, x
+
+
+def geometry_of(image: sitk.Image) -> Geometry:
+    """Return the geometry of a 3D SimpleITK image, reversing ITK's (x, y, z) order."""
+    x, y, z = image.GetSize()
+    dx, dy, dz = image.GetSpacing()
+    ox, oy, oz = image.GetOrigin()
+    return Geometry((z, y, x), (dz, dy, dx), (ox, oy, oz), tuple(image.GetDirection()))
+
+
+def _to_sitk(array: NDArray[Any], geometry: Geometry) -> sitk.Image:
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(np.ascontiguousarray(array))
+    image.SetSpacing(geometry.spacing_mm[::-1])
+    image.SetOrigin(geometry.origin_mm)
+    image.SetDirection(geometry.direction)
+    return image

@@ -1,0 +1,1 @@
+"""scikit-learn parts for small, wide tables: selection, hierarchy, persistence."""

@@ -1,0 +1,1 @@
+"""Where the image wing and the learning wing meet: recipes, checks, the demo cohort."""

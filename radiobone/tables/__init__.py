@@ -1,0 +1,1 @@
+"""Cohort and feature tables: keys, columns, labels, exclusions, from long to wide."""

@@ -1,0 +1,1 @@
+"""VOIs: label schemes, levels, versioned recipes, quality."""
