@@ -65,8 +65,8 @@ class Geometry:
     def index(self, world: ArrayLike) -> NDArray[np.float64]:
         """Return continuous indices (z, y, x), of shape (..., 3), of world points (x, y, z) in mm."""
         offset = np.asarray(world, dtype=np.float64) - np.asarray(self.origin_mm)
-        steps: NDArray[np.float64] = offset @ np.linalg.inv(self.axes)
-        return steps / np.asarray(self.spacing_mm)
+        index: NDArray[np.float64] = offset @ np.linalg.inv(self.axes) / np.asarray(self.spacing_mm)
+        return index
 
     def corners(self) -> NDArray[np.float64]:
         """Return the world coordinates of the eight outermost voxel centres, of shape (8, 3), in mm."""

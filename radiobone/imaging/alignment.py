@@ -1,0 +1,62 @@
+"""Whether a mask lies on the image's grid, and bringing it there when the user asks for it."""
+
+from __future__ import annotations
+
+from radiobone.core.errors import GeometryError
+from radiobone.imaging.geometry import differences
+from radiobone.imaging.volumes import Image, Mask
+
+
+def check_same_grid(image: Image, mask: Mask, where: str) -> None:
+    """Raise a GeometryError that lists every difference of the two grids with its magnitude."""
+    found = differences(image.geometry, mask.geometry)
+    if found:
+        raise GeometryError(
+            "image and mask do not lie on the same grid",
+            where=where,
+            got="; ".join(found) + " (image, mask)",
+            expected="one grid",
+            do="check that they belong together; --align mask-to-image resamples the mask",
+        )
+
+
+def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
+    """Resample a label map onto the image's grid, nearest neighbour.
+
+    Returns
+    -------
+    aligned : Mask
+        On the image's grid.
+    note : str
+        What was done, for the manifest.
+
+    Raises
+    ------
+    GeometryError
+        If nothing of the mask lies inside the image.
+    """
+    import SimpleITK as sitk
+
+    found = differences(image.geometry, mask.geometry)
+    grid, source = image.geometry, mask.to_sitk()
+    resampled = sitk.Resample(
+        source,
+        grid.shape[::-1],
+        sitk.Transform(),
+        sitk.sitkNearestNeighbor,
+        grid.origin_mm,
+        grid.spacing_mm[::-1],
+        grid.direction,
+        0,
+        source.GetPixelID(),
+    )
+    aligned = Mask(sitk.GetArrayFromImage(resampled), grid)
+    if not aligned.n_voxels:
+        raise GeometryError(
+            "nothing of the mask lies inside the image",
+            where=where,
+            got="; ".join(found) + " (image, mask)",
+            do="check that they belong to the same scan",
+        )
+    share = aligned.volume_ml / mask.volume_ml
+    return aligned, f"mask resampled to the image's grid ({'; '.join(found)}); {share:.1%} of its volume kept"

@@ -1,0 +1,125 @@
+"""The cohort table: who was scanned, where image and mask lie, and what else is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radiobone.core.errors import TableError
+from radiobone.core.hashing import sha256_file
+from radiobone.tables.keys import DEFAULT_SCAN, PATIENT, REPEAT, SCAN, forbid_near_misses, require_columns
+from radiobone.tables.reading import read_text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGE = "image"
+MASK = "mask"
+BODY_MASK = "body_mask"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One row of the cohort table.
+
+    Parameters
+    ----------
+    patient_id, scan_id : str
+        Who, and which of their scans.
+    image, mask : Path
+        The files, absolute or relative to the working folder.
+    body_mask : Path or None
+        A mask that tells vertebral bodies from arches, where there is one.
+    repeat : str
+        Which reader or perturbation made the mask; empty where there is none.
+    """
+
+    patient_id: str
+    scan_id: str
+    image: Path
+    mask: Path
+    body_mask: Path | None = None
+    repeat: str = ""
+
+    @property
+    def name(self) -> str:
+        """The scan's name for messages."""
+        repeat = f", repeat {self.repeat}" if self.repeat else ""
+        return f"patient {self.patient_id}, scan {self.scan_id}{repeat}"
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """A validated cohort table.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    table : DataFrame
+        All columns as text, ``scan_id`` filled in where it is missing.
+    sha256 : str
+        SHA-256 of the file's bytes.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    sha256: str
+
+    def scans(self) -> list[Scan]:
+        """List the scans; paths are relative to the table's folder."""
+        base = self.path.parent
+        has_body, has_repeat = BODY_MASK in self.table, REPEAT in self.table
+        return [
+            Scan(
+                patient_id=row[PATIENT],
+                scan_id=row[SCAN],
+                image=base / row[IMAGE],
+                mask=base / row[MASK],
+                body_mask=base / row[BODY_MASK] if has_body and row[BODY_MASK] else None,
+                repeat=row[REPEAT] if has_repeat else "",
+            )
+            for row in self.table.to_dict("records")
+        ]
+
+
+def read_cohort(path: Path, *, images: bool = True) -> Cohort:
+    """Read and check a cohort table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet with the columns ``patient_id``, ``image``, ``mask``, optional ``scan_id``,
+        ``repeat`` and ``body_mask``, and any others.
+    images : bool, default True
+        Whether ``image`` and ``mask`` are needed; training needs only the patients.
+
+    Raises
+    ------
+    TableError
+        If a key column is missing or mistyped, a key is empty, or a row is there twice.
+    """
+    table = read_text_table(path)
+    where = str(path)
+    required = (PATIENT, IMAGE, MASK) if images else (PATIENT,)
+    require_columns(list(table.columns), required, where)
+    forbid_near_misses(list(table.columns), (PATIENT, IMAGE, MASK, SCAN, REPEAT, BODY_MASK), where)
+    keys = [name for name in (PATIENT, SCAN, REPEAT) if name in table.columns]
+    for column in {*required, *keys}:
+        table[column] = table[column].str.strip()
+    for column in required if SCAN not in table.columns else (*required, SCAN):
+        empty = table.index[table[column] == ""]
+        if len(empty):
+            raise TableError(f"column {column!r} is empty", where=f"{where}, row {empty[0] + 2}")
+    twice = table.duplicated(keys, keep=False)
+    if twice.any():
+        rows = ", ".join(str(index + 2) for index in table.index[twice][:10])
+        raise TableError(
+            f"{int(twice.sum())} rows share the same {' + '.join(keys)}",
+            where=f"{where}, rows {rows}",
+            do="remove the copies, or tell scans of one patient apart by a column scan_id",
+        )
+    if SCAN not in table.columns:
+        table.insert(1, SCAN, DEFAULT_SCAN)
+    return Cohort(path, table, sha256_file(path))

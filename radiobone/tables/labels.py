@@ -1,0 +1,159 @@
+"""From a measured BMD or T-score to the three classes, by published cuts."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from radiobone.core.config import FileModel
+from radiobone.core.errors import RadioboneWarning, TableError
+from radiobone.tables.keys import PATIENT, require_columns
+from radiobone.tables.reading import numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NORMAL, OSTEOPENIA, OSTEOPOROSIS = "normal", "osteopenia", "osteoporosis"
+
+BONE_CLASSES = (NORMAL, OSTEOPENIA, OSTEOPOROSIS)
+"""The three classes, from strong to weak bone: the order of every table and picture."""
+
+QCT_CUTS_MG_CM3 = (80.0, 120.0)
+"""Lumbar trabecular QCT: below 80 mg/cm³ osteoporosis, 80 to 120 both included osteopenia.
+
+Source: American College of Radiology practice parameter for quantitative CT; ISCD position 2007.
+"""
+
+T_SCORE_CUTS = (-2.5, -1.0)
+"""T-score: at most -2.5 osteoporosis, between -2.5 and -1.0 osteopenia, at least -1.0 normal.
+
+Source: World Health Organization, Technical Report Series 843, 1994.
+"""
+
+
+class LabelRule(FileModel):
+    """How each patient gets their class.
+
+    Parameters
+    ----------
+    source : {"bmd", "t_score", "class"}
+        ``bmd`` in mg/cm³ by QCT, ``t_score``, or a column that holds the class itself.
+    column : str
+        Column of the cohort table.
+    reference : {"QCT", "DXA"}
+        How bone was measured.
+    same_scan : bool, default False
+        Whether that BMD was measured in the very scans that features come from.
+    cuts : tuple of float, optional
+        Two ascending cuts in the unit of the column; by default the published ones.
+    classes : tuple of str
+        For ``class``: the classes in order; others are no label.
+    """
+
+    source: Literal["bmd", "t_score", "class"]
+    column: str
+    reference: Literal["QCT", "DXA"]
+    same_scan: bool = False
+    cuts: tuple[float, float] | None = None
+    classes: tuple[str, ...] = BONE_CLASSES
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.source == "bmd" and self.reference == "DXA" and self.cuts is None:
+            raise ValueError(
+                "the cuts 80 and 120 mg/cm³ hold for QCT; for DXA give a T-score column (source: t_score) or cuts"
+            )
+        if self.cuts is not None and not self.cuts[0] < self.cuts[1]:
+            raise ValueError(f"cuts must ascend, got {self.cuts}")
+        if self.source == "class" and self.cuts is not None:
+            raise ValueError("cuts belong to a measured column; source: class has none")
+        if self.source != "class" and self.classes != BONE_CLASSES:
+            raise ValueError("classes can be named only with source: class")
+        return self
+
+
+def classify(values: pd.Series[float], rule: LabelRule) -> pd.Series[str]:
+    """Give each measured value its class; a missing value gives an empty text.
+
+    Parameters
+    ----------
+    values : Series of float
+        BMD in mg/cm³, or T-scores.
+    rule : LabelRule
+        With ``source`` ``bmd`` or ``t_score``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rule = LabelRule(source="bmd", column="bmd", reference="QCT")
+    >>> list(classify(pd.Series([79.9, 80.0, 120.0, 120.1]), rule))
+    ['osteoporosis', 'osteopenia', 'osteopenia', 'normal']
+    """
+    import pandas as pd
+
+    if rule.source == "bmd":
+        low, high = rule.cuts or QCT_CUTS_MG_CM3
+        porotic, normal = values < low, values > high
+    else:
+        low, high = rule.cuts or T_SCORE_CUTS
+        porotic, normal = values <= low, values >= high
+    named = np.select([values.isna(), porotic, normal], ["", OSTEOPOROSIS, NORMAL], OSTEOPENIA)
+    return pd.Series(named, index=values.index, dtype=str)
+
+
+def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Series[str]:
+    """Return each patient's class, empty where it is not known.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The cohort table, every cell as text.
+    rule : LabelRule
+        How to label.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    Series of str
+        Index ``patient_id`` in order of first appearance, one entry for each patient.
+
+    Raises
+    ------
+    TableError
+        If the column is missing, holds no number, names unknown classes, or the rows of one patient disagree.
+    """
+    require_columns(list(cohort.columns), (PATIENT, rule.column), where)
+    if rule.source == "class":
+        labels = cohort[rule.column].str.strip()
+        unknown = sorted(set(labels) - {*rule.classes, ""})
+        if unknown:
+            raise TableError(
+                f"column {rule.column!r} holds classes that the recipe does not name",
+                where=where,
+                got=", ".join(unknown[:10]),
+                expected=", ".join(rule.classes),
+                do="name them in label.classes, or leave the cell empty",
+            )
+    else:
+        labels = classify(numbers(cohort, rule.column, where), rule)
+    known = labels[labels != ""].groupby(cohort[PATIENT], sort=False)
+    disagreeing = known.nunique().loc[lambda count: count > 1]
+    if len(disagreeing):
+        raise TableError(
+            f"{len(disagreeing)} patients have rows of different classes",
+            where=where,
+            got=", ".join(map(str, disagreeing.index[:5])),
+            expected="one class for each patient",
+        )
+    if rule.same_scan:
+        warnings.warn(
+            f"the label ({rule.column}) was measured in the same scans as the features: "
+            "both share its noise, and the result is too good",
+            RadioboneWarning,
+            stacklevel=2,
+        )
+    return known.first().reindex(cohort[PATIENT].unique(), fill_value="")

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from radiobone.core.errors import GeometryError, ImageError
+from radiobone.imaging.alignment import align_mask, check_same_grid
+from radiobone.imaging.reading import read_image, read_mask
+
+
+def volume(dtype=np.int16, shape=(8, 9, 10)):
+    array = np.random.default_rng(0).integers(0, 1000, shape).astype(dtype)
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((0.7, 0.7, 1.25))
+    image.SetOrigin((1.5, -2.5, 3.5))
+    return image
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha", "mhd"])
+@pytest.mark.parametrize("dtype", [np.int16, np.uint8, np.int32, np.float32, np.float64])
+def test_pixel_type_and_voxels_come_through_unchanged(tmp_path, suffix, dtype):
+    path = tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(volume(dtype), str(path))
+    image = read_image(path)
+    assert image.array.dtype == dtype
+    np.testing.assert_array_equal(image.array, sitk.GetArrayFromImage(volume(dtype)))
+    np.testing.assert_allclose(image.geometry.spacing_mm, (1.25, 0.7, 0.7), rtol=1e-6)
+    np.testing.assert_allclose(image.geometry.origin_mm, (1.5, -2.5, 3.5), rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha"])
+def test_a_truncated_file_is_refused(tmp_path, suffix):
+    path = tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(volume(shape=(30, 30, 30)), str(path), useCompression=True)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match=r"truncated|cannot be read") as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+def test_gzip_of_several_members_is_read(tmp_path):
+    import gzip
+
+    plain = tmp_path / "scan.nii"
+    sitk.WriteImage(volume(), str(plain))
+    content = plain.read_bytes()
+    path = tmp_path / "scan.nii.gz"
+    path.write_bytes(gzip.compress(content[:700]) + gzip.compress(content[700:]))
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
+
+
+def test_a_4d_image_is_refused(tmp_path):
+    path = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(path))
+    with pytest.raises(ImageError, match="4 dimensions"):
+        read_image(path)
+
+
+def test_a_colour_image_is_refused(tmp_path):
+    path = tmp_path / "scan.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(np.zeros((3, 4, 5, 3), np.uint8), isVector=True), str(path))
+    with pytest.raises(ImageError, match="several values in each voxel"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha"])
+def test_values_that_are_not_finite_are_refused(tmp_path, bad, suffix):
+    image = volume(np.float32)
+    image[1, 2, 3] = bad
+    path = tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(image, str(path))
+    with pytest.raises(ImageError, match="1 NaN or infinite voxels"):
+        read_image(path)
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(ImageError, match="file not found"):
+        read_image(tmp_path / "none.nii.gz")
+    note = tmp_path / "note.txt"
+    note.write_text("not an image")
+    with pytest.raises(ImageError, match="cannot be read as an image"):
+        read_image(note)
+
+
+def test_float_label_maps_are_accepted_only_if_whole(tmp_path):
+    labels = np.zeros((4, 5, 6), np.float32)
+    labels[1:3] = 22
+    path = tmp_path / "mask.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(path))
+    mask = read_mask(path)
+    assert mask.array.dtype == np.int32
+    assert mask.labels() == [22]
+    labels[0, 0, 0] = 0.5
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(path))
+    with pytest.raises(ImageError, match=r"such as 0\.5"):
+        read_mask(path)
+
+
+@pytest.mark.parametrize(("value", "told"), [(0, "mask is empty"), (-1, "negative labels")])
+def test_masks_that_are_none_are_refused(tmp_path, value, told):
+    path = tmp_path / "mask.nii.gz"
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((4, 5, 6), value, np.int16)), str(path))
+    with pytest.raises(ImageError, match=told):
+        read_mask(path)
+
+
+@pytest.mark.shared_data
+def test_a_dicom_series_and_the_same_scan_as_nifti_are_the_same(shared_data, tmp_path):
+    folder = shared_data / "dicom/ct_j2k_20slices"
+    series = read_image(folder)
+    assert series.array.shape == (20, 512, 512)
+    assert series.array.dtype == np.int16
+    assert series.geometry.spacing_mm == (2.0, 0.9765625, 0.9765625)
+    path = tmp_path / "scan.nii.gz"
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    sitk.WriteImage(reader.Execute(), str(path))
+    nifti = read_image(path)
+    assert nifti.geometry == series.geometry
+    assert nifti.array.tobytes() == series.array.tobytes()
+    listed = read_image(sorted(folder.iterdir(), reverse=True))
+    assert listed.geometry == series.geometry
+    assert listed.array.tobytes() == series.array.tobytes()
+
+
+@pytest.mark.shared_data
+def test_the_flipped_mask_of_a_series_is_refused_and_read_right_when_aligned(shared_data):
+    image = read_image(shared_data / "dicom/ct_j2k_20slices")
+    mask = read_mask(shared_data / "dicom/ct_j2k_20slices_seg.nii.gz")
+    with pytest.raises(GeometryError) as caught:
+        check_same_grid(image, mask, "ct_j2k_20slices")
+    assert "direction: y by 180°" in str(caught.value)
+    assert "origin" in str(caught.value)
+    aligned, note = align_mask(mask, image, "ct_j2k_20slices")
+    assert "100.0% of its volume kept" in note
+    for label in mask.labels():
+        flipped = mask.array[:, ::-1] == label
+        np.testing.assert_array_equal(aligned.array == label, flipped)
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("bad_geometry/gantrytilting_001", "gantry was tilted"),
+        ("bad_geometry/sliceincrement_001", "missing or unevenly spaced"),
+        ("highdicom", "6 DICOM series"),
+        ("enhanced_ct", "multi-frame"),
+    ],
+)
+def test_series_that_would_be_read_wrong_are_refused(shared_data, folder, told):
+    with pytest.raises(ImageError, match=told):
+        read_image(shared_data / "dicom" / folder)
