@@ -1,0 +1,92 @@
+"""The labels of a mask as a spine: where each level lies, and whether their order is that of a body."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.imaging import Mask
+from radiobone.tables.vertebrae import VARIANTS, VERTEBRAE
+
+Floats = NDArray[np.float64]
+
+SPINE: tuple[str, ...] = (*VERTEBRAE, "sacrum", "coccyx")
+"""Everything that a label scheme may name along the spine, from head to foot."""
+
+STEP_MM = (8.0, 70.0)
+"""Plausible distance of the centroids of two neighbours.
+
+From about 15 mm in the neck to 45 mm in the loin, with room for collapsed vertebrae, for masks that are cut
+by the image border, and for the sacrum.
+"""
+
+HEAD: Floats = np.array([0.0, 0.0, 1.0])
+"""World direction to the patient's head (LPS)."""
+
+
+def split_labels(mask: Mask) -> dict[int, Mask]:
+    """Return each label of a mask as a boolean mask in its tight box, by ascending value."""
+    from scipy import ndimage
+
+    array = mask.array.view(np.uint8) if mask.array.dtype == bool else mask.array
+    parts: dict[int, Mask] = {}
+    for value, box in enumerate(ndimage.find_objects(array), start=1):
+        if box is not None:
+            z, y, x = (start + part.start for start, part in zip(mask.offset, box, strict=True))
+            parts[value] = Mask(np.ascontiguousarray(array[box] == value), mask.geometry, (z, y, x))
+    return parts
+
+
+def centroid_mm(mask: Mask) -> Floats:
+    """Return the world coordinates of the middle of a mask."""
+    return mask.geometry.world(np.argwhere(mask.array).mean(axis=0) + mask.offset)
+
+
+@dataclass(frozen=True)
+class Spine:
+    """Centroids of the levels of a mask, in world coordinates.
+
+    Parameters
+    ----------
+    centroids_mm : mapping of str to ndarray of shape (3,)
+        Level to centroid; levels that are no part of the spine are allowed and play no role.
+    """
+
+    centroids_mm: Mapping[str, Floats]
+
+    @property
+    def levels(self) -> list[str]:
+        """The levels along the spine that are present, from head to foot."""
+        return [level for level in SPINE if level in self.centroids_mm]
+
+    def order_ok(self) -> bool | None:
+        """Say whether all neighbours are in order; None if there are fewer than two."""
+        pairs = list(pairwise(self.levels))
+        return all(self._pair_ok(upper, lower) for upper, lower in pairs) if pairs else None
+
+    def level_ok(self, level: str) -> bool | None:
+        """Say whether one level is in order with its neighbours; None if it has none."""
+        pairs = [pair for pair in pairwise(self.levels) if level in pair]
+        return all(self._pair_ok(upper, lower) for upper, lower in pairs) if pairs else None
+
+    def towards_head(self, level: str) -> Floats:
+        """Return the unit direction of the spine at a level, from its neighbours; else straight to the head."""
+        levels = self.levels
+        if level not in levels or not self.level_ok(level):
+            return HEAD
+        place = levels.index(level)
+        upper, lower = levels[max(place - 1, 0)], levels[min(place + 1, len(levels) - 1)]
+        line = self.centroids_mm[upper] - self.centroids_mm[lower]
+        direction: Floats = line / np.linalg.norm(line)
+        return direction
+
+    def _pair_ok(self, upper: str, lower: str) -> bool:
+        between = SPINE[SPINE.index(upper) + 1 : SPINE.index(lower)]
+        steps = 1 + sum(name not in VARIANTS for name in between)
+        line = self.centroids_mm[upper] - self.centroids_mm[lower]
+        distance = float(np.linalg.norm(line)) / steps
+        return bool(line @ HEAD > 0) and STEP_MM[0] <= distance <= STEP_MM[1]
