@@ -1,0 +1,89 @@
+"""What estimators need of their input: rows of anything, one patient id for each row, two classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from radiobone.core.errors import TableError
+
+
+class DataError(TableError, ValueError):
+    """The data given to an estimator cannot be learned from.
+
+    It is a ValueError too, since scikit-learn's own tools expect one.
+    """
+
+
+def check_rows(X: Any) -> None:
+    """Refuse what is not indexable by row: a sparse matrix, and a single row that lost its second axis."""
+    if issparse(X):
+        raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray().")
+    n_axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
+    if n_axes < 2:
+        raise DataError(
+            f"X must have rows and columns, got {n_axes}D",
+            do="Reshape your data: X.reshape(-1, 1) for one feature, X.reshape(1, -1) for one row",
+        )
+
+
+def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
+    """Return some rows of a table, an array or anything else that is indexable by row."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if hasattr(X, "__getitem__") and hasattr(X, "shape"):
+        return X[rows]
+    return np.asarray(X)[rows]
+
+
+def check_labels(y: ArrayLike) -> NDArray[Any]:
+    """Return class labels as a 1-D array, or raise a ValueError."""
+    labels = column_or_1d(y, warn=True)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return np.asarray(labels)
+
+
+def check_groups(groups: ArrayLike | None, y: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the patient of each row as a 1-D array; None stays None (each row is a patient)."""
+    if groups is None:
+        return None
+    patients = np.asarray(groups)
+    if patients.ndim != 1:
+        raise DataError("groups must be one patient id for each row", got=f"shape {patients.shape}")
+    check_consistent_length(y, patients)
+    return patients
+
+
+def two_classes(y: NDArray[Any], who: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Return the two classes, sorted, and the code (0 or 1) of each row.
+
+    Raises
+    ------
+    DataError
+        If there are not exactly two classes.
+    """
+    classes, codes = np.unique(y, return_inverse=True)
+    if classes.size == 1:
+        raise DataError(f"{who} needs two classes and got one class", got=classes.tolist())
+    if classes.size != 2:
+        raise DataError(
+            f"Only binary classification is supported by {who}",
+            got=f"{classes.size} classes",
+            do="use HierarchicalClassifier, which splits several classes into binary nodes",
+        )
+    return classes, codes
+
+
+def patients_by_class(codes: NDArray[np.intp], groups: NDArray[Any] | None) -> list[int]:
+    """Count the patients of each class; a patient with rows in two classes counts in both."""
+    n_classes = int(codes.max(initial=-1)) + 1
+    if groups is None:
+        return [int(count) for count in np.bincount(codes, minlength=n_classes)]
+    return [int(np.unique(groups[codes == code]).size) for code in range(n_classes)]

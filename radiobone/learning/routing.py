@@ -1,0 +1,57 @@
+"""Groups on their way to every split inside an estimator, by scikit-learn's metadata routing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+from radiobone.learning.data import DataError
+
+
+def fit_with_groups(estimator: Any, X: Any, y: Any, groups: NDArray[Any] | None) -> Any:
+    """Fit an estimator, handing it the groups if it, or anything inside it, takes them.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted in place.
+    X, y
+        As the estimator wants them.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
+
+    Returns
+    -------
+    estimator
+        The same object.
+
+    Raises
+    ------
+    DataError
+        If patients have several rows and some cross-validation inside the estimator would not see groups.
+    """
+    with config_context(enable_metadata_routing=True):
+        if groups is None:
+            return estimator.fit(X, y)
+        if np.unique(groups).size < len(groups):
+            _refuse_blind_splits(estimator)
+        takes_groups = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
+        return estimator.fit(X, y, groups=groups) if takes_groups else estimator.fit(X, y)
+
+
+def _refuse_blind_splits(estimator: Any) -> None:
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    for part in parts:
+        if not hasattr(part, "get_params") or isinstance(part, type) or "cv" not in part.get_params(deep=False):
+            continue
+        if not get_routing_for_object(part).consumes("fit", ["groups"]):
+            raise DataError(
+                "cross-validation inside the estimator takes no groups, and would put a patient on both sides",
+                where=f"{type(part).__name__}(cv={part.cv!r})",
+                expected="a splitter that takes groups",
+                do="pass cv=StratifiedGroupKFold(...) to it",
+            )

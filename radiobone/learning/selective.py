@@ -1,0 +1,384 @@
+"""A binary classifier with selection, model choice and calibration inside it."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import ParameterGrid
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiobone.core.errors import RadioboneWarning
+from radiobone.learning.calibration import PlattSigmoid
+from radiobone.learning.correlation import CorrelationFilter
+from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
+from radiobone.learning.folds import Split, inner_folds
+from radiobone.learning.lasso import LassoSelector
+from radiobone.learning.routing import fit_with_groups
+
+Array = NDArray[np.float64]
+
+
+def default_selection(random_state: Any = 0) -> Pipeline:
+    """Return standardisation, correlation filter and LASSO, not yet fitted."""
+    return Pipeline(
+        [
+            ("scale", StandardScaler()),
+            ("correlation", CorrelationFilter()),
+            ("lasso", LassoSelector(random_state=random_state)),
+        ]
+    )
+
+
+def default_grid() -> list[dict[str, list[Any]]]:
+    """Return twelve settings of a support vector machine, linear ones first."""
+    return [
+        {"kernel": ["linear"], "C": [0.01, 0.1, 1.0, 10.0]},
+        {"kernel": ["rbf"], "C": [0.1, 1.0, 10.0, 100.0], "gamma": ["scale", 0.01]},
+    ]
+
+
+class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Choose features and a model's settings by cross-validation, and calibrate its probabilities.
+
+    Every learned step (standardisation, selection, model, calibration) sees the rows given to ``fit`` only, and
+    within each inner fold the training part of that fold only.
+
+    Parameters
+    ----------
+    selection : Pipeline of transformers, optional
+        Steps before the model; by default standardisation, Spearman correlation filter and LASSO.
+    model : classifier, optional
+        By default ``SVC(class_weight="balanced")``.
+    grid : dict or list of dict, optional
+        Settings of the model, as `sklearn.model_selection.ParameterGrid` takes them. By default twelve settings
+        for the default model, and the model as it stands for any other.
+    scoring : str, default="roc_auc"
+        Name of the scikit-learn score that settings are compared by.
+    cv : int, splitter or iterable, default=5
+        Inner folds; an integer means stratified folds that keep patients whole, at most as many as the smaller
+        class has patients.
+    calibration : {"sigmoid"} or None, default="sigmoid"
+        Platt's sigmoid on the inner out-of-fold decision values, or the model's own probabilities.
+    random_state : int, RandomState or None, default=0
+        Shuffles the folds, here and in the default selection.
+    n_jobs : int, optional
+        Inner folds in parallel; None is one.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        The classes, sorted; probabilities and scores speak of the second.
+    selection_, model_ : fitted Pipeline, fitted classifier
+        Fitted on all rows. ``model_`` is None if nothing survived the selection.
+    calibrator_ : PlattSigmoid or None
+        The fitted sigmoid.
+    prior_ : float
+        Share of the second class among the training rows.
+    predicts_prior_ : bool
+        True if every probability is the training prior: nothing survived the selection, or the out-of-fold
+        decision values ranked the classes no better than chance. ``notes_`` says which.
+    selected_features_ : ndarray of str
+        Names of the features that the model uses (``x0``, ``x1``, ... where X had no names).
+    best_params_ : dict
+        The chosen settings.
+    best_score_ : float
+        Their mean score over the inner folds.
+    cv_results_ : dict
+        ``params`` (list of settings), ``mean_test_score``, ``split_test_score`` of shape (n_settings, n_folds) and
+        ``n_selected`` of shape (n_folds,).
+    oof_decision_ : ndarray of shape (n_samples,)
+        Decision value of each training row from the inner fold that held it out (NaN where none did), with the
+        chosen settings.
+    n_splits_ : int
+        Number of inner folds that were used.
+    notes_ : list of str
+        What a reader of the result should know.
+
+    Notes
+    -----
+    Scores and chosen settings are those of ``GridSearchCV(Pipeline([*selection, model]))`` on the same folds. The
+    selection does not depend on the model's settings, so it is fitted once for each fold and not once for each
+    setting. Ties go to the first setting of the grid. A fold that held no row of one class cannot be scored and
+    is left out for all settings alike; a fold in which nothing survives scores as a constant.
+
+    The calibration equals ``CalibratedClassifierCV(ensemble=False)`` round the chosen pipeline, as long as its
+    slope is positive: one sigmoid on the out-of-fold values that the search has made anyway, and one model fitted
+    on all rows. ``ensemble=True`` would average as many models as there are folds, each with its own selected
+    features, fitted on fewer rows; no single list of features, and no formula, could then be reported for the node.
+    """
+
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "selection": [HasMethods(["fit", "transform"]), None],
+        "model": [HasMethods(["fit"]), None],
+        "grid": [dict, list, None],
+        "scoring": [StrOptions(set(get_scorer_names()))],
+        "cv": ["cv_object"],
+        "calibration": [StrOptions({"sigmoid"}), None],
+        "random_state": ["random_state"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        *,
+        selection: Any = None,
+        model: Any = None,
+        grid: Any = None,
+        scoring: str = "roc_auc",
+        cv: Any = 5,
+        calibration: str | None = "sigmoid",
+        random_state: Any = 0,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.selection = selection
+        self.model = model
+        self.grid = grid
+        self.scoring = scoring
+        self.cv = cv
+        self.calibration = calibration
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> SelectiveClassifierCV:
+        """Select, choose, refit on all rows and calibrate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,)
+            Two classes.
+        groups : array-like of shape (n_samples,), optional
+            Patient of each row; reaches every internal split.
+
+        Returns
+        -------
+        SelectiveClassifierCV
+            The fitted classifier.
+        """
+        self._validate_params()
+        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        self.classes_, codes = two_classes(check_labels(labels), type(self).__name__)
+        patients = check_groups(groups, codes)
+        selection, model, candidates = self._parts()
+        self.notes_: list[str] = []
+        self.prior_ = float(codes.mean())
+
+        splits = inner_folds(self.cv, values, codes, patients, self.random_state)
+        self._search(selection, model, candidates, values, codes, patients, splits)
+        self.selection_, kept = fit_steps(selection, values, codes, patients)
+        self.selected_features_ = self._names(self.selection_)
+        self.model_ = None
+        if kept.shape[1]:
+            self.model_ = clone(model).set_params(**self.best_params_).fit(kept, codes)
+        self._calibrate(codes)
+        return self
+
+    def _parts(self) -> tuple[Pipeline, Any, list[dict[str, Any]]]:
+        selection = default_selection(self.random_state) if self.selection is None else self.selection
+        if not isinstance(selection, Pipeline):
+            selection = Pipeline([("selection", selection)])
+        model = SVC(class_weight="balanced") if self.model is None else self.model
+        grid = self.grid if self.grid is not None else (default_grid() if self.model is None else {})
+        return selection, model, list(ParameterGrid(grid))
+
+    def _search(
+        self,
+        selection: Pipeline,
+        model: Any,
+        candidates: list[dict[str, Any]],
+        X: Array,
+        codes: NDArray[np.intp],
+        groups: NDArray[Any] | None,
+        splits: list[Split],
+    ) -> None:
+        """Score all settings on all folds; keep the out-of-fold decision values of the best."""
+        jobs = (
+            delayed(_score_fold)(selection, model, candidates, self.scoring, X, codes, groups, split)
+            for split in splits
+        )
+        folds = Parallel(n_jobs=self.n_jobs)(jobs)
+        scores = np.column_stack([scores for scores, _, _ in folds])
+        scored = ~np.isnan(scores).any(axis=0)
+        if not scored.any():
+            raise DataError(
+                f"no inner fold could be scored by {self.scoring!r}",
+                got="undefined scores on every held-out part",
+                do="use fewer folds, so that each holds both classes",
+            )
+        mean = scores[:, scored].mean(axis=1)
+        best = int(np.argmax(mean))
+        self.n_splits_ = len(splits)
+        self.best_params_, self.best_score_ = candidates[best], float(mean[best])
+        self.cv_results_ = {
+            "params": candidates,
+            "mean_test_score": mean,
+            "split_test_score": scores,
+            "n_selected": np.array([n_selected for _, _, n_selected in folds]),
+        }
+        self.oof_decision_ = np.full(len(codes), np.nan)
+        for (_, test), (_, decisions, _) in zip(splits, folds, strict=True):
+            self.oof_decision_[test] = decisions[:, best]
+
+    def _calibrate(self, codes: NDArray[np.intp]) -> None:
+        self.calibrator_ = None
+        if self.model_ is None:
+            self._fall_back("nothing survived the selection; every probability is the training prior")
+        elif self.calibration == "sigmoid":
+            held_out = ~np.isnan(self.oof_decision_)
+            self.calibrator_ = PlattSigmoid().fit(self.oof_decision_[held_out], codes[held_out])
+            if self.calibrator_.slope_ == 0.0:
+                self._fall_back(
+                    "inner out-of-fold decisions ranked the classes no better than chance; "
+                    "every probability is the training prior"
+                )
+        elif not hasattr(self.model_, "predict_proba"):
+            raise DataError(
+                "the model gives no probabilities of its own",
+                got=type(self.model_).__name__,
+                do="set calibration='sigmoid'",
+            )
+        self.predicts_prior_ = bool(self.notes_)
+
+    def _fall_back(self, note: str) -> None:
+        self.notes_.append(note)
+        warnings.warn(note, RadioboneWarning, stacklevel=4)
+
+    def _names(self, selection: Pipeline) -> NDArray[Any]:
+        names = getattr(self, "feature_names_in_", None)
+        if names is None:
+            names = np.array([f"x{column}" for column in range(self.n_features_in_)], dtype=object)
+        for _, step in selection.steps:
+            names = step.get_feature_names_out(names)
+        return np.asarray(names, dtype=object)
+
+    def predict_proba(self, X: ArrayLike) -> Array:
+        """Return the probability of both classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Probabilities, in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        values = validate_data(self, X, dtype=np.float64, reset=False)
+        if self.model_ is None:
+            second = np.full(len(values), self.prior_)
+        else:
+            decisions = _decide(self.model_, self.selection_.transform(values))
+            second = decisions if self.calibrator_ is None else self.calibrator_.probability(decisions)
+        return np.column_stack([1.0 - second, second])
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Return the more probable class of each row; the first one where they are even.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Classes.
+        """
+        probabilities = self.predict_proba(X)
+        labels: NDArray[Any] = self.classes_[np.argmax(probabilities, axis=1)]
+        return labels
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def fit_steps(
+    selection: Pipeline, X: Array, codes: NDArray[np.intp], groups: NDArray[Any] | None
+) -> tuple[Pipeline, Array]:
+    """Fit transformers one after another, as far as any column is left.
+
+    Returns
+    -------
+    Pipeline
+        The fitted steps; those after the one that left nothing are missing.
+    ndarray of shape (n_samples, n_selected)
+        The transformed rows; no column if nothing is left.
+    """
+    fitted = []
+    for name, step in selection.steps:
+        part = clone(step)
+        fit_with_groups(part, X, codes, groups)
+        fitted.append((name, part))
+        if hasattr(part, "get_support") and not part.get_support().any():
+            return Pipeline(fitted), X[:, :0]
+        X = part.transform(X)
+    return Pipeline(fitted), X
+
+
+def _score_fold(
+    selection: Pipeline,
+    model: Any,
+    candidates: list[dict[str, Any]],
+    scoring: str,
+    X: Array,
+    codes: NDArray[np.intp],
+    groups: NDArray[Any] | None,
+    split: Split,
+) -> tuple[Array, Array, int]:
+    """Fit the selection once; return score and held-out decision values of every setting.
+
+    Returns
+    -------
+    ndarray of shape (n_settings,)
+        Scores; NaN if the held-out part lacks a class.
+    ndarray of shape (n_test, n_settings)
+        Decision values of the held-out rows.
+    int
+        Number of columns that survived.
+    """
+    train, test = split
+    fitted, kept = fit_steps(selection, X[train], codes[train], None if groups is None else groups[train])
+    scores = np.full(len(candidates), np.nan)
+    scorable = np.unique(codes[test]).size == 2
+    scorer = get_scorer(scoring)
+    if not kept.shape[1]:
+        constant = DummyClassifier(strategy="prior").fit(X[train], codes[train])
+        if scorable:
+            scores[:] = scorer(constant, X[test], codes[test])
+        neutral = 0.0 if hasattr(model, "decision_function") else float(codes[train].mean())
+        return scores, np.full((len(test), len(candidates)), neutral), 0
+    held_out = fitted.transform(X[test])
+    decisions = np.empty((len(test), len(candidates)))
+    for column, settings in enumerate(candidates):
+        candidate = clone(model).set_params(**settings).fit(kept, codes[train])
+        decisions[:, column] = _decide(candidate, held_out)
+        if scorable:
+            scores[column] = scorer(candidate, held_out, codes[test])
+    return scores, decisions, kept.shape[1]
+
+
+def _decide(model: Any, X: Array) -> Array:
+    """Return decision values of the second class, or its probabilities where the model has only these."""
+    if hasattr(model, "decision_function"):
+        return np.asarray(model.decision_function(X), dtype=np.float64)
+    return np.asarray(model.predict_proba(X)[:, 1], dtype=np.float64)
