@@ -9,6 +9,7 @@ from radiobone.study.demo.anatomy import arch_distance, body_distance, canal_dis
 from radiobone.study.demo.images import LABELS, synthesize
 from radiobone.study.demo.patients import SCANNERS
 from radiobone.study.demo.spine import SHAPES, pose_spine
+from radiobone.voi import VoiRequest, detect_scheme, find_recipe, make_vois
 
 PATIENTS = simulate_patients(60)
 BY_SCANNER = {scanner.name: next(one for one in PATIENTS if one.scanner == scanner) for scanner in SCANNERS}
@@ -147,3 +148,18 @@ def test_distance_of_the_body_is_a_distance_near_its_surface():
     zero = np.zeros_like(outward)
     slope = np.diff(body_distance((outward, zero, zero), shape)) / step
     np.testing.assert_allclose(slope, 1.0, atol=0.12)
+
+
+def test_trabecular_recipe_finds_the_body_of_every_level(case):
+    patient, image, mask = case
+    scheme, _ = detect_scheme(mask)
+    assert scheme.name == "verse"
+    request = VoiRequest(scheme=scheme, recipe=find_recipe("trabecular"), levels=tuple(LABELS))
+    outcomes = make_vois(image, mask, request)
+    assert [outcome.status for outcome in outcomes.values()] == ["ok", "ok", "ok"]
+    for outcome in outcomes.values():
+        quality = outcome.result.quality
+        assert quality.qc_warnings == ""
+        assert 0.25 < quality.qc_volume_voi_ml / quality.qc_volume_label_ml < 0.5
+        # Cortex or arch within the VOI would lift the mean by far more.
+        assert abs(quality.qc_mean_hu - patient.trabecular_hu) < 35
