@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.columns import Column
 from radiobone.imaging import Image, Mask
 
 VALUES_REVISION = 1
@@ -15,24 +14,16 @@ VALUES_REVISION = 1
 PERCENTILES = (5, 10, 25, 75, 90, 95)
 
 
-@dataclass(frozen=True)
-class DensityColumn:
-    """One column of the density block: its name, unit and meaning."""
-
-    name: str
-    unit: str
-    meaning: str
+def _column(name: str, unit: str, meaning: str) -> Column:
+    return Column(f"density_{name}", "density", "original", unit, meaning)
 
 
-COLUMNS: tuple[DensityColumn, ...] = (
-    DensityColumn("density_mean_hu", "HU", "mean of all voxels"),
-    DensityColumn("density_median_hu", "HU", "median of all voxels"),
-    DensityColumn("density_sd_hu", "HU", "standard deviation of all voxels (divided by n)"),
-    *(
-        DensityColumn(f"density_p{share:02d}_hu", "HU", f"{share}th percentile, interpolated linearly")
-        for share in PERCENTILES
-    ),
-    DensityColumn("density_volume_ml", "ml", "number of voxels times the volume of one"),
+COLUMNS: tuple[Column, ...] = (
+    _column("mean_hu", "HU", "mean of all voxels"),
+    _column("median_hu", "HU", "median of all voxels"),
+    _column("sd_hu", "HU", "standard deviation of all voxels (divided by n)"),
+    *(_column(f"p{share:02d}_hu", "HU", f"{share}th percentile, interpolated linearly") for share in PERCENTILES),
+    _column("volume_ml", "ml", "number of voxels times the volume of one"),
 )
 
 

@@ -1,0 +1,43 @@
+"""``radiobone columns``: every column that a preset gives."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def columns(
+    params: Annotated[
+        str, typer.Option("--params", help="Radiomics parameters: a preset's name or a PyRadiomics YAML file.")
+    ] = "original",
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated text, for a spreadsheet.")] = False,
+) -> None:
+    """List every feature column that a preset gives: family, filter, unit and meaning."""
+    from radiobone.features import density
+    from radiobone.features.radiomics.columns import columns as radiomics_columns
+    from radiobone.features.radiomics.params import read_params
+
+    radiomics = radiomics_columns(read_params(params))
+    rows = [*radiomics, *density.COLUMNS]
+    if csv:
+        import csv as writer
+        import sys
+
+        table = writer.writer(sys.stdout, lineterminator="\n")
+        table.writerow(("column", "family", "filter", "unit", "meaning"))
+        table.writerows((row.name, row.family, row.filter, row.unit, row.meaning) for row in rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    shown = Table(
+        title=f"{params}: {len(radiomics)} radiomics columns, then {len(density.COLUMNS)} of density",
+        title_justify="left",
+    )
+    for title in ("column", "family", "filter", "unit", "meaning"):
+        shown.add_column(title, overflow="fold")
+    for row in rows:
+        shown.add_row(row.name, row.family, row.filter, row.unit, row.meaning)
+    console.print(shown)

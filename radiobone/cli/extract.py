@@ -1,0 +1,120 @@
+"""``radiobone extract``: scans and masks to a feature table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radiobone.cli.options import (
+    AlignOption,
+    CohortOption,
+    JobsOption,
+    LevelsOption,
+    SchemeOption,
+    wants_alignment,
+)
+from radiobone.core.batch import exit_code
+from radiobone.tables.keys import DEFAULT_SCAN
+
+if TYPE_CHECKING:
+    from radiobone.features.extraction import ExtractionSummary
+    from radiobone.tables.cohort import Scan
+
+SHOWN_FAILURES = 10
+
+
+def extract(
+    image: Annotated[
+        Path | None, typer.Argument(help="One scan: a file, or a folder with one DICOM series.")
+    ] = None,
+    mask: Annotated[Path | None, typer.Argument(help="Its mask.")] = None,
+    cohort: CohortOption = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Feature table: .csv or .parquet.")] = Path(
+        "features.csv"
+    ),
+    params: Annotated[
+        str, typer.Option("--params", help="Radiomics parameters: a preset's name or a PyRadiomics YAML file.")
+    ] = "original",
+    voi: Annotated[str, typer.Option("--voi", help="VOI recipe: label, body or trabecular.")] = "label",
+    levels: LevelsOption = None,
+    scheme: SchemeOption = "auto",
+    missing_levels: Annotated[
+        str,
+        typer.Option(
+            "--missing-levels", help="A level that a mask lacks: fail, skip, or first (use the first present)."
+        ),
+    ] = "fail",
+    body_mask: Annotated[
+        Path | None, typer.Option("--body-mask", help="For one scan: a mask of vertebral bodies.", dir_okay=False)
+    ] = None,
+    erosion_mm: Annotated[
+        float, typer.Option("--erosion-mm", help="Trabecular: depth of the erosion in mm.")
+    ] = 3.0,
+    upper_hu: Annotated[
+        float | None, typer.Option("--upper-hu", help="Trabecular: leave out voxels above (cortex, bone islands).")
+    ] = None,
+    lower_hu: Annotated[
+        float | None,
+        typer.Option("--lower-hu", help="Trabecular: leave out voxels below (removes disease; rarely right)."),
+    ] = None,
+    align: AlignOption = "none",
+    engine: Annotated[str, typer.Option("--engine", help="Radiomics engine.")] = "pyradiomics",
+    jobs: JobsOption = 1,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute all anew; neither use nor keep earlier results.")
+    ] = False,
+) -> None:
+    """Extract features of every VOI of a cohort, or of one scan, into one table.
+
+    Finished VOIs are kept beside the table in [b]<table>.resume[/], so that a stopped run goes on where it was.
+    """
+    from radiobone.features.extraction import extract_cohort
+    from radiobone.features.request import make_request
+    from radiobone.tables.cohort import read_cohort
+    from radiobone.voi import VoiOptions
+
+    if (cohort is None) == (image is None) or (image is None) != (mask is None):
+        raise typer.BadParameter("give either --cohort, or an IMAGE and its MASK")
+    request = make_request(
+        params=params,
+        engine=engine,
+        voi=voi,
+        options=VoiOptions(erosion_mm, upper_hu, lower_hu),
+        levels=levels,
+        scheme=scheme,
+        missing=missing_levels,
+        align=wants_alignment(align),
+    )
+    table = read_cohort(cohort) if cohort else None
+    scans = table.scans() if table else [_one_scan(image, mask, body_mask)]
+    summary = extract_cohort(scans, request, out, cohort=table, jobs=jobs, resume=not fresh)
+    raise typer.Exit(show(summary))
+
+
+def show(summary: ExtractionSummary) -> int:
+    """Print what became of a cohort, and return the exit code."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(soft_wrap=True)
+    counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
+    console.print(f"[bold]{escape(str(summary.path))}[/]: {counts}")
+    if summary.warned:
+        console.print(f"{summary.warned} rows carry a warning, in the column qc_warnings")
+    for name, reason in summary.failures[:SHOWN_FAILURES]:
+        console.print(f"[red]failed[/] {escape(name)}: {escape(reason)}")
+    if len(summary.failures) > SHOWN_FAILURES:
+        console.print(f"and {len(summary.failures) - SHOWN_FAILURES} more, in the column reason")
+    return exit_code(summary.counts)
+
+
+def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None) -> Scan:
+    """Make a scan of two files; the patient is named by the image."""
+    from radiobone.tables.cohort import Scan
+
+    assert image is not None
+    assert mask is not None
+    name = image.resolve().name.removesuffix(".gz")
+    return Scan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask)

@@ -1,0 +1,155 @@
+"""``radiobone inspect``: what is wrong with a cohort, before hours are spent on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from radiobone.cli.options import AlignOption, JobsOption, LevelsOption, SchemeOption, wants_alignment
+from radiobone.core.batch import EXIT_OK, EXIT_SOME_FAILED
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from radiobone.study.checks import ScanReport
+    from radiobone.tables.cohort import Cohort
+    from radiobone.tables.labels import LabelRule
+
+SUSPICIOUS_P = 0.05
+SHOWN = 10
+COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+def inspect(
+    cohort: Annotated[Path, typer.Option("--cohort", help="Cohort table.", dir_okay=False)],
+    voi: Annotated[
+        str, typer.Option("--voi", help="VOI recipe that is meant: label, body or trabecular.")
+    ] = "label",
+    levels: LevelsOption = None,
+    scheme: SchemeOption = "auto",
+    align: AlignOption = "none",
+    recipe: Annotated[str | None, typer.Option("--recipe", help="Study recipe whose label rule is used.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the findings as CSV.")] = None,
+    jobs: JobsOption = 1,
+) -> None:
+    """Check every image and mask of a cohort, and the classes against how patients were scanned."""
+    from rich.console import Console
+
+    from radiobone.features.request import ExtractionRequest
+    from radiobone.study.checks import inspect_scans
+    from radiobone.tables.cohort import read_cohort
+    from radiobone.tables.vertebrae import parse_levels
+    from radiobone.voi import find_recipe
+
+    table = read_cohort(cohort)
+    rule = _label_rule(table, recipe)
+    request = ExtractionRequest(
+        find_recipe(voi), (), parse_levels(levels) if levels else None, scheme, align=wants_alignment(align)
+    )
+    reports = inspect_scans(table.scans(), request, jobs=jobs)
+    console = Console(soft_wrap=True)
+    _show_scans(console, reports)
+    _show_findings(console, reports)
+    _show_classes(console, table, rule)
+    if out is not None:
+        _write_findings(out, reports)
+    failed = any(finding.severity == "error" for report in reports for finding in report.findings)
+    raise typer.Exit(EXIT_SOME_FAILED if failed else EXIT_OK)
+
+
+def _label_rule(cohort: Cohort, recipe: str | None) -> LabelRule | None:
+    from radiobone.study.confounding import known_label_rule
+
+    if recipe is None:
+        return known_label_rule(list(cohort.table.columns))
+    from radiobone.study.recipe import read_recipe
+
+    return read_recipe(recipe).label
+
+
+def _show_scans(console: Console, reports: list[ScanReport]) -> None:
+    """Print how many scans share each kind of geometry, pixel type and set of levels."""
+    from collections import Counter
+
+    from rich.table import Table
+
+    names = ("size", "spacing_mm", "pixel_type", "scheme", "levels")
+    kinds = Counter(tuple(report.facts[name] for name in names) for report in reports if report.facts)
+    table = Table(title=f"{len(reports)} scans, {sum(kinds.values())} readable", title_justify="left")
+    for name in ("scans", *names):
+        table.add_column(name, overflow="fold")
+    for kind, count in kinds.most_common(SHOWN):
+        table.add_row(str(count), *kind)
+    if len(kinds) > SHOWN:
+        table.add_row(
+            str(sum(kinds.values()) - sum(count for _, count in kinds.most_common(SHOWN))), "other kinds"
+        )
+    console.print(table)
+
+
+def _show_findings(console: Console, reports: list[ScanReport]) -> None:
+    findings = [finding for report in reports for finding in report.findings]
+    if not findings:
+        console.print("[green]nothing found[/] in any scan")
+    for severity, colour in COLOURS.items():
+        found = [finding for finding in findings if finding.severity == severity]
+        if found:
+            console.print(f"[{colour}]{len(found)} {severity}{'s' if len(found) > 1 else ''}[/]")
+        for finding in found[:SHOWN]:
+            console.print(f"  {escape(finding.scan)}: {finding.check}: {escape(finding.message)}")
+        if len(found) > SHOWN:
+            console.print(f"  and {len(found) - SHOWN} more; --out writes them all")
+
+
+def _show_classes(console: Console, cohort: Cohort, rule: LabelRule | None) -> None:
+    from rich.table import Table
+
+    from radiobone.study.confounding import associations, class_counts
+
+    if rule is None:
+        console.print("no column bmd_mg_cm3 or t_score: classes are not counted (--recipe names another rule)")
+        return
+    counts = class_counts(cohort.table, rule, str(cohort.path))
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in rule.classes)
+    console.print(f"classes by {escape(rule.column)} ({rule.source}, {rule.reference}): {told}")
+    found = associations(cohort.table, rule, str(cohort.path))
+    if not found:
+        console.print(
+            "no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare with the class"
+        )
+        return
+    table = Table(title="class against acquisition and demographics", title_justify="left")
+    for name in ("column", "value", *rule.classes, "missing", "test", "p"):
+        table.add_column(name, overflow="fold")
+    for item in found:
+        colour = "[yellow]" if item.p < SUSPICIOUS_P else ""
+        for number, (value, cells) in enumerate(item.cells.items()):
+            ends = (str(item.missing), item.test, f"{colour}{item.p:.2g}") if number == 0 else ("", "", "")
+            table.add_row(
+                item.column if number == 0 else "", escape(value), *(cells[name] for name in rule.classes), *ends
+            )
+    console.print(table)
+    linked = [item.column for item in found if item.p < SUSPICIOUS_P]
+    if linked:
+        console.print(f"[yellow]{escape(', '.join(linked))}[/] differ between the classes (p < {SUSPICIOUS_P}):")
+        console.print("  a model may learn them instead of bone; give the figures in their strata")
+
+
+def _write_findings(path: Path, reports: list[ScanReport]) -> None:
+    import csv
+    import io
+
+    from radiobone.core.files import write_text
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("scan", "check", "severity", "message"))
+    writer.writerows(
+        (finding.scan, finding.check, finding.severity, finding.message)
+        for report in reports
+        for finding in report.findings
+    )
+    write_text(path, text.getvalue())

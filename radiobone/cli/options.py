@@ -1,0 +1,37 @@
+"""Options that several verbs share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+CohortOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cohort", help="Cohort table (CSV): patient_id, image, mask, and any other columns.", dir_okay=False
+    ),
+]
+LevelsOption = Annotated[
+    str | None,
+    typer.Option("--levels", help="Levels by name or range, such as L1-L4 or T12,L1. Default: all in the mask."),
+]
+SchemeOption = Annotated[
+    str,
+    typer.Option("--scheme", help="What mask labels mean: auto, totalsegmentator, verse, raw, or a YAML file."),
+]
+JobsOption = Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 is one for each core.")]
+AlignOption = Annotated[
+    str,
+    typer.Option(
+        "--align", help="'mask-to-image' resamples a mask that lies on another grid (nearest neighbour)."
+    ),
+]
+
+
+def wants_alignment(value: str) -> bool:
+    """Read the value of ``--align``."""
+    if value not in ("none", "mask-to-image"):
+        raise typer.BadParameter(f"{value!r} is neither 'none' nor 'mask-to-image'", param_hint="--align")
+    return value == "mask-to-image"

@@ -1,0 +1,103 @@
+"""Blocks of features: radiomics and density behind one call, each resumed on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from radiobone.core.errors import CaseError
+from radiobone.core.hashing import sha256_json
+from radiobone.features import density
+from radiobone.features.radiomics.columns import columns
+from radiobone.features.radiomics.engine import Engine, VoiValues
+from radiobone.features.radiomics.params import RadiomicsParams
+from radiobone.features.radiomics.registry import find_engine
+from radiobone.imaging import Image, Mask
+from radiobone.tables.features import BlockRecord
+
+
+class Block(Protocol):
+    """One block of feature columns; picklable, since workers get it."""
+
+    @property
+    def record(self) -> BlockRecord:
+        """Everything that the values depend on, besides the image and the VOI."""
+        ...
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The filtered images whose number of grey levels is reported."""
+        ...
+
+    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
+        """Compute the block for all VOIs of one scan; a VOI that cannot be computed gets its error."""
+        ...
+
+
+@dataclass(frozen=True)
+class RadiomicsBlock:
+    """Radiomics features of a parameter file, by one engine."""
+
+    params: RadiomicsParams
+    engine_name: str
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, found by its name (so that the block can be sent to a worker)."""
+        return find_engine(self.engine_name)
+
+    @property
+    def record(self) -> BlockRecord:
+        """The engine, its revision, the effective parameters and the columns."""
+        engine = self.engine
+        return BlockRecord(
+            name="radiomics",
+            engine=engine.name,
+            values_revision=engine.values_revision,
+            parameters=self.params.effective(),
+            parameters_sha256=self.params.sha256,
+            columns=[column.name for column in columns(self.params)],
+        )
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The filtered images of the parameter file; shape belongs to none."""
+        named = (column.filter for column in columns(self.params) if not column.family.startswith("shape"))
+        return tuple(dict.fromkeys(named))
+
+    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
+        """Call the engine."""
+        return self.engine.extract(image, vois, self.params)
+
+
+@dataclass(frozen=True)
+class DensityBlock:
+    """HU statistics and volume on the scan's own grid."""
+
+    @property
+    def record(self) -> BlockRecord:
+        """The revision and the columns; there are no parameters."""
+        return BlockRecord(
+            name="density",
+            engine="radiobone",
+            values_revision=density.VALUES_REVISION,
+            parameters={},
+            parameters_sha256=sha256_json({}),
+            columns=[column.name for column in density.COLUMNS],
+        )
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """None: nothing is discretised."""
+        return ()
+
+    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
+        """Compute the block of each VOI."""
+        results: dict[str, VoiValues | CaseError] = {}
+        for key, voi in vois.items():
+            try:
+                results[key] = VoiValues(density.density(image, voi))
+            except CaseError as error:
+                results[key] = error
+        return results

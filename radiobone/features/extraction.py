@@ -1,0 +1,187 @@
+"""The extraction of a whole cohort: all scans in parallel, one table, one manifest."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from radiobone.core.batch import run_cases
+from radiobone.core.provenance import machine, now, versions
+from radiobone.core.store import ResumeStore
+from radiobone.features.request import ExtractionRequest
+from radiobone.features.scan import Row, ScanResult, extract_scan, failed_scan
+from radiobone.tables.cohort import Cohort, Scan
+from radiobone.tables.features import (
+    BlockRecord,
+    FeatureManifest,
+    VoiRecord,
+    write_features,
+    write_manifest,
+)
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, VOI, sort_by_keys
+from radiobone.voi import VoiQuality
+
+GREY_LEVELS_WANTED = (8, 256)
+"""Fewer grey levels flatten a texture, more leave its matrices almost empty: outside, a row is flagged.
+
+One bin width of 25 serves HU, wavelet and LoG images very differently.
+"""
+
+N_GREY_PREFIX = "qc_n_grey_"
+
+
+@dataclass(frozen=True)
+class ExtractionSummary:
+    """What became of a cohort.
+
+    Parameters
+    ----------
+    path : Path
+        The feature table.
+    counts : dict of str to int
+        Rows by status.
+    failures : list of (str, str)
+        For each failed row, its name and reason.
+    warned : int
+        Number of rows with a warning.
+    """
+
+    path: Path
+    counts: dict[str, int]
+    failures: list[tuple[str, str]]
+    warned: int
+
+
+def extract_cohort(
+    scans: Sequence[Scan],
+    request: ExtractionRequest,
+    out: Path,
+    *,
+    cohort: Cohort | None = None,
+    jobs: int = 1,
+    resume: bool = True,
+    progress: bool = True,
+) -> ExtractionSummary:
+    """Extract all scans and write the feature table with its manifest.
+
+    Results are kept beside the table, in ``<table>.resume``, until the user removes that folder: a run
+    that was stopped, or whose cohort grew, goes on from them.
+
+    Parameters
+    ----------
+    scans : sequence of Scan
+        The scans.
+    request : ExtractionRequest
+        What to extract.
+    out : Path
+        The table: CSV, or Parquet by its suffix.
+    cohort : Cohort, optional
+        The table that the scans come from, for the manifest.
+    jobs : int, default 1
+        Number of worker processes; the table is the same for any number.
+    resume : bool, default True
+        Whether to use and keep finished results.
+    progress : bool, default True
+        Show a progress bar.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
+    work = functools.partial(extract_scan, request=request, store=store)
+    outcomes = run_cases(
+        scans, work, name=lambda scan: scan.name, jobs=jobs, description="extracting scans", progress=progress
+    )
+    results = [
+        outcome.result or failed_scan(scan, request.levels, outcome.reason)
+        for scan, outcome in zip(scans, outcomes, strict=True)
+    ]
+    records = [block.record for block in request.blocks]
+    images = [name for block in request.blocks for name in block.images]
+    table = _table(zip(scans, results, strict=True), request.recipe.name, records, images)
+    sha256 = write_features(out, table)
+    counts = dict(sorted(Counter(table[STATUS]).items()))
+    write_manifest(out, _manifest(out, sha256, request, records, results, counts, cohort))
+    failed = table[table[STATUS] == "failed"]
+    names = failed[PATIENT] + ", scan " + failed[SCAN] + ", " + failed[LEVEL]
+    return ExtractionSummary(
+        out,
+        counts,
+        list(zip(names.str.removesuffix(", "), failed[REASON], strict=True)),
+        int((table["qc_warnings"] != "").sum()),
+    )
+
+
+def _table(
+    results: Iterable[tuple[Scan, ScanResult]], voi: str, records: Sequence[BlockRecord], images: Sequence[str]
+) -> Any:
+    import pandas as pd
+
+    pairs = list(results)
+    repeats = any(scan.repeat for scan, _ in pairs)
+    keys = [PATIENT, SCAN, VOI, LEVEL, *([REPEAT] if repeats else []), STATUS, REASON]
+    quality = [item.name for item in fields(VoiQuality) if item.name != "qc_warnings"]
+    quality += [*(f"{N_GREY_PREFIX}{name}" for name in images), "qc_warnings"]
+    features = [name for record in records for name in record.columns]
+    rows = [_cells(scan, voi, row) for scan, result in pairs for row in result.rows]
+    table = pd.DataFrame(rows, columns=[*keys, *quality, *features])
+    table = table.astype(dict.fromkeys(features, "float64"))
+    whole = [name for name in quality if name.startswith((N_GREY_PREFIX, "qc_voxels", "qc_components"))]
+    table = table.astype(dict.fromkeys(whole, "Int64"))
+    table["qc_warnings"] = table["qc_warnings"].fillna("")
+    return sort_by_keys(table)
+
+
+def _cells(scan: Scan, voi: str, row: Row) -> dict[str, Any]:
+    low, high = GREY_LEVELS_WANTED
+    outside = [f"{name} has {count}" for name, count in row.n_grey.items() if not low <= count <= high]
+    told = f"grey levels outside {low} to {high}: {', '.join(outside)}" if outside else ""
+    warnings = "; ".join(filter(None, [row.quality.get("qc_warnings", ""), told]))
+    return {
+        PATIENT: scan.patient_id,
+        SCAN: scan.scan_id,
+        REPEAT: scan.repeat,
+        VOI: voi,
+        LEVEL: row.level,
+        STATUS: row.status,
+        REASON: row.reason,
+        **row.quality,
+        **{f"{N_GREY_PREFIX}{name}": count for name, count in row.n_grey.items()},
+        "qc_warnings": warnings,
+        **row.features,
+    }
+
+
+def _manifest(
+    out: Path,
+    sha256: str,
+    request: ExtractionRequest,
+    records: Sequence[BlockRecord],
+    results: Sequence[ScanResult],
+    counts: dict[str, int],
+    cohort: Cohort | None,
+) -> FeatureManifest:
+    options = {name: getattr(request.options, name) for name in request.recipe.options}
+    return FeatureManifest(
+        created=now(),
+        versions=versions(),
+        machine=machine(),
+        table_sha256=sha256,
+        cohort=os.path.relpath(cohort.path, out.parent) if cohort else None,
+        cohort_sha256=cohort.sha256 if cohort else None,
+        voi=VoiRecord(
+            recipe=request.recipe.id,
+            options=options,
+            scheme=request.scheme,
+            levels=list(request.levels) if request.levels else None,
+            missing_levels=request.missing,
+        ),
+        blocks=list(records),
+        counts=counts,
+        scans=sorted(
+            (result.record for result in results), key=lambda item: (item.patient_id, item.scan_id, item.repeat)
+        ),
+    )

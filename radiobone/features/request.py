@@ -1,0 +1,105 @@
+"""What to extract from every scan, checked before the first file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import get_args
+
+from radiobone.core.errors import UsageError
+from radiobone.features.blocks import Block, DensityBlock, RadiomicsBlock
+from radiobone.features.radiomics.params import read_params
+from radiobone.tables.vertebrae import parse_levels
+from radiobone.voi import Recipe, VoiOptions, VoiRequest, find_recipe
+from radiobone.voi.maker import Missing
+from radiobone.voi.schemes import AUTO, find_scheme
+
+
+@dataclass(frozen=True)
+class ExtractionRequest:
+    """What to extract from every scan.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How a VOI is made from a label.
+    blocks : tuple of Block
+        Blocks of features, in the order of their columns.
+    levels : tuple of str, optional
+        The levels wanted; by default all that the scheme names and the mask holds.
+    scheme : str, default "auto"
+        Name or file of the label scheme; ``auto`` tells it from each mask.
+    missing : {"fail", "skip", "first"}
+        What to do about a level that a mask does not hold.
+    options : VoiOptions
+        Options of the recipe.
+    align : bool, default False
+        Resample a mask that lies on another grid than its image.
+
+    Raises
+    ------
+    UsageError
+        If the scheme does not know a level, or the recipe an option.
+    """
+
+    recipe: Recipe
+    blocks: tuple[Block, ...]
+    levels: tuple[str, ...] | None = None
+    scheme: str = AUTO
+    missing: Missing = "fail"
+    options: VoiOptions = field(default_factory=VoiOptions)
+    align: bool = False
+
+    def __post_init__(self) -> None:
+        self.recipe.check(self.options)
+        if self.scheme != AUTO:
+            VoiRequest(find_scheme(self.scheme), self.recipe, self.levels, self.missing, self.options)
+
+
+def make_request(
+    *,
+    params: str = "original",
+    engine: str = "pyradiomics",
+    voi: str = "label",
+    options: VoiOptions | None = None,
+    levels: str | None = None,
+    scheme: str = AUTO,
+    missing: str = "fail",
+    align: bool = False,
+) -> ExtractionRequest:
+    """Make a request from names, as the command line and study recipes give them.
+
+    Parameters
+    ----------
+    params : str
+        A preset's name, or the path of a PyRadiomics parameter file.
+    engine : str
+        Name of the radiomics engine.
+    voi : str
+        VOI recipe by name, or by name and version.
+    options : VoiOptions, optional
+        Options of the recipe.
+    levels : str, optional
+        Levels and ranges, such as ``L1-L4``; by default all in the mask.
+    scheme : str
+        Name or file of the label scheme.
+    missing : str
+        ``fail``, ``skip`` or ``first``.
+    align : bool
+        Resample a mask that lies on another grid than its image.
+
+    Raises
+    ------
+    UsageError
+        If a name is not known, or a file is not valid.
+    """
+    if missing not in get_args(Missing):
+        raise UsageError("no such policy for missing levels", got=missing, expected=", ".join(get_args(Missing)))
+    return ExtractionRequest(
+        recipe=find_recipe(voi),
+        blocks=(RadiomicsBlock(read_params(params), engine), DensityBlock()),
+        levels=parse_levels(levels) if levels is not None else None,
+        scheme=scheme,
+        missing=missing,  # type: ignore[arg-type] # checked above
+        options=options or VoiOptions(),
+        align=align,
+    )

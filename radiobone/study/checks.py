@@ -1,0 +1,174 @@
+"""The checks of a cohort before hours are spent on it: one list of findings, scan by scan."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from radiobone.core.batch import one_line, run_cases
+from radiobone.core.errors import CaseError
+from radiobone.features.request import ExtractionRequest
+from radiobone.features.scan import PreparedScan, prepare_scan
+from radiobone.imaging import Image
+from radiobone.imaging.reading import read_image, read_mask
+from radiobone.tables.cohort import Scan
+
+Severity = Literal["error", "warning", "note"]
+
+AIR_HU = -200
+"""A CT shows air somewhere; a minimum above this speaks of a missing rescale intercept or of a window."""
+
+METAL_HU = 20000
+"""No tissue or implant reaches this in HU (12-bit scanners end at 3,071, extended scales near 16,000)."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found.
+
+    Parameters
+    ----------
+    scan : str
+        Which scan.
+    check : str
+        Which check: ``file``, ``geometry``, ``labels``, ``level``, ``HU`` or ``VOI``.
+    severity : {"error", "warning", "note"}
+        An error means that extraction will fail there.
+    message : str
+        What was found.
+    """
+
+    scan: str
+    check: str
+    severity: Severity
+    message: str
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What was found out about one scan.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    findings : tuple of Finding
+        What the checks found.
+    facts : dict of str to str
+        Size, spacing, pixel type, HU range and levels, for a table.
+    """
+
+    scan: Scan
+    findings: tuple[Finding, ...]
+    facts: dict[str, str]
+
+
+def inspect_scans(
+    scans: Sequence[Scan], request: ExtractionRequest, *, jobs: int = 1, progress: bool = True
+) -> list[ScanReport]:
+    """Check every scan of a cohort; a scan that cannot be read is a finding, too.
+
+    Parameters
+    ----------
+    scans : sequence of Scan
+        The scans.
+    request : ExtractionRequest
+        Which VOIs are meant to be extracted.
+    jobs : int, default 1
+        Number of worker processes.
+    progress : bool, default True
+        Show a progress bar.
+    """
+    work = functools.partial(inspect_scan, request=request)
+    outcomes = run_cases(
+        scans, work, name=lambda scan: scan.name, jobs=jobs, description="inspecting scans", progress=progress
+    )
+    return [
+        outcome.result or ScanReport(scan, (Finding(scan.name, "file", "error", outcome.reason),), {})
+        for scan, outcome in zip(scans, outcomes, strict=True)
+    ]
+
+
+def inspect_scan(scan: Scan, request: ExtractionRequest) -> ScanReport:
+    """Check one scan: files, geometry, labels, levels, HU and VOIs."""
+    unreadable = tuple(_check_files(scan))
+    if unreadable:
+        return ScanReport(scan, unreadable, {})
+    try:
+        prepared = prepare_scan(scan, request)
+    except CaseError as error:
+        check = "geometry" if "grid" in error.what or "inside" in error.what else "labels"
+        return ScanReport(scan, (Finding(scan.name, check, "error", one_line(error)),), {})
+    findings = [
+        finding for check in (_check_hu, _check_labels, _check_vois) for finding in check(scan.name, prepared)
+    ]
+    return ScanReport(scan, tuple(findings), _facts(prepared))
+
+
+def _check_files(scan: Scan) -> Iterator[Finding]:
+    """Read each file on its own, so that a bad image does not hide a bad mask."""
+    readers: list[tuple[Path | None, Callable[[Path], object]]] = [
+        (scan.image, read_image),
+        (scan.mask, read_mask),
+        (scan.body_mask, read_mask),
+    ]
+    for path, reader in readers:
+        if path is not None:
+            try:
+                reader(path)
+            except CaseError as error:
+                yield Finding(scan.name, "file", "error", one_line(error))
+
+
+def _check_hu(name: str, prepared: PreparedScan) -> Iterator[Finding]:
+    low, high = _range(prepared.image)
+    if low >= 0 and high <= 255:
+        yield Finding(name, "HU", "warning", f"values from {low:g} to {high:g}: normalised, not HU?")
+    elif low > AIR_HU:
+        yield Finding(name, "HU", "warning", f"no value below {low:g}: is the rescale intercept missing?")
+    if high > METAL_HU:
+        yield Finding(name, "HU", "warning", f"values up to {high:g}: not HU?")
+    array = prepared.image.array
+    if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
+        yield Finding(name, "HU", "note", f"{array.dtype} with fractions: resampled or smoothed before?")
+
+
+def _check_labels(name: str, prepared: PreparedScan) -> Iterator[Finding]:
+    for note in prepared.notes[1:]:
+        yield Finding(name, "geometry", "warning", note)
+    unnamed = [value for value in prepared.mask.labels() if prepared.scheme.level(value) is None]
+    if unnamed:
+        told = ", ".join(map(str, unnamed))
+        yield Finding(name, "labels", "note", f"labels {told} are not named by the scheme {prepared.scheme.name}")
+
+
+def _check_vois(name: str, prepared: PreparedScan) -> Iterator[Finding]:
+    for level, outcome in prepared.vois.items():
+        if outcome.result is None:
+            severity: Severity = "error" if outcome.status == "failed" else "note"
+            yield Finding(name, "level", severity, outcome.reason)
+        elif outcome.result.quality.qc_warnings:
+            yield Finding(name, "VOI", "warning", f"{level}: {outcome.result.quality.qc_warnings}")
+
+
+def _facts(prepared: PreparedScan) -> dict[str, str]:
+    geometry = prepared.image.geometry
+    low, high = _range(prepared.image)
+    levels = [level for value in prepared.mask.labels() if (level := prepared.scheme.level(value)) is not None]
+    return {
+        "size": "x".join(map(str, geometry.shape[::-1])),
+        "spacing_mm": "x".join(f"{value:.3g}" for value in geometry.spacing_mm[::-1]),
+        "pixel_type": str(prepared.image.array.dtype),
+        "hu_range": f"{low:g} to {high:g}",
+        "scheme": prepared.scheme.name,
+        "levels": " ".join(levels),
+    }
+
+
+def _range(image: Image) -> tuple[float, float]:
+    return float(image.array.min()), float(image.array.max())

@@ -1,0 +1,144 @@
+"""Class against acquisition and demographics: the first question of a reviewer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from radiobone.core.errors import TableError
+from radiobone.tables.keys import PATIENT
+from radiobone.tables.labels import LabelRule, patient_labels
+from radiobone.tables.reading import numbers
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CATEGORICAL = ("kvp", "kernel", "contrast", "scanner", "manufacturer", "centre", "center", "sex")
+NUMERIC = ("slice_thickness_mm", "age")
+NAMES = {"thickness": "slice_thickness_mm", "slice_thickness": "slice_thickness_mm"}
+"""Other names under which a column is recognised."""
+
+_LABEL_COLUMNS: tuple[tuple[str, str, str], ...] = (
+    ("bmd_mg_cm3", "bmd", "QCT"),
+    ("t_score", "t_score", "DXA"),
+)
+
+
+@dataclass(frozen=True)
+class Association:
+    """How one column is spread over the classes.
+
+    Parameters
+    ----------
+    column : str
+        The column.
+    kind : {"categorical", "numeric"}
+        How it was compared.
+    cells : dict of str to dict of str to str
+        For each value (or ``mean ± SD``), the text of each class.
+    missing : int
+        Patients without a value.
+    test : str
+        ``chi-square`` or ``Kruskal-Wallis``.
+    p : float
+        Its p; NaN where it cannot be computed.
+    """
+
+    column: str
+    kind: str
+    cells: dict[str, dict[str, str]]
+    missing: int
+    test: str
+    p: float
+
+
+def known_label_rule(columns: Sequence[str]) -> LabelRule | None:
+    """Return the label rule of the first column that radiobone knows by name, or None."""
+    for column, source, reference in _LABEL_COLUMNS:
+        if column in columns:
+            return LabelRule.model_validate({"source": source, "column": column, "reference": reference})
+    return None
+
+
+def associations(cohort: pd.DataFrame, rule: LabelRule, where: str) -> list[Association]:
+    """Compare every acquisition and demographic column that is there between the classes.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The cohort table, every cell as text; the first row of each patient counts.
+    rule : LabelRule
+        How patients get their class.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    list of Association
+        In the order: acquisition, then demographics.
+    """
+    labels = patient_labels(cohort, rule, where)
+    patients = cohort.drop_duplicates(PATIENT).set_index(PATIENT)
+    known = labels[labels != ""]
+    found = []
+    for column in cohort.columns:
+        name = NAMES.get(column.casefold(), column.casefold())
+        if name in CATEGORICAL:
+            found.append((CATEGORICAL.index(name), _categorical(column, patients.loc[known.index], known, rule)))
+        elif name in NUMERIC:
+            rank = len(CATEGORICAL) + NUMERIC.index(name)
+            found.append((rank, _numeric(column, patients.loc[known.index], known, rule, where)))
+    return [association for _, association in sorted(found, key=lambda item: item[0])]
+
+
+def _categorical(column: str, patients: pd.DataFrame, labels: pd.Series[str], rule: LabelRule) -> Association:
+    import pandas as pd
+    from scipy.stats import chi2_contingency
+
+    values = patients[column].str.strip()
+    given = values != ""
+    table = pd.crosstab(values[given], labels[given]).reindex(columns=list(rule.classes), fill_value=0)
+    filled = table.loc[:, table.sum() > 0]
+    p = float(chi2_contingency(filled).pvalue) if min(filled.shape) > 1 else float("nan")
+    totals = table.sum()
+    cells = {
+        str(value): {name: f"{row[name]} ({row[name] / max(totals[name], 1):.0%})" for name in rule.classes}
+        for value, row in table.iterrows()
+    }
+    return Association(column, "categorical", cells, int((~given).sum()), "chi-square", p)
+
+
+def _numeric(
+    column: str, patients: pd.DataFrame, labels: pd.Series[str], rule: LabelRule, where: str
+) -> Association:
+    from scipy.stats import kruskal
+
+    values = numbers(patients, column, where)
+    groups = {name: values[labels == name].dropna() for name in rule.classes}
+    filled = [group for group in groups.values() if len(group)]
+    constant = values.dropna().nunique() < 2
+    p = float("nan") if len(filled) < 2 or constant else float(kruskal(*filled).pvalue)
+    cells = {"mean ± SD": {name: _mean_sd(group) for name, group in groups.items()}}
+    return Association(column, "numeric", cells, int(values.isna().sum()), "Kruskal-Wallis", p)
+
+
+def _mean_sd(group: pd.Series[float]) -> str:
+    if group.empty:
+        return "none"
+    return f"{group.mean():.4g} ± {group.std(ddof=1):.3g}" if len(group) > 1 else f"{group.mean():.4g}"
+
+
+def class_counts(cohort: pd.DataFrame, rule: LabelRule, where: str) -> dict[str, int]:
+    """Count patients by class, and those without a label.
+
+    Raises
+    ------
+    TableError
+        If no patient has a label.
+    """
+    labels = patient_labels(cohort, rule, where)
+    counts = {name: int((labels == name).sum()) for name in rule.classes}
+    if not sum(counts.values()):
+        raise TableError("no patient has a label", where=f"{where}, column {rule.column!r}")
+    return {**counts, "no label": int((labels == "").sum())}

@@ -1,0 +1,181 @@
+"""Extraction without any radiomics engine: rows, failures, resume, bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radiobone.core.errors import UsageError
+from radiobone.features.blocks import DensityBlock
+from radiobone.features.extraction import extract_cohort
+from radiobone.features.request import ExtractionRequest
+from radiobone.imaging import Geometry, Image
+from radiobone.imaging.write import write_image
+from radiobone.tables.features import read_features
+from radiobone.voi import find_recipe
+
+LABEL = find_recipe("label")
+
+
+def request(**changes) -> ExtractionRequest:
+    return ExtractionRequest(**{"recipe": LABEL, "blocks": (DensityBlock(),), "scheme": "verse", **changes})
+
+
+def run(cohort, out: Path, **options):
+    changes = options.pop("request", {})
+    return extract_cohort(cohort.scans(), request(**changes), out, cohort=cohort, progress=False, **options)
+
+
+def test_a_row_for_each_patient_and_level(make_cohort, tmp_path):
+    cohort = make_cohort(["0012", "NA"])
+    summary = run(cohort, tmp_path / "features.csv")
+    assert summary.counts == {"ok": 4}
+    features = read_features(tmp_path / "features.csv")
+    keys = features.table[["patient_id", "scan_id", "voi", "level", "status"]]
+    assert keys.to_numpy().tolist() == [
+        [patient, "1", "label", level, "ok"] for patient in ("0012", "NA") for level in ("L1", "L2")
+    ]
+    image = np.asarray(features.table["density_mean_hu"])
+    assert np.isfinite(image).all()
+    manifest = features.manifest
+    assert manifest is not None
+    assert manifest.voi.recipe == "label@1"
+    assert [scan.pixel_type for scan in manifest.scans] == ["int16", "int16"]
+    assert manifest.cohort == "cohort.csv"
+    assert manifest.feature_columns == features.features
+
+
+def test_bytes_are_the_same_for_any_jobs_and_any_order_of_rows(make_cohort, tmp_path):
+    names = ["c", "a", "d", "b"]
+    run(make_cohort(names), tmp_path / "one.csv", jobs=1)
+    run(make_cohort(sorted(names)), tmp_path / "two.csv", jobs=2)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+def test_bad_cases_become_rows_with_their_reason(make_cohort, tmp_path):
+    cohort = make_cohort(["good", "missing", "truncated", "elsewhere", "nan", "broken"])
+    (tmp_path / "missing_ct.nii.gz").unlink()
+    truncated = tmp_path / "truncated_ct.nii.gz"
+    truncated.write_bytes(truncated.read_bytes()[:-2000])
+    other = Geometry((40, 24, 20), (2.0, 1.5, 1.5), (50.0, 0.0, 0.0))
+    write_image(Image(np.zeros(other.shape, np.int16), other), tmp_path / "elsewhere_ct.nii.gz")
+    grid = Geometry((40, 24, 24), (2.0, 1.5, 1.5))
+    hu = np.zeros(grid.shape, np.float32)
+    hu[0, 0, 0] = np.nan
+    write_image(Image(hu, grid), tmp_path / "nan_ct.nii.gz")
+    (tmp_path / "broken_mask.nii.gz").write_text("no image")
+    summary = run(cohort, tmp_path / "features.csv", request={"levels": ("L1", "L2")})
+    assert summary.counts == {"failed": 10, "ok": 2}
+    table = read_features(tmp_path / "features.csv").table.set_index(["patient_id", "level"])
+    reasons = table.xs("L1", level="level")["reason"]
+    assert reasons["good"] == ""
+    assert "file not found" in reasons["missing"]
+    assert "truncated" in reasons["truncated"]
+    assert "size (x, y, z) (20, 24, 40) and (24, 24, 40)" in reasons["elsewhere"]
+    assert "origin" in reasons["elsewhere"]
+    assert "1 NaN" in reasons["nan"]
+    assert "broken_mask.nii.gz" in reasons["broken"]
+    assert table.loc["nan"].filter(like="density_").isna().all(axis=None)
+
+
+def test_a_missing_level_fails_its_row_and_no_other(make_cohort, tmp_path):
+    summary = run(make_cohort(["a"]), tmp_path / "f.csv", request={"levels": ("L1", "L5")})
+    assert summary.counts == {"failed": 1, "ok": 1}
+    assert "L5" in summary.failures[0][0]
+    skipped = run(make_cohort(["a"]), tmp_path / "g.csv", request={"levels": ("L1", "L5"), "missing": "skip"})
+    assert skipped.counts == {"ok": 1, "skipped": 1}
+
+
+def test_wrong_use_is_told_before_the_first_file_is_read():
+    with pytest.raises(UsageError, match="no such level"):
+        request(levels=("femur_left",))
+
+
+def test_a_changed_image_or_a_new_order_never_brings_back_another_result(make_cohort, tmp_path):
+    out = tmp_path / "features.csv"
+    run(make_cohort(["a", "b"]), out)
+    before = read_features(out).table.set_index(["patient_id", "level"])
+    # The files of two patients change places: results follow the bytes, not the row or the name.
+    (tmp_path / "a_ct.nii.gz").rename(tmp_path / "x")
+    (tmp_path / "b_ct.nii.gz").rename(tmp_path / "a_ct.nii.gz")
+    (tmp_path / "x").rename(tmp_path / "b_ct.nii.gz")
+    run(make_cohort(["b", "a", "c"]), out)
+    after = read_features(out).table.set_index(["patient_id", "level"])
+    for level in ("L1", "L2"):
+        assert after.loc[("a", level), "density_mean_hu"] == before.loc[("b", level), "density_mean_hu"]
+        assert after.loc[("b", level), "density_mean_hu"] == before.loc[("a", level), "density_mean_hu"]
+    assert len(after) == 6
+
+
+def test_kept_results_are_used_and_fresh_ignores_them(make_cohort, tmp_path):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    run(cohort, out)
+    kept = sorted((tmp_path / "features.csv.resume").rglob("*.json"))
+    assert len(kept) == 3, "two VOIs of one block, and the plan of the scan"
+    for path in kept:
+        path.write_text(path.read_text().replace('"density_volume_ml": ', '"density_volume_ml": 1'))
+    run(cohort, out)
+    changed = read_features(out).table["density_volume_ml"]
+    run(cohort, tmp_path / "fresh.csv", resume=False)
+    honest = read_features(tmp_path / "fresh.csv").table["density_volume_ml"]
+    assert (changed != honest).all(), "kept results are read back"
+    assert not (tmp_path / "fresh.csv.resume").exists()
+    run(cohort, out, request={"recipe": find_recipe("label"), "levels": ("L1", "L2")})
+    assert (read_features(out).table["density_volume_ml"] == honest).all(), "another request has other keys"
+
+
+def test_failures_are_not_kept(make_cohort, tmp_path):
+    cohort, out = make_cohort(["a", "b"]), tmp_path / "features.csv"
+    (tmp_path / "b_ct.nii.gz").rename(tmp_path / "later")
+    assert run(cohort, out).counts == {"failed": 1, "ok": 2}
+    (tmp_path / "later").rename(tmp_path / "b_ct.nii.gz")
+    assert run(cohort, out).counts == {"ok": 4}
+
+
+SLOW_RUN = """
+import sys, time
+from pathlib import Path
+from radiobone.features import density, blocks
+from radiobone.features.extraction import extract_cohort
+from radiobone.features.request import ExtractionRequest
+from radiobone.tables.cohort import read_cohort
+from radiobone.voi import find_recipe
+
+quick = density.density
+def slow(image, voi):
+    time.sleep(0.3)
+    return quick(image, voi)
+blocks.density.density = slow
+folder = Path(sys.argv[1])
+cohort = read_cohort(folder / "cohort.csv")
+request = ExtractionRequest(recipe=find_recipe("label"), blocks=(blocks.DensityBlock(),), scheme="verse")
+extract_cohort(cohort.scans(), request, folder / "features.csv", cohort=cohort, progress=False)
+"""
+
+
+def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(make_cohort, tmp_path):
+    cohort = make_cohort([f"p{number}" for number in range(6)])
+    run(cohort, tmp_path / "whole.csv")
+    child = subprocess.Popen([sys.executable, "-c", SLOW_RUN, str(tmp_path)])
+    store = tmp_path / "features.csv.resume"
+    deadline = time.monotonic() + 60
+    while len(list(store.rglob("*.json"))) < 4:
+        assert time.monotonic() < deadline, "the run kept nothing"
+        assert child.poll() is None, "the run ended before it was killed"
+        time.sleep(0.02)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not (tmp_path / "features.csv").exists()
+    before = {path: path.stat().st_mtime_ns for path in store.rglob("[0-9a-f]*.json")}
+    run(cohort, tmp_path / "features.csv")
+    assert (tmp_path / "features.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()), (
+        "finished VOIs are not redone"
+    )
