@@ -1,0 +1,126 @@
+"""The columns that a parameter file gives, known before anything is computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from radiobone.features.radiomics.catalogue import FEATURES
+from radiobone.features.radiomics.params import RadiomicsParams
+from radiobone.features.radiomics.settings import Settings
+
+SHAPE_FAMILIES = ("shape", "shape2D")
+"""Families that depend on the mask alone, in the order in which PyRadiomics computes them, before all others."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature column.
+
+    Parameters
+    ----------
+    name : str
+        Name in the table, such as ``wavelet-LLH_firstorder_Mean``.
+    family : str
+        Family of features, such as ``glcm``.
+    filter : str
+        Image that it is computed on, such as ``wavelet-LLH``; ``original`` if unfiltered.
+    unit : str
+        Unit; ``1`` if it has none.
+    meaning : str
+        What it tells, in one line.
+    """
+
+    name: str
+    family: str
+    filter: str
+    unit: str
+    meaning: str
+
+
+def columns(params: RadiomicsParams) -> list[Column]:
+    """List all columns of a parameter file, in the order in which PyRadiomics returns them.
+
+    Examples
+    --------
+    >>> len(columns(RadiomicsParams()))
+    107
+    """
+    found: dict[str, Column] = {}
+    for family in SHAPE_FAMILIES:
+        if family in params.families and (family == "shape" or _has_shape_2d(params.setting)):
+            for feature in params.features(family):
+                column = _column("original", family, feature, "mm")
+                found[column.name] = column
+    for image_type in params.image_types:
+        settings = params.settings_of(image_type)
+        unit = _intensity_unit(image_type, settings)
+        for image in image_names(image_type, settings):
+            for family in params.families:
+                if family in SHAPE_FAMILIES:
+                    continue
+                for feature in params.features(family):
+                    column = _column(image, family, feature, unit)
+                    found[column.name] = column
+    return list(found.values())
+
+
+def image_names(image_type: str, settings: Settings) -> list[str]:
+    """List the names of the images that an image type yields, in PyRadiomics' order.
+
+    Examples
+    --------
+    >>> image_names("LoG", Settings(sigma=(1.0, 2)))
+    ['log-sigma-1-0-mm-3D', 'log-sigma-2-mm-3D']
+    """
+    if image_type == "Wavelet":
+        return _wavelet_names(2 if settings.force2D else 3, settings.level)
+    if image_type == "LoG":
+        return [f"log-sigma-{str(sigma).replace('.', '-')}-mm-3D" for sigma in settings.sigma]
+    if image_type == "LBP2D":
+        return ["lbp-2D"]
+    if image_type == "LBP3D":
+        return [*(f"lbp-3D-m{level}" for level in range(1, settings.lbp3DLevels + 1)), "lbp-3D-k"]
+    return [image_type.lower()]
+
+
+def _wavelet_names(n_axes: int, n_depths: int) -> list[str]:
+    """Name the details of each decomposition depth, then the approximation of the last one."""
+    approximation = "L" * n_axes
+    details = ["".join(passes) for passes in product("LH", repeat=n_axes)][1:]
+    depths = ["wavelet" if depth == 1 else f"wavelet{depth}" for depth in range(1, n_depths + 1)]
+    return [*(f"{depth}-{detail}" for depth in depths for detail in details), f"{depths[-1]}-{approximation}"]
+
+
+def _has_shape_2d(settings: Settings) -> bool:
+    """Tell whether PyRadiomics computes 2D shape: it never does across its axis 1 (y).
+
+    It asks for more than one voxel along the axis of the same number counted from x, while the axis is
+    counted from z; for z and x this only refuses lines, for y the VOI would have to be both flat and thick.
+    """
+    return settings.force2D and settings.force2Ddimension != 1
+
+
+def _intensity_unit(image_type: str, settings: Settings) -> str:
+    """Return the unit of an image's values, for an input in HU."""
+    base = "SD" if settings.normalize else "HU"
+    if image_type in ("LBP2D", "LBP3D"):
+        return "1"
+    if image_type == "Gradient":
+        return f"{base}/mm" if settings.gradientUseSpacing else f"{base}/voxel"
+    return base
+
+
+def _column(image: str, family: str, feature: str, intensity: str) -> Column:
+    unit, meaning = FEATURES[family][feature]
+    return Column(f"{image}_{family}_{feature}", family, image, _with_intensity(unit, intensity), meaning)
+
+
+def _with_intensity(unit: str, intensity: str) -> str:
+    """Put the image's own unit in place of HU, as in ``(HU/mm)²`` or, for an image without unit, ``mm³``."""
+    if "HU" not in unit or intensity == "HU":
+        return unit
+    if intensity == "1":
+        return unit.replace("HU²·", "").replace("HU²", "1").replace("HU", "1")
+    squared = f"({intensity})²" if "/" in intensity else f"{intensity}²"
+    return unit.replace("HU²", squared).replace("HU", intensity)

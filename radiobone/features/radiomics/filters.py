@@ -1,0 +1,55 @@
+"""Filters that work voxel by voxel but take one statistic of the whole region that PyRadiomics sees.
+
+With that statistic given, a crop gets the values of the whole region. The formulas are PyRadiomics',
+operation by operation; ``magnitude`` is the largest absolute value in the whole region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+
+def square(array: NDArray[Any], magnitude: float) -> Values:
+    """Return ``(c x)²`` with ``c = 1 / sqrt(magnitude)``."""
+    coefficient = 1 / np.sqrt(np.float64(magnitude))
+    result: Values = (coefficient * array.astype(np.float64)) ** 2
+    return result
+
+
+def square_root(array: NDArray[Any], magnitude: float) -> Values:
+    """Return ``sign(x) sqrt(|x| magnitude)``."""
+    values = array.astype(np.float64)
+    values[values > 0] = np.sqrt(values[values > 0] * magnitude)
+    values[values < 0] = -np.sqrt(-values[values < 0] * magnitude)
+    return values
+
+
+def logarithm(array: NDArray[Any], magnitude: float) -> Values:
+    """Return ``sign(x) log(|x| + 1)``, scaled so that the magnitude stays what it is."""
+    values = array.astype(np.float64)
+    values[values > 0] = np.log(values[values > 0] + 1)
+    values[values < 0] = -np.log(-(values[values < 0] - 1))
+    values *= magnitude / np.log(np.float64(magnitude) + 1)
+    return values
+
+
+def exponential(array: NDArray[Any], magnitude: float) -> Values:
+    """Return ``exp(c x)`` with ``c = log(magnitude) / magnitude``."""
+    coefficient = np.log(np.float64(magnitude)) / magnitude
+    result: Values = np.exp(coefficient * array.astype(np.float64))
+    return result
+
+
+POINTWISE: dict[str, tuple[str, Callable[[NDArray[Any], float], Values]]] = {
+    "Square": ("square", square),
+    "SquareRoot": ("squareroot", square_root),
+    "Logarithm": ("logarithm", logarithm),
+    "Exponential": ("exponential", exponential),
+}
+"""For each such image type the name of its image and its formula."""

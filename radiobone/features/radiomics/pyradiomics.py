@@ -1,0 +1,252 @@
+"""The PyRadiomics engine: PyRadiomics' values on the whole files, at the cost of the VOI.
+
+It makes the same calls in the same order as ``RadiomicsFeatureExtractor.execute``, on a crop that is
+right for each image type (`region`, `crops`), so that all definitions remain PyRadiomics' own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import CaseError, EngineError, MissingExtraError
+from radiobone.core.extras import require
+from radiobone.features.radiomics.border import RadiomicsMessages, radiomics_messages
+from radiobone.features.radiomics.columns import columns
+from radiobone.features.radiomics.crops import border_warnings, crop, margin, wavelet_crop
+from radiobone.features.radiomics.engine import VoiValues
+from radiobone.features.radiomics.filters import POINTWISE
+from radiobone.features.radiomics.params import RadiomicsParams
+from radiobone.features.radiomics.region import Region, finite, seen_region
+from radiobone.features.radiomics.scan import Scan
+from radiobone.features.radiomics.settings import Settings
+from radiobone.imaging import Image, Mask
+from radiobone.imaging.volumes import Box
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+LABEL = 1
+"""Label of the VOI inside this engine; the file's own ``label`` has been used up when the VOI was chosen."""
+
+logger = logging.getLogger(__name__)
+
+
+class PyRadiomicsEngine:
+    """PyRadiomics 3.0.1, or its fork pyradiomics-cuda, as an engine (see `Engine`)."""
+
+    name: str = "pyradiomics"
+    values_revision: int = 1
+
+    def extract(
+        self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
+    ) -> dict[str, VoiValues | CaseError]:
+        """Compute the features of all VOIs of one scan; see `Engine.extract`.
+
+        Raises
+        ------
+        MissingExtraError
+            If PyRadiomics, or a package that one of its filters needs, is not installed.
+        """
+        require("radiomics", "pyradiomics")
+        _require_filters(params)
+        scan = Scan(image)
+        results: dict[str, VoiValues | CaseError] = {}
+        for key, voi in vois.items():
+            try:
+                results[key] = _extract(scan, voi, params)
+            except CaseError as error:
+                results[key] = _located(error, key)
+            except Exception as error:  # the border of a case: PyRadiomics and ITK raise errors of any kind
+                logger.debug("PyRadiomics failed for VOI %s", key, exc_info=True)
+                results[key] = EngineError(
+                    "PyRadiomics cannot compute this VOI",
+                    where=f"VOI {key}",
+                    got=f"{type(error).__name__}: {' '.join(str(error).split())}",
+                    do="look at the VOI in the image; check its size and the parameter file",
+                )
+        return results
+
+
+def _extract(scan: Scan, voi: Mask, params: RadiomicsParams) -> VoiValues:
+    """Compute one VOI as ``execute`` does."""
+    from radiomics import imageoperations
+
+    voi = voi.tight()
+    if voi.geometry.shape != scan.image.array.shape:
+        raise EngineError("mask and image differ in size", got=voi.geometry.shape, expected=scan.image.array.shape)
+    if voi.n_voxels == 0:
+        raise EngineError("the VOI is empty", got="0 voxels", expected="at least 2", do="check the mask")
+    region = seen_region(scan, voi, params.setting)
+    _check_size(region, params.setting)
+    tight = region.read(region.box)
+    finite(tight[region.mask != 0], "the VOI")
+    image, mask = region.to_sitk(tight), region.to_sitk(region.mask)
+    common = _kwargs(params.setting)
+    values: dict[str, float] = {}
+    n_grey: dict[str, int] = {}
+    with radiomics_messages() as messages:
+        extractor = _extractor(params)
+        bounding_box, _ = imageoperations.checkMask(image, mask, **common)
+        texture_mask = mask
+        if params.setting.resegmentRange is not None:
+            texture_mask = imageoperations.resegmentMask(image, mask, **common)
+            bounding_box, _ = imageoperations.checkMask(image, texture_mask, **common)
+        shape_mask = texture_mask if params.setting.resegmentShape else mask
+        values.update(extractor.computeShape(image, shape_mask, bounding_box, **common))
+        for image_type in params.image_types:
+            settings = params.settings_of(image_type)
+            for warning in border_warnings(region, image_type, settings):
+                messages.add(warning)
+            for array, name in _images(region, image_type, settings):
+                cropped, cropped_mask = imageoperations.cropToTumorMask(
+                    region.to_sitk(array), texture_mask, bounding_box, padDistance=0
+                )
+                kwargs = _kwargs(settings)
+                values.update(extractor.computeFeatures(cropped, cropped_mask, name, **kwargs))
+                n_grey[name] = _count_grey(cropped, cropped_mask, kwargs)
+    return _checked(values, n_grey, params, messages)
+
+
+def _check_size(region: Region, settings: Settings) -> None:
+    """Refuse what PyRadiomics refuses, in words that say what to do."""
+    n_voxels = int(np.count_nonzero(region.mask))
+    thick = sum(size > 1 for size in region.mask.shape)
+    got = f"{n_voxels} voxels in a box of {' x '.join(str(size) for size in region.mask.shape[::-1])} (x, y, z)"
+    if thick == 0:
+        raise EngineError("the VOI is one voxel", got=got, expected="at least 2 voxels", do="check the mask")
+    if thick < settings.minimumROIDimensions:
+        raise EngineError(
+            "the VOI has too few dimensions",
+            got=got,
+            expected=f"more than one voxel along {settings.minimumROIDimensions} axes (minimumROIDimensions)",
+            do="check the mask, or lower minimumROIDimensions",
+        )
+    if settings.minimumROISize is not None and n_voxels <= settings.minimumROISize:
+        raise EngineError(
+            "the VOI is too small",
+            got=got,
+            expected=f"more than {settings.minimumROISize} voxels (minimumROISize)",
+            do="check the mask, or lower minimumROISize",
+        )
+
+
+def _images(region: Region, image_type: str, settings: Settings) -> Iterator[tuple[NDArray[Any], str]]:
+    """Yield each image of one type inside the VOI's box, with its name."""
+    from radiomics import imageoperations
+
+    if image_type == "Original":
+        yield region.read(region.box), "original"
+        return
+    if image_type in POINTWISE:
+        name, formula = POINTWISE[image_type]
+        if region.magnitude == 0:
+            raise EngineError(f"{image_type} needs an image that is not 0 everywhere", got="0 everywhere")
+        yield formula(region.read(region.box), region.magnitude), name
+        return
+    for part in _one_crop_each(image_type, settings):
+        array, inner = _crop(region, image_type, part)
+        image = region.to_sitk(finite(array, image_type))
+        label = np.zeros(array.shape, dtype=np.uint8)
+        label[inner] = region.mask
+        generate = getattr(imageoperations, f"get{image_type}Image")
+        for filtered, name, _ in generate(image, region.to_sitk(label), **_kwargs(part)):
+            yield _array(filtered)[inner], name
+
+
+def _one_crop_each(image_type: str, settings: Settings) -> list[Settings]:
+    """Give each sigma of LoG its own crop; all other types take one."""
+    if image_type != "LoG":
+        return [settings]
+    return [settings.model_copy(update={"sigma": (sigma,)}) for sigma in settings.sigma]
+
+
+def _crop(region: Region, image_type: str, settings: Settings) -> tuple[NDArray[Any], Box]:
+    if image_type == "Wavelet":
+        indices, inner = wavelet_crop(region, settings)
+        return region.take(indices), inner
+    outer, inner = crop(region, margin(image_type, settings, region.spacing_mm))
+    return region.read(outer), inner
+
+
+def _extractor(params: RadiomicsParams) -> Any:
+    """Return PyRadiomics' extractor with the wanted features; the parameter file has been checked already."""
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    extractor = RadiomicsFeatureExtractor()
+    extractor.disableAllFeatures()
+    for family in params.families:
+        features = list(params.features(family))
+        if features and (family != "shape2D" or params.setting.force2D):
+            extractor.enableFeaturesByName(**{family: features})
+    return extractor
+
+
+def _kwargs(settings: Settings) -> dict[str, Any]:
+    """Return settings as PyRadiomics takes them, for a mask whose VOI has this engine's label."""
+    return {**settings.model_dump(), "label": LABEL}
+
+
+def _count_grey(image: sitk.Image, mask: sitk.Image, kwargs: dict[str, Any]) -> int:
+    """Count the grey levels that occur in the VOI after discretisation."""
+    from radiomics import imageoperations
+
+    levels, _ = imageoperations.binImage(_array(image), _array(mask) == LABEL, **kwargs)
+    return int(np.unique(levels[_array(mask) == LABEL]).size)
+
+
+def _checked(
+    values: Mapping[str, Any], n_grey: dict[str, int], params: RadiomicsParams, messages: RadiomicsMessages
+) -> VoiValues:
+    """Return the values as numbers, in the order of the catalogue; PyRadiomics must have given every one."""
+    expected = [column.name for column in columns(params)]
+    missing = [name for name in expected if name not in values]
+    if missing or len(values) != len(expected):
+        reasons = f" ({'; '.join(messages.texts)})" if messages.texts else ""
+        raise EngineError(
+            f"PyRadiomics left out {len(missing)} of {len(expected)} features",
+            got=f"no {_shown(missing)}{reasons}",
+            expected="every column of the parameter file",
+            do="compare the size of the VOI and of the image with the filters (LoG needs 4 voxels and sigma)",
+        )
+    features = {name: float(np.squeeze(values[name])) for name in expected}
+    undefined = [name for name, value in features.items() if not np.isfinite(value)]
+    if undefined:
+        messages.add(f"{len(undefined)} features are not defined for this VOI: {_shown(undefined)}")
+    return VoiValues(features, n_grey, tuple(messages.texts))
+
+
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _require_filters(params: RadiomicsParams) -> None:
+    """Refuse filters whose packages are missing: PyRadiomics itself would leave out their images in silence."""
+    if "LBP2D" in params.image_types:
+        require("skimage.feature", "pyradiomics")
+    if "LBP3D" in params.image_types:
+        require("trimesh.creation", "pyradiomics")
+        if not hasattr(require("scipy.special", "pyradiomics"), "sph_harm"):
+            raise MissingExtraError(
+                "the image type LBP3D cannot be computed with this version of SciPy",
+                got="scipy.special has no sph_harm any more",
+                expected="SciPy below 1.17",
+                do='install "scipy<1.17", or remove LBP3D from the parameter file',
+            )
+
+
+def _located(error: CaseError, key: str) -> CaseError:
+    if error.where is None:
+        error.where = f"VOI {key}"
+    return error
+
+
+def _array(image: sitk.Image) -> NDArray[Any]:
+    import SimpleITK as sitk
+
+    array: NDArray[Any] = sitk.GetArrayFromImage(image)
+    return array

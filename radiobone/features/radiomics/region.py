@@ -1,0 +1,193 @@
+"""The region that PyRadiomics sees of a scan for one VOI, and the crops of it that filters need.
+
+Without resampling and ``preCrop`` PyRadiomics filters the whole image. With one of them it filters the box
+of the VOI and ``padDistance`` voxels round it, and nothing else, so its filters end there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.bspline import resample_bspline
+from radiobone.features.radiomics.grid import ResamplingGrid, header, resampling_grid
+from radiobone.features.radiomics.scan import Normalisation, Scan
+from radiobone.features.radiomics.settings import Settings
+from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.volumes import Box, expand
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+Indices = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+"""Voxels to take along (z, y, x)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """What PyRadiomics sees: voxels, their spacing, and where the VOI lies in them.
+
+    Parameters
+    ----------
+    array : ndarray of shape (z, y, x)
+        Voxels; for a whole scan this is the scan's own array.
+    spacing_mm : tuple of float
+        Along (z, y, x).
+    mask : ndarray of uint8
+        The VOI in its box, 1 inside.
+    box : Box
+        The smallest box of ``array`` that holds the VOI.
+    normalisation : Normalisation or None
+        Still to be applied to what is read.
+    scan : Scan or None
+        The scan, if the region is all of it: its statistics are kept there.
+    pad_distance : int or None
+        Voxels round the VOI that PyRadiomics keeps; None if it keeps all.
+    """
+
+    array: NDArray[Any]
+    spacing_mm: tuple[float, float, float]
+    mask: NDArray[np.uint8]
+    box: Box
+    normalisation: Normalisation | None = None
+    scan: Scan | None = None
+    pad_distance: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along (z, y, x)."""
+        z, y, x = self.array.shape
+        return z, y, x
+
+    def read(self, box: Box) -> NDArray[Any]:
+        """Return the voxels of a box, normalised if asked for."""
+        return self._ready(self.array[box])
+
+    def take(self, indices: Indices) -> NDArray[Any]:
+        """Return the voxels at any indices along each axis, normalised if asked for."""
+        return self._ready(self.array[np.ix_(*indices)])
+
+    @cached_property
+    def magnitude(self) -> float:
+        """Largest absolute value in the region."""
+        low, high = self.scan.extremes if self.scan else (self.array.min(), self.array.max())
+        ends = self._ready(np.asarray([low, high], dtype=self.array.dtype))
+        return float(np.abs(ends.astype(np.float64)).max())
+
+    def _ready(self, array: NDArray[Any]) -> NDArray[Any]:
+        return self.normalisation(array) if self.normalisation else np.ascontiguousarray(array)
+
+    def to_sitk(self, array: NDArray[Any]) -> sitk.Image:
+        """Return voxels as a SimpleITK image with the region's spacing."""
+        import SimpleITK as sitk
+
+        image = sitk.GetImageFromArray(array)
+        image.SetSpacing(self.spacing_mm[::-1])
+        return image
+
+
+def seen_region(scan: Scan, voi: Mask, settings: Settings) -> Region:
+    """Return what PyRadiomics sees of a scan for one VOI.
+
+    Parameters
+    ----------
+    scan : Scan
+        The whole scan.
+    voi : Mask
+        The VOI in its tight box, not empty.
+    settings : Settings
+        The parameter file's ``setting``.
+
+    Raises
+    ------
+    EngineError
+        If no voxel of the VOI is left on the new grid, or the image is not finite where it is read.
+    """
+    geometry = scan.image.geometry
+    normalisation = scan.normalisation(settings)
+    spacing = settings.spacing_mm
+    grid = resampling_grid(geometry, voi.box, spacing, settings.padDistance) if spacing else None
+    if grid is not None:
+        return _resampled(scan, voi, grid, normalisation, settings)
+    mask = (voi.array != 0).astype(np.uint8)
+    if spacing or settings.preCrop:
+        pad = settings.padDistance
+        outer = expand(voi.box, (pad, pad, pad), geometry.shape)
+        z, y, x = (
+            slice(part.start - edge.start, part.stop - edge.start)
+            for part, edge in zip(voi.box, outer, strict=True)
+        )
+        return Region(
+            scan.image.array[outer], geometry.spacing_mm, mask, (z, y, x), normalisation, pad_distance=pad
+        )
+    return Region(scan.image.array, geometry.spacing_mm, mask, voi.box, normalisation, scan)
+
+
+def _resampled(
+    scan: Scan, voi: Mask, grid: ResamplingGrid, normalisation: Normalisation | None, settings: Settings
+) -> Region:
+    whole = Region(scan.image.array, scan.image.geometry.spacing_mm, voi.array, voi.box, normalisation)
+    held = Mask(grid.resample_mask(voi), grid.target).tight()
+    if held.n_voxels == 0:
+        raise EngineError(
+            "no voxel of the VOI is left after resampling",
+            got=f"{voi.n_voxels} voxels of {_text(grid.source)} mm",
+            expected=f"a VOI that fills voxels of {_text(grid.target)} mm",
+            do="check the mask, or resample to a finer spacing",
+        )
+    if settings.interpolator == "sitkBSpline":
+        dtype = np.float64 if normalisation else scan.image.array.dtype
+        array = resample_bspline(lambda box: finite(whole.read(box), "resampling"), grid, dtype)
+    else:
+        array = finite(_resampled_by_itk(whole, grid, str(settings.interpolator)), "resampling")
+    return Region(array, grid.target.spacing_mm, held.array, held.box, pad_distance=settings.padDistance)
+
+
+def _resampled_by_itk(whole: Region, grid: ResamplingGrid, interpolator: str) -> NDArray[Any]:
+    """Resample by one of ITK's local interpolators, which read only round the samples.
+
+    The image keeps its first voxel, hence its origin and every bit of ITK's arithmetic; what lies beyond
+    the samples and the widest interpolator's reach is left out.
+    """
+    import SimpleITK as sitk
+
+    beyond = expand(grid.reach, (_ITK_REACH, _ITK_REACH, _ITK_REACH), grid.source.shape)
+    z, y, x = (slice(0, part.stop) for part in beyond)
+    image = Image(whole.read((z, y, x)), _with_shape(grid.source, (z.stop, y.stop, x.stop))).to_sitk()
+    resample = sitk.ResampleImageFilter()
+    resample.SetReferenceImage(header(grid.target))
+    resample.SetSize(grid.target.shape[::-1])
+    resample.SetInterpolator(getattr(sitk, interpolator))
+    resample.SetOutputPixelType(image.GetPixelID())
+    result: NDArray[Any] = sitk.GetArrayFromImage(resample.Execute(image))
+    return result
+
+
+_ITK_REACH = 12
+"""Voxels that ITK's Gaussian (4 sigma of 0.8 voxels) and windowed sinc (5 voxels) interpolators may read."""
+
+
+def finite(array: NDArray[Any], reader: str) -> NDArray[Any]:
+    """Return an array as it is, or raise the error of a VOI whose surroundings hold NaN or infinity."""
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        wrong = int(array.size - np.isfinite(array).sum())
+        raise EngineError(
+            f"the image holds NaN or infinite values where {reader} reads it",
+            got=f"{wrong} of {array.size} voxels",
+            expected="finite values",
+            do="mend the image, for instance by giving these voxels the value of air",
+        )
+    return array
+
+
+def _with_shape(geometry: Geometry, shape: tuple[int, int, int]) -> Geometry:
+    return Geometry(shape, geometry.spacing_mm, geometry.origin_mm, geometry.direction)
+
+
+def _text(geometry: Geometry) -> str:
+    return " x ".join(f"{edge:g}" for edge in geometry.spacing_mm[::-1])

@@ -1,0 +1,30 @@
+"""The engines, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from radiobone.core.config import nearest
+from radiobone.core.errors import UsageError
+from radiobone.features.radiomics.engine import Engine
+from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
+
+ENGINES: dict[str, Callable[[], Engine]] = {"pyradiomics": PyRadiomicsEngine}
+"""How to make each engine."""
+
+
+def find_engine(name: str) -> Engine:
+    """Return the engine of this name.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    if name not in ENGINES:
+        raise UsageError(
+            f"no engine of this name{nearest(name, list(ENGINES))}",
+            got=name,
+            expected=f"one of {', '.join(ENGINES)}",
+        )
+    return ENGINES[name]()

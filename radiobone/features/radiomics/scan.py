@@ -1,0 +1,102 @@
+"""What is asked of a whole scan: its extremes and its normalisation, without a float copy of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.settings import Settings
+from radiobone.imaging import Image
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """PyRadiomics' ``normalize``: values in standard deviations of the whole image, times a scale.
+
+    Parameters
+    ----------
+    mean, sd : float
+        Of all voxels of the image; ``sd`` with ``n - 1`` in the denominator.
+    scale : float
+        ``normalizeScale``.
+    outliers : float or None
+        ``removeOutliers``: values beyond so many standard deviations are set there.
+    """
+
+    mean: float
+    sd: float
+    scale: float
+    outliers: float | None
+
+    def __call__(self, array: NDArray[Any]) -> NDArray[np.float64]:
+        """Return normalised values."""
+        values: NDArray[np.float64] = (array.astype(np.float64) - self.mean) * (1.0 / self.sd)
+        if self.outliers is not None:
+            np.clip(values, -self.outliers, self.outliers, out=values)
+        values *= self.scale
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """A scan whose statistics are computed once, when first asked for, and serve all its VOIs."""
+
+    image: Image
+
+    @cached_property
+    def extremes(self) -> tuple[float, float]:
+        """Smallest and largest value of the whole image."""
+        low, high = float(self.image.array.min()), float(self.image.array.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise EngineError(
+                "the image holds NaN or infinite values, and a statistic of the whole image is asked for",
+                got=f"values from {low} to {high}",
+                expected="finite values",
+                do="mend the image, or leave out normalize and Square, SquareRoot, Logarithm, Exponential",
+            )
+        return low, high
+
+    @cached_property
+    def mean_sd(self) -> tuple[float, float]:
+        """Mean and standard deviation of the whole image, slice by slice so that no float copy is made.
+
+        Notes
+        -----
+        Integers are summed exactly, so the result has the very bits of ITK's compensated sums.
+        """
+        low, high = self.extremes
+        array = self.image.array
+        kind = np.int64 if array.dtype.kind in "iu" else np.float64
+        wide = kind is np.int64 and max(abs(low), abs(high)) >= 2**20  # squares would overflow a slice's sum
+        sums: list[float] = []
+        squares: list[float] = []
+        for part in array:
+            values = part.astype(np.float64 if wide else kind)
+            sums.append(values.sum().item())
+            squares.append(np.square(values).sum().item())
+        total, total_squared = (
+            (float(sum(sums)), float(sum(squares)))
+            if kind is np.int64 and not wide
+            else (math.fsum(sums), math.fsum(squares))
+        )
+        variance = (total_squared - total * total / array.size) / (array.size - 1)
+        return total / array.size, math.sqrt(max(variance, 0.0))
+
+    def normalisation(self, settings: Settings) -> Normalisation | None:
+        """Return how PyRadiomics normalises this image, or None if the settings do not ask for it."""
+        if not settings.normalize:
+            return None
+        mean, sd = self.mean_sd
+        if sd == 0:
+            raise EngineError(
+                "the image has one single value and cannot be normalised",
+                got=f"{mean:g} everywhere",
+                do="check the image, or set normalize: false",
+            )
+        return Normalisation(mean, sd, settings.normalizeScale, settings.removeOutliers)
