@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import RadioboneError
+from radiobone.core.errors import UsageError
 from radiobone.core.files import atomic_path
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ class NodeScores:
         The node, such as ``osteoporosis_vs_rest``.
     positive : str
         The class that a high score speaks for.
-    is_positive : ndarray of shape (n_patients,), bool
+    is_positive : ndarray of shape (n_predictions,), bool
         The truth.
-    score : ndarray of shape (n_patients,)
+    score : ndarray of shape (n_predictions,)
         Probability of the positive class.
-    fold : ndarray of shape (n_patients,)
+    fold : ndarray of shape (n_predictions,)
         In which outer test fold each row stands; any values.
     """
 
@@ -118,7 +118,7 @@ def roc_figure(nodes: Sequence[NodeScores]) -> Figure:
     Notes
     -----
     The mean curve is the mean of sensitivity at equal 1 - specificity. A fold that lacks one of the two
-    classes has no curve; the legend says how many folds have one.
+    classes has no curve; then there is no mean either, and the legend says how many folds lack one.
     """
     with _panels(len(nodes)) as (figure, panels):
         for axes, node in zip(panels, nodes, strict=True):
@@ -159,14 +159,12 @@ def save_figure(figure: Figure, path: Path, *, dpi: int = 200) -> None:
 
     Raises
     ------
-    RadioboneError
+    UsageError
         If the suffix is none of these.
     """
     metadata = _METADATA.get(path.suffix.lower())
     if metadata is None:
-        raise RadioboneError(
-            "figures are not written in this format", where=str(path), expected=", ".join(_METADATA)
-        )
+        raise UsageError("figures are not written in this format", where=str(path), expected=", ".join(_METADATA))
     with _style(), atomic_path(path) as part:
         figure.savefig(part, dpi=dpi, format=path.suffix.lower()[1:], metadata=metadata)
 
@@ -187,8 +185,11 @@ def _draw_roc(axes: Axes, node: NodeScores) -> None:
         areas.append(roc_auc_score(truth, score))
         label = "outer folds" if len(curves) == 1 else None
         axes.plot(false_positive, true_positive, color=FOLD_COLOUR, linewidth=0.7, alpha=0.8, label=label)
-    if curves:
-        _draw_mean(axes, grid, np.array(curves), np.array(areas), len(folds))
+    if len(curves) == len(folds):
+        _draw_mean(axes, grid, np.array(curves), np.array(areas))
+    else:
+        lacking = f"AUC n/a: {len(folds) - len(curves)} of {len(folds)} folds\nlack a class"
+        axes.plot([], [], linestyle="none", label=lacking)
     axes.plot([0, 1], [0, 1], color=CHANCE_COLOUR, linestyle=(0, (4, 3)), linewidth=1.0, label="chance")
     axes.set(
         xlim=(-0.02, 1.02),
@@ -197,23 +198,18 @@ def _draw_roc(axes: Axes, node: NodeScores) -> None:
         ylabel=f"Sensitivity ({node.positive})",
     )
     axes.set_box_aspect(1.0)
-    n_positive = int(np.count_nonzero(node.is_positive))
-    counts = f"{n_positive} of {len(node.is_positive)} patients"
-    axes.set_title(f"{node.name.replace('_', ' ')}\npositive: {node.positive} ({counts})")
+    axes.set_title(f"{node.name.replace('_', ' ')}\npositive: {node.positive}")
     axes.legend(loc="lower right")
 
 
 def _draw_mean(
-    axes: Axes, grid: NDArray[np.float64], curves: NDArray[np.float64], areas: NDArray[np.float64], n_folds: int
+    axes: Axes, grid: NDArray[np.float64], curves: NDArray[np.float64], areas: NDArray[np.float64]
 ) -> None:
     """Draw the mean curve and, from two curves on, its band."""
     mean = curves.mean(axis=0)
     mean[0] = 0.0  # Every curve starts at the origin, though it may rise there at once.
     spread = f" ± {areas.std(ddof=1):.2f}" if len(areas) > 1 else ""
-    of_folds = "" if len(areas) == n_folds else f"\n({len(areas)} of {n_folds} folds)"
-    axes.plot(
-        grid, mean, color=MEAN_COLOUR, linewidth=2.0, label=f"mean, AUC {areas.mean():.2f}{spread}{of_folds}"
-    )
+    axes.plot(grid, mean, color=MEAN_COLOUR, linewidth=2.0, label=f"mean, AUC {areas.mean():.2f}{spread}")
     if len(curves) > 1:
         sd = curves.std(axis=0, ddof=1)
         low, high = np.clip(mean - sd, 0.0, 1.0), np.clip(mean + sd, 0.0, 1.0)
@@ -230,8 +226,11 @@ def _draw_confusion(axes: Axes, matrix: Confusion) -> None:
         colour = "white" if share[row, column] > 0.55 else "black"
         axes.text(column, row, f"{count}\n{percent}", ha="center", va="center", color=colour)
     places = range(len(matrix.classes))
-    named = [f"{name}\n(n = {total})" for name, total in zip(matrix.classes, totals[:, 0], strict=True)]
-    axes.set_xticks(places, list(matrix.classes))
+    named = [
+        f"{name}\n(n = {total})".replace(" or ", " or\n")
+        for name, total in zip(matrix.classes, totals[:, 0], strict=True)
+    ]
+    axes.set_xticks(places, [name.replace(" or ", " or\n") for name in matrix.classes])
     axes.set_yticks(places, named)
     axes.set(xlabel="Predicted class", ylabel="True class")
     axes.set_title(matrix.title.replace("_", " "))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from radiobone.core.errors import RadioboneError
+from radiobone.core.errors import UsageError
 from radiobone.reporting.figures import (
     FOLD_COLOUR,
     MEAN_COLOUR,
@@ -45,8 +45,8 @@ CONFUSION = Confusion(
 def test_each_node_has_a_panel_that_names_node_and_positive_class():
     figure = roc_figure([_node(), _node("osteopenia_vs_normal", "osteopenia", 40)])
     assert [axes.get_title() for axes in figure.axes] == [
-        "osteoporosis vs rest\npositive: osteoporosis (20 of 60 patients)",
-        "osteopenia vs normal\npositive: osteopenia (14 of 40 patients)",
+        "osteoporosis vs rest\npositive: osteoporosis",
+        "osteopenia vs normal\npositive: osteopenia",
     ]
     assert {axes.get_xlabel() for axes in figure.axes} == {"1 - specificity"}
     assert figure.axes[0].get_ylabel() == "Sensitivity (osteoporosis)"
@@ -84,12 +84,14 @@ def test_perfect_and_inverted_scores_give_auc_one_and_zero():
         assert f"mean, AUC {area} ± 0.00" in _labels(axes)
 
 
-def test_a_fold_without_both_classes_is_counted_not_drawn():
+def test_a_fold_without_both_classes_leaves_the_mean_undefined_and_is_counted():
     node = _node()
     truth = node.is_positive & (node.fold != 3)
     (axes,) = roc_figure([NodeScores("node", "a", truth, node.score, node.fold)]).axes
     assert len(_lines(axes, FOLD_COLOUR)) == 4
-    assert any(label.endswith("(4 of 5 folds)") for label in _labels(axes))
+    assert not _lines(axes, MEAN_COLOUR)
+    assert not axes.collections
+    assert "AUC n/a: 1 of 5 folds\nlack a class" in _labels(axes)
 
 
 def test_one_fold_has_neither_spread_nor_band():
@@ -102,7 +104,7 @@ def test_one_fold_has_neither_spread_nor_band():
 def test_no_class_at_all_leaves_only_chance():
     node = _node()
     (axes,) = roc_figure([NodeScores("node", "a", node.is_positive & False, node.score, node.fold)]).axes
-    assert _labels(axes) == ["chance"]
+    assert _labels(axes) == ["AUC n/a: 5 of 5 folds\nlack a class", "chance"]
 
 
 def test_scores_that_do_not_fit_are_refused():
@@ -170,7 +172,7 @@ def test_png_has_the_resolution_asked_for(tmp_path):
 
 
 def test_other_formats_are_refused(tmp_path):
-    with pytest.raises(RadioboneError, match=r"\.png, \.svg, \.pdf"):
+    with pytest.raises(UsageError, match=r"\.png, \.svg, \.pdf"):
         save_figure(confusion_figure([CONFUSION]), tmp_path / "figure.jpg")
     assert list(tmp_path.iterdir()) == []
 

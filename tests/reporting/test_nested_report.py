@@ -1,0 +1,116 @@
+"""The terminal summary and the figures' input, from a real nested cross-validation of a small table."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from sklearn.linear_model import LogisticRegression
+
+from radiobone.evaluation.nested import NestedCV
+from radiobone.learning.hierarchical import HierarchicalClassifier
+from radiobone.learning.nodes import Node
+from radiobone.reporting.figures import roc_figure
+from radiobone.reporting.nested import confusions, node_scores
+from radiobone.reporting.summary import spread, summary
+
+CLASSES = ("normal", "osteopenia", "osteoporosis")
+
+
+@pytest.fixture(scope="module")
+def nested():
+    rng = np.random.default_rng(0)
+    codes = np.arange(60) % 3
+    table = pd.DataFrame(rng.normal(size=(60, 3)) + codes[:, None], columns=["a", "b", "c"])
+    nodes = [
+        Node("osteoporosis_vs_rest", positive=("osteoporosis",), negative=("normal", "osteopenia")),
+        Node("osteopenia_vs_normal", positive=("osteopenia",), negative=("normal",)),
+    ]
+    model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=nodes)
+    labels = np.array(CLASSES)[codes]
+    patients = [f"p{number:02d}" for number in range(60)]
+    return NestedCV(model, folds=5, repeats=2, classes=CLASSES).run(table, labels, groups=patients)
+
+
+def _printed(group, width=80):
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(group)
+    return capture.get()
+
+
+def _cells(text):
+    """The cells of each line that holds any; columns are at least two blanks apart."""
+    lines = [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_each_figure_stands_in_its_line(nested):
+    results = nested.results()
+    lines = _cells(_printed(summary(results)))
+    first = results["nodes"][0]
+    assert ["osteoporosis vs rest (positive: osteoporosis)"] in lines
+    for rows, text in (("on_true_members", "true members"), ("on_routed", "routed")):
+        part = first[rows]
+        metrics = ("auc", "sensitivity", "specificity", "balanced_accuracy")
+        assert [text, str(part["n"]), *(spread(part[metric]) for metric in metrics)] in lines
+    classes = results["three_class"]
+    overall = [spread(classes[metric]) for metric in ("auc_macro", "balanced_accuracy", "accuracy")]
+    assert ["all", "120", *overall] in lines
+    assert ["normal against the rest", spread(classes["auc_by_class"]["normal"])] in lines
+    assert ["osteopenia", *map(str, classes["confusion"]["matrix"][1])] in lines
+    assert lines[-1] == ["mean ± SD over 10 outer folds"]
+
+
+def test_summary_fits_into_80_columns_without_broken_figures(nested):
+    results = nested.results()
+    text = _printed(summary(results), width=80)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    for node in results["nodes"]:
+        assert spread(node["on_routed"]["balanced_accuracy"]) in text
+
+
+def test_what_is_not_defined_is_said(nested):
+    results = nested.results()
+    figure = dict(results["nodes"][0]["on_routed"]["auc"], mean=None, sd=None)
+    node = dict(results["nodes"][0], on_routed=dict(results["nodes"][0]["on_routed"], auc=figure))
+    text = _printed(summary(dict(results, nodes=[node])))
+    assert "n/a where a fold lacks one of the classes" in text
+    (line,) = [line for line in _cells(text) if line[0] == "routed"]
+    assert line[2] == "n/a"
+
+
+def test_a_flat_classifier_has_no_node_tables(nested):
+    text = _printed(summary(dict(nested.results(), nodes=[])))
+    assert "positive" not in text
+    assert "all classes" in text
+
+
+def test_scores_give_the_aucs_of_the_results(nested):
+    results = nested.results()
+    scores = node_scores(results, nested.predictions)
+    assert [len(node.score) for node in scores] == [120, 80]
+    assert [len(np.unique(node.fold)) for node in scores] == [10, 10]
+    figure = roc_figure(scores)
+    for axes, node in zip(figure.axes, results["nodes"], strict=True):
+        expected = f"mean, AUC {spread(node['on_true_members']['auc'])}"
+        assert expected in [text.get_text() for text in axes.get_legend().get_texts()]
+
+
+def test_confusions_count_every_prediction_by_true_class(nested):
+    results = nested.results()
+    first, second, overall = confusions(results)
+    assert first.classes == ("osteoporosis", "normal or osteopenia")
+    assert first.counts.sum(axis=1).tolist() == [40, 80]
+    assert second.counts.sum(axis=1).tolist() == [40, 40]
+    assert tuple(overall.classes) == CLASSES
+    predictions = nested.predictions
+    table = pd.crosstab(predictions["true_class"], predictions["decision_argmax"])
+    np.testing.assert_array_equal(overall.counts, table.loc[list(CLASSES), list(CLASSES)])
+    part = results["nodes"][0]["on_true_members"]
+    recall = first.counts[0, 0] / first.counts[0].sum()
+    assert math.isclose(recall, part["sensitivity"]["mean"])  # folds hold equally many
