@@ -1,1 +1,8 @@
 """Validation in which every learned step stays inside the fold."""
+
+from radiobone.evaluation.metrics import binary_metrics, class_metrics, confusion
+from radiobone.evaluation.nested import NestedCV
+from radiobone.evaluation.results import NestedResult
+from radiobone.evaluation.splits import outer_folds
+
+__all__ = ["NestedCV", "NestedResult", "binary_metrics", "class_metrics", "confusion", "outer_folds"]

@@ -106,11 +106,10 @@ def _keep(unit: NDArray[np.float64], threshold: float) -> list[int]:
     for start in range(0, unit.shape[1], _BLOCK):
         block = unit[:, start : start + _BLOCK]
         within = _exceeds(block.T @ block, threshold)
-        free: NDArray[np.bool_] = ~_exceeds(block.T @ unit[:, kept], threshold).any(axis=1)
-        for column in range(block.shape[1]):
-            if free[column]:
-                kept.append(start + column)
-                free[column + 1 :] &= ~within[column, column + 1 :]
+        free = np.flatnonzero(~_exceeds(block.T @ unit[:, kept], threshold).any(axis=1))
+        while free.size:
+            kept.append(start + int(free[0]))
+            free = free[1:][~within[free[0], free[1:]]]
     return kept
 
 
