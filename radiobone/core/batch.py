@@ -91,7 +91,7 @@ def run_cases(
         pre_dispatch="2*n_jobs",
         return_as="generator_unordered",
     )
-    with _progress_bar(description, len(cases), progress) as advance:
+    with progress_bar(description, len(cases), progress) as advance:
         for index, outcome in parallel(tasks):
             outcomes[index] = outcome
             if outcome.status == "failed":
@@ -120,7 +120,7 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
 
-class _progress_bar:
+class progress_bar:
     """A rich progress bar with the time left; silent where standard error is no terminal."""
 
     def __init__(self, description: str, total: int, enabled: bool) -> None:

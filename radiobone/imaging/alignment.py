@@ -28,7 +28,7 @@ def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
     aligned : Mask
         On the image's grid.
     note : str
-        What was done, for the manifest.
+        What was done, for the manifest; empty if both lie on one grid already.
 
     Raises
     ------
@@ -38,6 +38,8 @@ def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
     import SimpleITK as sitk
 
     found = differences(image.geometry, mask.geometry)
+    if not found:
+        return mask, ""
     grid, source = image.geometry, mask.to_sitk()
     resampled = sitk.Resample(
         source,

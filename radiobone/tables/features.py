@@ -64,6 +64,8 @@ class VoiRecord(FileModel):
         Name and version, such as ``trabecular@1``.
     options : mapping
         The recipe's options, complete.
+    scheme : str
+        The label scheme asked for.
     levels : list of str or None
         The levels asked for; None is every level of the mask.
     missing_levels : str
@@ -72,6 +74,7 @@ class VoiRecord(FileModel):
 
     recipe: str
     options: dict[str, Any]
+    scheme: str
     levels: list[str] | None
     missing_levels: str
 

@@ -40,7 +40,7 @@ def manifest(sha256: str, columns: list[str]) -> FeatureManifest:
         parameters_sha256="0",
         columns=columns,
     )
-    voi = VoiRecord(recipe="label@1", options={}, levels=None, missing_levels="fail")
+    voi = VoiRecord(recipe="label@1", options={}, scheme="auto", levels=None, missing_levels="fail")
     return FeatureManifest(
         created="2026-01-01T00:00:00+00:00", versions={}, machine="x", table_sha256=sha256, cohort=None,
         cohort_sha256=None, voi=voi, blocks=[block], counts={"ok": 1, "failed": 1}, scans=[],

@@ -1,0 +1,122 @@
+"""Training: nested cross-validation of the procedure, then its final fit on all patients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radiobone.core.batch import progress_bar
+from radiobone.core.files import write_json, write_text
+from radiobone.core.hashing import sha256_json
+from radiobone.core.provenance import machine, now, versions
+from radiobone.reporting.figures import confusion_figure, roc_figure, save_figure
+from radiobone.reporting.nested import confusions, node_scores
+from radiobone.study.dataset import Dataset, assemble
+from radiobone.study.recipe import Recipe
+from radiobone.tables.cohort import Cohort
+from radiobone.tables.features import FeatureTable
+
+if TYPE_CHECKING:
+    from radiobone.evaluation import NestedResult
+
+RESULTS, PREDICTIONS, FOLDS, FLOW = "results.json", "predictions.csv", "folds.csv", "flow.csv"
+ROC, CONFUSION, MODEL = "roc.png", "confusion.png", "model"
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A finished study.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its files lie.
+    results : dict
+        The content of ``results.json``.
+    """
+
+    folder: Path
+    results: dict[str, Any]
+
+
+def train(
+    recipe: Recipe, features: FeatureTable, cohort: Cohort, out: Path, *, jobs: int = 1, progress: bool = True
+) -> Study:
+    """Validate a recipe's procedure, fit it on all patients, and write every result.
+
+    The reported figures are those of the procedure on patients that it has not seen; the saved model is the
+    same procedure fitted on all of them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+    cohort : Cohort
+        Labels and exclusions.
+    out : Path
+        Folder for the results.
+    jobs : int, default 1
+        Outer folds in parallel; the result is the same for any number.
+    progress : bool, default True
+        Show a progress bar.
+    """
+    from radiobone.evaluation import NestedCV
+    from radiobone.learning.routing import fit_with_groups
+
+    dataset = assemble(recipe, features, cohort)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
+    validation = NestedCV(
+        recipe.estimator(),
+        folds=recipe.validation.outer_folds,
+        repeats=recipe.validation.repeats,
+        seed=recipe.validation.seed,
+        jobs=jobs,
+        classes=recipe.classes,
+    )
+    patients = dataset.X.index.to_numpy()
+    n_folds = recipe.validation.outer_folds * recipe.validation.repeats
+    with progress_bar("validating, outer folds", n_folds, progress) as advance:
+        nested = validation.run(
+            dataset.X,
+            dataset.y.to_numpy(),
+            groups=patients,
+            ids=dataset.X.index.to_frame(),
+            progress=lambda done, total: advance(),
+        )
+    model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
+    results = _results(recipe, nested, dataset)
+    write_text(out / PREDICTIONS, nested.predictions.to_csv(index=False, lineterminator="\n"))
+    write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))
+    save_figure(roc_figure(node_scores(results, nested.predictions)), out / ROC)
+    save_figure(confusion_figure(confusions(results)), out / CONFUSION)
+    _save(model, recipe, features, dataset, out / MODEL)
+    # Last, so that a folder with results.json is a finished study.
+    write_json(out / RESULTS, results)
+    return Study(out, results)
+
+
+def _results(recipe: Recipe, nested: NestedResult, dataset: Dataset) -> dict[str, Any]:
+    results = nested.results()
+    primary = next(node for node in results["nodes"] if node["name"] == recipe.primary.node)
+    return {
+        "recipe": {"name": recipe.name, "sha256": sha256_json(recipe.model_dump(mode="json"))},
+        "primary": {
+            "node": recipe.primary.node,
+            "positive": primary["positive"],
+            "metric": recipe.primary.metric,
+            "rows": "true_members",
+            **primary["on_true_members"][recipe.primary.metric],
+            "note": "all other figures are exploratory",
+        },
+        **results,
+        "flow": dataset.flow.table.to_dict("records"),
+        "created": now(),
+        "versions": versions(),
+        "machine": machine(),
+    }
