@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from radiobone.imaging import Mask
@@ -25,24 +27,28 @@ def erode(mask: Mask, erosion_mm: float) -> Mask:
 
     Notes
     -----
-    The surface lies half-way between a voxel and its nearest background voxel, so half a voxel edge (in that
-    direction) is taken from the distance of the centres. Slices thicker than wide are divided first, for a
-    nearest centre is the nearest surface only where voxels are about as long as wide.
+    The depth of a voxel is the distance from its centre to the nearest background centre, less half of the
+    longest projection of a voxel edge on that way: the surface lies half a voxel before the background centre.
+    The same must hold along each axis alone, since in thick slices the nearest centre often lies in the slice
+    while the nearest surface is its face. A ball of 16 mm eroded by 3 mm so has the volume of a ball of 13 mm
+    within 3 % at 0.5 mm, 5 % at 1 to 2 mm and 10 % at 3 mm.
     """
     from scipy import ndimage
 
-    spacing = np.asarray(mask.geometry.spacing_mm)
-    parts = [_odd(edge / spacing.min()) for edge in spacing]
+    spacing = mask.geometry.spacing_mm
     array = np.pad(mask.array.astype(bool), 1)
-    for axis, number in enumerate(parts):
-        array = np.repeat(array, number, axis=axis)
-    fine = spacing / parts
-    distance, nearest = ndimage.distance_transform_edt(array, sampling=fine, return_indices=True)
-    z, y, x = (slice(number + number // 2, -number, number) for number in parts)
+    limit = erosion_mm - ROUNDING_MM
+    distance, nearest = ndimage.distance_transform_edt(array, sampling=spacing, return_indices=True)
     place = np.indices(array.shape, sparse=True)
-    steps = np.sqrt(sum((nearest[axis] - place[axis])[z, y, x].astype(np.float64) ** 2 for axis in range(3)))
-    depth = distance[z, y, x] * (1.0 - 0.5 / np.maximum(steps, 1.0))
-    return Mask((depth >= erosion_mm - ROUNDING_MM) & mask.array.astype(bool), mask.geometry, mask.offset).tight()
+    half = np.zeros(array.shape)
+    for axis, edge in enumerate(spacing):
+        way = np.abs(nearest[axis] - place[axis]) * edge
+        half = np.maximum(half, 0.5 * edge * way / np.maximum(distance, edge))
+    kept = array & (distance - half >= limit)
+    for axis, edge in enumerate(spacing):
+        layers = max(0, math.ceil(limit / edge - 0.5))
+        kept &= ndimage.minimum_filter1d(array.view(np.uint8), 2 * layers + 1, axis, mode="constant") > 0
+    return Mask(kept[1:-1, 1:-1, 1:-1], mask.geometry, mask.offset).tight()
 
 
 def largest_component(mask: Mask) -> Mask:
@@ -69,8 +75,3 @@ def touches_border(mask: Mask) -> bool:
     return tight.array.size > 0 and any(
         part.start == 0 or part.stop == size for part, size in zip(tight.box, tight.geometry.shape, strict=True)
     )
-
-
-def _odd(ratio: float) -> int:
-    """Return the odd number nearest to a ratio, so that the middle part holds the voxel's centre."""
-    return max(1, 2 * round((ratio - 1) / 2) + 1)

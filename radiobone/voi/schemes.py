@@ -165,7 +165,7 @@ def detect_scheme(mask: Mask) -> tuple[Scheme, str]:
 
     In TotalSegmentator the values fall from head to foot, in VerSe they rise. A scheme is taken if all values
     belong to its vocabulary, the labels that it names stand in the order and at the distances of a spine, and
-    no other scheme may be right. One label alone has no order, so nothing is decided from it.
+    this is true of no other scheme. One label alone has no order, so nothing is decided from it.
 
     Returns
     -------
@@ -186,9 +186,9 @@ def detect_scheme(mask: Mask) -> tuple[Scheme, str]:
         named = {level: centroids[value] for value in values if (level := _SCHEMES[name].level(value))}
         if named and all(value in vocabulary for value in values):
             verdicts[name] = Spine(named).order_ok()
-    possible = [name for name, verdict in verdicts.items() if verdict is not False]
-    if len(possible) == 1 and verdicts[possible[0]]:
-        scheme = _SCHEMES[possible[0]]
+    confirmed = [name for name, verdict in verdicts.items() if verdict]
+    if len(confirmed) == 1:
+        scheme = _SCHEMES[confirmed[0]]
         return scheme, (
             f"label scheme {scheme.name}, detected: read so, and not otherwise, labels "
             f"{scheme.describe(values)} stand in the order of a spine"

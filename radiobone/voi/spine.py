@@ -24,6 +24,9 @@ From about 15 mm in the neck to 45 mm in the loin, with room for collapsed verte
 by the image border, and for the sacrum.
 """
 
+MANY_LABELS = 65535
+"""Above this label value a table of all values up to it costs more than it saves."""
+
 HEAD: Floats = np.array([0.0, 0.0, 1.0])
 """World direction to the patient's head (LPS)."""
 
@@ -33,6 +36,8 @@ def split_labels(mask: Mask) -> dict[int, Mask]:
     from scipy import ndimage
 
     array = mask.array.view(np.uint8) if mask.array.dtype == bool else mask.array
+    if array.max(initial=0) > MANY_LABELS:
+        return {value: mask.select(value) for value in mask.labels()}
     parts: dict[int, Mask] = {}
     for value, box in enumerate(ndimage.find_objects(array), start=1):
         if box is not None:
