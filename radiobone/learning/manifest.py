@@ -1,0 +1,276 @@
+"""What stands beside a saved model, and whether a table fits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from radiobone.core.config import FileModel
+from radiobone.core.errors import ModelError
+from radiobone.learning.nodes import Node
+from radiobone.tables.features import FeatureManifest
+
+# How many columns a message names.
+_SHOWN = 5
+
+
+class BlockSource(FileModel):
+    """How one block of features was computed.
+
+    Parameters
+    ----------
+    name : str
+        ``radiomics``, ``density`` or ``deep``.
+    engine : str
+        Which engine computed it.
+    values_revision : int
+        The engine's revision of its numbers.
+    parameters_sha256 : str
+        SHA-256 of the effective parameters.
+    """
+
+    name: str
+    engine: str
+    values_revision: int
+    parameters_sha256: str
+
+
+class FeatureSource(FileModel):
+    """How the columns of X came about: a model speaks only of columns that were made in the same way.
+
+    Parameters
+    ----------
+    voi_recipe : str
+        Name and version, such as ``trabecular@1``.
+    voi_options : mapping
+        The recipe's options, complete.
+    levels : list of str or None
+        The levels asked for; None is every level of the mask.
+    aggregation : str
+        What became of the levels of a patient.
+    blocks : list of BlockSource
+        The blocks that the columns were taken from.
+    """
+
+    voi_recipe: str
+    voi_options: dict[str, Any]
+    levels: list[str] | None
+    aggregation: str
+    blocks: list[BlockSource]
+
+    @staticmethod
+    def of(manifest: FeatureManifest, *, aggregation: str, blocks: Sequence[str] | None = None) -> FeatureSource:
+        """Take what matters from a feature table's manifest.
+
+        Parameters
+        ----------
+        manifest : FeatureManifest
+            Of the long table.
+        aggregation : str
+            How it was made wide.
+        blocks : sequence of str, optional
+            The blocks that were used; by default all.
+        """
+        return FeatureSource(
+            voi_recipe=manifest.voi.recipe,
+            voi_options=manifest.voi.options,
+            levels=manifest.voi.levels,
+            aggregation=aggregation,
+            blocks=[
+                BlockSource(
+                    name=block.name,
+                    engine=block.engine,
+                    values_revision=block.values_revision,
+                    parameters_sha256=block.parameters_sha256,
+                )
+                for block in manifest.blocks
+                if blocks is None or block.name in blocks
+            ],
+        )
+
+    def facts(self) -> dict[str, object]:
+        """Return each fact under the name by which a message tells it."""
+        found: dict[str, object] = {
+            "VOI recipe": self.voi_recipe,
+            "VOI options": self.voi_options,
+            "levels": self.levels,
+            "aggregation": self.aggregation,
+        }
+        for block in self.blocks:
+            found[f"engine of {block.name}"] = block.engine
+            found[f"values revision of {block.name}"] = block.values_revision
+            found[f"parameters of {block.name} (SHA-256)"] = block.parameters_sha256
+        return found
+
+
+class NodeRecord(FileModel):
+    """One node of the saved model.
+
+    Parameters
+    ----------
+    name : str
+        Name of the node.
+    positive, negative : list of str
+        Classes of its sides, as text.
+    selected_features : list of str or None
+        The features it uses.
+    notes : list of str
+        What a reader should know of it.
+    """
+
+    name: str
+    positive: list[str]
+    negative: list[str]
+    selected_features: list[str] | None
+    notes: list[str]
+
+    @staticmethod
+    def of(node: Node, selected: Sequence[str] | None, notes: Sequence[str]) -> NodeRecord:
+        """Record a node of a fitted tree."""
+        return NodeRecord(
+            name=node.name,
+            positive=[str(label) for label in node.positive],
+            negative=[str(label) for label in node.negative],
+            selected_features=None if selected is None else list(selected),
+            notes=list(notes),
+        )
+
+
+class ModelManifest(FileModel):
+    """All that is needed to use a saved model, or to refuse to.
+
+    Parameters
+    ----------
+    format : int
+        Version of this file's form.
+    created : str
+        Time, UTC.
+    versions : mapping
+        Versions of radiobone, Python and the packages that can move a number.
+    model_sha256 : str
+        SHA-256 of ``model.skops``.
+    classes : list of str
+        In the order of the probability columns.
+    class_counts : mapping
+        Training rows of each class.
+    decision : str
+        ``argmax`` or ``routed``.
+    nodes : list of NodeRecord
+        The tree.
+    label : mapping
+        How the classes were defined.
+    feature_names : list of str
+        Columns of X, in order.
+    ranges : mapping of str to (float, float)
+        Smallest and largest training value of each column.
+    source : FeatureSource or None
+        How the columns came about; None for tables from elsewhere.
+    """
+
+    format: Literal[1] = 1
+    created: str
+    versions: dict[str, str]
+    model_sha256: str
+    classes: list[str]
+    class_counts: dict[str, int]
+    decision: str
+    nodes: list[NodeRecord]
+    label: dict[str, Any]
+    feature_names: list[str]
+    ranges: dict[str, tuple[float, float]]
+    source: FeatureSource | None
+
+    def check_source(self, source: FeatureSource | None, where: str) -> None:
+        """Refuse a table whose columns were made in another way.
+
+        Parameters
+        ----------
+        source : FeatureSource or None
+            Of the table; None if it has no manifest.
+        where : str
+            The table, for the message.
+
+        Raises
+        ------
+        ModelError
+            That lists every difference.
+        """
+        wanted = {} if self.source is None else self.source.facts()
+        got = {} if source is None else source.facts()
+        # A table may hold more blocks than the model uses.
+        differences = [
+            f"{name}: {got.get(name, 'unknown')} instead of {value}"
+            for name, value in wanted.items()
+            if got.get(name, object()) != value
+        ]
+        if differences:
+            raise ModelError(
+                "the table's features were made in another way than those that the model learned from",
+                where=where,
+                got="; ".join(differences),
+                do="extract with the model's settings and engine, or train a model on this kind of table",
+            )
+
+    def arrange(self, X: pd.DataFrame, where: str) -> pd.DataFrame:
+        """Return the model's columns in its order; further columns are left out.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+            One row for each patient.
+        where : str
+            The table, for the message.
+
+        Raises
+        ------
+        ModelError
+            If columns are missing, or values are.
+        """
+        present = set(X.columns)
+        missing = [name for name in self.feature_names if name not in present]
+        if missing:
+            raise ModelError(
+                "columns that the model needs are missing",
+                where=where,
+                got=", ".join(missing[:_SHOWN]) + f" ({len(missing)} of {len(self.feature_names)})",
+                do="extract with the parameters of the model's manifest",
+            )
+        chosen = X[self.feature_names]
+        gaps = chosen.index[~np.isfinite(chosen.to_numpy(dtype=np.float64)).all(axis=1)]
+        if len(gaps):
+            raise ModelError(
+                "rows with missing or infinite values cannot be predicted",
+                where=where,
+                got=", ".join(map(str, gaps[:_SHOWN])) + f" ({len(gaps)} rows)",
+                do="leave these rows out, and count them",
+            )
+        return chosen
+
+    def out_of_range(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Say for each row which features lie outside the range of the training rows.
+
+        Parameters
+        ----------
+        X : DataFrame
+            As `arrange` returns it.
+
+        Returns
+        -------
+        DataFrame
+            Index of ``X``; ``n_out_of_range`` and ``out_of_range`` (names, separated by ``;``).
+        """
+        low, high = np.array([self.ranges[name] for name in self.feature_names], dtype=np.float64).T
+        values = X[self.feature_names].to_numpy(dtype=np.float64)
+        outside: NDArray[np.bool_] = (values < low) | (values > high)
+        names = np.array(self.feature_names, dtype=object)
+        return pd.DataFrame(
+            {
+                "n_out_of_range": outside.sum(axis=1),
+                "out_of_range": [";".join(names[row]) for row in outside],
+            },
+            index=X.index,
+        )
