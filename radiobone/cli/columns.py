@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 
 def columns(
@@ -29,15 +31,11 @@ def columns(
         table.writerows((row.name, row.family, row.filter, row.unit, row.meaning) for row in rows)
         return
     from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
-    shown = Table(
-        title=f"{params}: {len(radiomics)} radiomics columns, then {len(density.COLUMNS)} of density",
-        title_justify="left",
-    )
-    for title in ("column", "family", "filter", "unit", "meaning"):
-        shown.add_column(title, overflow="fold")
-    for row in rows:
-        shown.add_row(row.name, row.family, row.filter, row.unit, row.meaning)
-    console.print(shown)
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"[bold]{params}[/]: {len(radiomics)} radiomics columns, then {len(density.COLUMNS)} of density")
+    width = max(len(row.name) for row in rows)
+    for (image, family), group in groupby(rows, key=lambda row: (row.filter, row.family)):
+        console.print(f"\n[bold]{family}[/] on the image [bold]{image}[/]")
+        for row in group:
+            console.print(f"  {row.name:<{width}}  [cyan]{escape(row.unit):<5}[/]  [dim]{escape(row.meaning)}[/]")

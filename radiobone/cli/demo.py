@@ -37,9 +37,14 @@ def demo(
     recipe = read_recipe(RECIPE)
     console.print(f"[bold]1 of 3[/] making {patients} synthetic patients in {out}")
     cohort = read_cohort(make_demo_cohort(out, patients=patients, seed=seed, jobs=jobs))
-    console.print(f"[bold]2 of 3[/] extracting features ({recipe.extraction.params}, {recipe.voi.recipe} VOIs, {recipe.voi.levels})")
+    console.print(
+        f"[bold]2 of 3[/] extracting features: {recipe.extraction.params}, {recipe.voi.recipe}, {recipe.voi.levels}"
+    )
     request = make_request(
-        params=recipe.extraction.params, engine=recipe.extraction.engine, voi=recipe.voi.recipe, levels=recipe.voi.levels
+        params=recipe.extraction.params,
+        engine=recipe.extraction.engine,
+        voi=recipe.voi.recipe,
+        levels=recipe.voi.levels,
     )
     extracted = extract_cohort(cohort.scans(), request, out / "features.csv", cohort=cohort, jobs=jobs)
     code = extract.show(extracted)

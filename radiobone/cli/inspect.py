@@ -74,11 +74,13 @@ def _show_scans(console: Console, reports: list[ScanReport]) -> None:
     """Print how many scans share each kind of geometry, pixel type and set of levels."""
     from collections import Counter
 
+    from rich import box
     from rich.table import Table
 
-    names = ("size", "spacing_mm", "pixel_type", "scheme", "levels")
+    names = ("spacing_mm", "pixel_type", "scheme", "levels")
     kinds = Counter(tuple(report.facts[name] for name in names) for report in reports if report.facts)
-    table = Table(title=f"{len(reports)} scans, {sum(kinds.values())} readable", title_justify="left")
+    title = f"{len(reports)} scans, {sum(kinds.values())} readable"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name in ("scans", *names):
         table.add_column(name, overflow="fold")
     for kind, count in kinds.most_common(SHOWN):
@@ -105,6 +107,7 @@ def _show_findings(console: Console, reports: list[ScanReport]) -> None:
 
 
 def _show_classes(console: Console, cohort: Cohort, rule: LabelRule | None) -> None:
+    from rich import box
     from rich.table import Table
 
     from radiobone.study.confounding import associations, class_counts
@@ -121,16 +124,23 @@ def _show_classes(console: Console, cohort: Cohort, rule: LabelRule | None) -> N
             "no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare with the class"
         )
         return
-    table = Table(title="class against acquisition and demographics", title_justify="left")
-    for name in ("column", "value", *rule.classes, "missing", "test", "p"):
-        table.add_column(name, overflow="fold")
+    table = Table(
+        title="class against acquisition and demographics",
+        caption="p by chi-square (categories) or Kruskal-Wallis (numbers)",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    table.add_column("")
+    for name in (*rule.classes, "p"):
+        table.add_column(name, no_wrap=True)
     for item in found:
         colour = "[yellow]" if item.p < SUSPICIOUS_P else ""
+        missing = f" ({item.missing} missing)" if item.missing else ""
         for number, (value, cells) in enumerate(item.cells.items()):
-            ends = (str(item.missing), item.test, f"{colour}{item.p:.2g}") if number == 0 else ("", "", "")
-            table.add_row(
-                item.column if number == 0 else "", escape(value), *(cells[name] for name in rule.classes), *ends
-            )
+            p = f"{colour}{item.p:.2g}" if number == 0 else ""
+            table.add_row(escape(f"{item.column} {value}{missing}"), *(cells[name] for name in rule.classes), p)
     console.print(table)
     linked = [item.column for item in found if item.p < SUSPICIOUS_P]
     if linked:

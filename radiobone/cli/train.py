@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Study recipe: a shipped name or a YAML file.")],
-    features: Annotated[Path, typer.Option("--features", help="Feature table of 'radiobone extract'.", dir_okay=False)],
+    features: Annotated[
+        Path, typer.Option("--features", help="Feature table of 'radiobone extract'.", dir_okay=False)
+    ],
     cohort: Annotated[
         Path | None,
-        typer.Option("--cohort", help="Cohort table with the labels; by default the one that was extracted.", dir_okay=False),
+        typer.Option(
+            "--cohort", help="Cohort table with the labels; by default the one that was extracted.", dir_okay=False
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)] = Path("study"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)] = Path(
+        "study"
+    ),
     jobs: JobsOption = 1,
 ) -> None:
     """Validate a recipe's procedure by nested cross-validation, then fit it on all patients.
@@ -58,7 +64,9 @@ def _extracted_cohort(features: FeatureTable) -> Path:
 
     manifest = features.manifest
     if manifest is None or manifest.cohort is None or features.path is None:
-        raise TableError("no cohort table is known for these features", where=str(features.path), do="give --cohort")
+        raise TableError(
+            "no cohort table is known for these features", where=str(features.path), do="give --cohort"
+        )
     path = features.path.parent / manifest.cohort
     if not path.is_file() or sha256_file(path) != manifest.cohort_sha256:
         raise TableError(

@@ -20,9 +20,6 @@ from radiobone.tables.cohort import Scan
 
 Severity = Literal["error", "warning", "note"]
 
-AIR_HU = -200
-"""A CT shows air somewhere; a minimum above this speaks of a missing rescale intercept or of a window."""
-
 METAL_HU = 20000
 """No tissue or implant reaches this in HU (12-bit scanners end at 3,071, extended scales near 16,000)."""
 
@@ -129,7 +126,8 @@ def _check_hu(name: str, prepared: PreparedScan) -> Iterator[Finding]:
     low, high = _range(prepared.image)
     if low >= 0 and high <= 255:
         yield Finding(name, "HU", "warning", f"values from {low:g} to {high:g}: normalised, not HU?")
-    elif low > AIR_HU:
+    elif low >= 0:
+        # Every CT holds fat, at about -100 HU.
         yield Finding(name, "HU", "warning", f"no value below {low:g}: is the rescale intercept missing?")
     if high > METAL_HU:
         yield Finding(name, "HU", "warning", f"values up to {high:g}: not HU?")

@@ -33,23 +33,20 @@ class Association:
     ----------
     column : str
         The column.
-    kind : {"categorical", "numeric"}
-        How it was compared.
+    test : {"chi-square", "Kruskal-Wallis"}
+        How it was compared: as categories or as numbers.
     cells : dict of str to dict of str to str
         For each value (or ``mean ± SD``), the text of each class.
     missing : int
         Patients without a value.
-    test : str
-        ``chi-square`` or ``Kruskal-Wallis``.
     p : float
-        Its p; NaN where it cannot be computed.
+        The test's p; NaN where it cannot be computed.
     """
 
     column: str
-    kind: str
+    test: str
     cells: dict[str, dict[str, str]]
     missing: int
-    test: str
     p: float
 
 
@@ -106,7 +103,7 @@ def _categorical(column: str, patients: pd.DataFrame, labels: pd.Series[str], ru
         str(value): {name: f"{row[name]} ({row[name] / max(totals[name], 1):.0%})" for name in rule.classes}
         for value, row in table.iterrows()
     }
-    return Association(column, "categorical", cells, int((~given).sum()), "chi-square", p)
+    return Association(column, "chi-square", cells, int((~given).sum()), p)
 
 
 def _numeric(
@@ -120,7 +117,7 @@ def _numeric(
     constant = values.dropna().nunique() < 2
     p = float("nan") if len(filled) < 2 or constant else float(kruskal(*filled).pvalue)
     cells = {"mean ± SD": {name: _mean_sd(group) for name, group in groups.items()}}
-    return Association(column, "numeric", cells, int(values.isna().sum()), "Kruskal-Wallis", p)
+    return Association(column, "Kruskal-Wallis", cells, int(values.isna().sum()), p)
 
 
 def _mean_sd(group: pd.Series[float]) -> str:

@@ -13,8 +13,8 @@ from radiobone.features.radiomics.params import read_params
 from radiobone.study.recipe import Recipe
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.flow import Flow, count_flow
-from radiobone.tables.keys import PATIENT, REASON, STATUS, require_columns
+from radiobone.tables.flow import Flow, count_flow, unusable_patients
+from radiobone.tables.keys import PATIENT, STATUS, require_columns
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.reading import numbers
 from radiobone.tables.wide import wide
@@ -91,7 +91,7 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
         (
             "class",
             {
-                name: f"class {label} is in no node"
+                str(name): f"class {label} is in no node"
                 for name, label in labels.items()
                 if label not in recipe.classes
             },
@@ -169,12 +169,8 @@ def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
 
 def _without_features(features: FeatureTable, labels: pd.Series[str]) -> dict[str, str]:
     """Return why patients have no usable row; reasons lose their file names, so that they can be counted."""
-    table = features.table
-    usable = set(table[PATIENT][table[STATUS] == "ok"])
-    reasons = dict.fromkeys(set(labels.index) - set(table[PATIENT]), "not in the feature table")
-    lost = table[~table[PATIENT].isin(usable)].drop_duplicates(PATIENT)
-    reasons.update(zip(lost[PATIENT], lost[REASON].str.split(" | ", regex=False).str[0], strict=True))
-    return reasons
+    reasons = dict.fromkeys(set(labels.index) - set(features.table[PATIENT]), "not in the feature table")
+    return reasons | {name: reason.split(" | ")[0] for name, reason in unusable_patients(features).items()}
 
 
 def _warn_of_same_scan(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> None:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_json, write_text
 from radiobone.core.hashing import sha256_json
@@ -66,7 +64,9 @@ def train(
         Show a progress bar.
     """
     from radiobone.evaluation import NestedCV
+    from radiobone.learning.persistence import save_model
     from radiobone.learning.routing import fit_with_groups
+    from radiobone.study.prediction import feature_source
 
     dataset = assemble(recipe, features, cohort)
     out.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,14 @@ def train(
     write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))
     save_figure(roc_figure(node_scores(results, nested.predictions)), out / ROC)
     save_figure(confusion_figure(confusions(results)), out / CONFUSION)
-    _save(model, recipe, features, dataset, out / MODEL)
+    save_model(
+        out / MODEL,
+        model,
+        dataset.X,
+        dataset.y.to_numpy(),
+        label=recipe.label.model_dump(mode="json"),
+        source=feature_source(features, recipe.table.levels, recipe.table.blocks),
+    )
     # Last, so that a folder with results.json is a finished study.
     write_json(out / RESULTS, results)
     return Study(out, results)

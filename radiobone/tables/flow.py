@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radiobone.core.errors import RadioboneWarning
+from radiobone.tables.features import FeatureTable
+from radiobone.tables.keys import PATIENT, REASON, STATUS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +38,14 @@ class Flow:
 
     table: pd.DataFrame
     analysed: list[str]
+
+
+def unusable_patients(features: FeatureTable) -> dict[str, str]:
+    """Return the patients of a feature table without any row of status ``ok``, and their first reason."""
+    table = features.table
+    usable = set(table[PATIENT][table[STATUS] == "ok"])
+    lost = table[~table[PATIENT].isin(usable)].drop_duplicates(PATIENT)
+    return dict(zip(lost[PATIENT], lost[REASON], strict=True))
 
 
 def count_flow(
