@@ -1,9 +1,7 @@
 """A vertebra's own axes, found from its mask: the canal, the back wall of the body, left, back and head.
 
-The spinal canal is the one straight passage through a vertebra. Looked at along the canal, the vertebra is a
-closed ring (body, pedicles, laminae) round a hole; looked at from any other side, the hole closes. So the
-direction in which the hole is widest is the direction of the canal, whatever the tilt of the vertebra and
-the order of the image's axes. In front of the hole lies the body, whose back wall is fitted by a plane.
+In front of the canal lies the body. A plane is fitted to its back wall: all bone before that plane is body, and
+pedicles, arch and processes lie behind it.
 
 World coordinates are (x, y, z) in mm, LPS: to the patient's left, back and head.
 """
@@ -17,20 +15,9 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
+from radiobone.voi.canal import PIXEL_MM, across, dense_points, find_canal
 
 Floats = NDArray[np.float64]
-
-PIXEL_MM = 1.5
-"""Pixel of the view along the canal: wide enough that points 1 mm apart leave no gap."""
-
-POINT_DISTANCE_MM = 1.0
-"""Largest distance of the points that stand for a voxel."""
-
-MIN_CANAL_MM2 = 50.0
-"""A passage narrower than this is no canal: in the scans of the test suite, T9 to S1 leave 114 to 283 mm²."""
-
-SEARCH = ((12.0, 3), (4.0, 2), (1.5, 2), (0.75, 1))
-"""Search for the canal: step in degrees, and steps to each side, round the best direction so far."""
 
 MAX_TILT_DEG = 60.0
 """A vertebra leans less than this from the line of its spine; S1 leans about 55 degrees from the vertical."""
@@ -94,17 +81,17 @@ def find_axes(vertebra: Mask, towards_head: Floats) -> VertebraAxes:
     """
     points = dense_points(vertebra)
     centre = points.mean(axis=0)
-    head, passage = _find_canal(points - centre, towards_head)
+    head, passage = find_canal(points - centre, towards_head)
     canal = centre + passage.mean(axis=0)
     passage = passage + centre
     # The geometry says where the back is; the middle of the body then says how the vertebra is turned.
-    back = _across(np.array([0.0, 1.0, 0.0]), head)
+    back = across(np.array([0.0, 1.0, 0.0]), head)
     for _ in range(TURNS):
         edge = ((passage - canal) @ back).min()
         front = points[(points - canal) @ back < edge]
         if len(front) == 0:
             break
-        back = _across(canal - front.mean(axis=0), head)
+        back = across(canal - front.mean(axis=0), head)
     axes = VertebraAxes(canal, np.cross(back, head), back, head)
     width = np.ptp(axes.coordinates(passage)[:, 0]) + PIXEL_MM
     axes = _set_on_wall(axes, axes.coordinates(points), width)
@@ -187,74 +174,3 @@ def _bulk_mm(side: Floats, depth: Floats, width: float) -> float:
     """Return the usual depth of the columns beside the midline, where there is no spinous process."""
     beside = depth[np.abs(side) > MIDLINE * width / 2]
     return float(np.median(beside)) if len(beside) else 0.0
-
-
-def dense_points(mask: Mask) -> Floats:
-    """Return world points, of shape (n, 3), that fill a mask at most about 1 mm apart."""
-    index = np.argwhere(mask.array).astype(np.float64) + mask.offset
-    for axis, spacing in enumerate(mask.geometry.spacing_mm):
-        parts = int(np.ceil(spacing / POINT_DISTANCE_MM - 1e-3))
-        if parts > 1:
-            steps = (np.arange(parts) + 0.5) / parts - 0.5
-            index = np.repeat(index, parts, axis=0)
-            index[:, axis] += np.tile(steps, len(index) // parts)
-        else:
-            stride = int(POINT_DISTANCE_MM / spacing + 1e-3)
-            index = index[(index[:, axis] - index[:, axis].min()) % stride == 0]
-    return mask.geometry.world(index)
-
-
-def _find_canal(points: Floats, towards_head: Floats) -> tuple[Floats, Floats]:
-    """Return the direction of the canal, and points, of shape (n, 3), that fill its passage seen along it."""
-    best = towards_head / np.linalg.norm(towards_head)
-    passage = np.empty((0, 3))
-    reach_mm = float(np.linalg.norm(points, axis=1).max())
-    for step_deg, steps in SEARCH:
-        centre = best
-        one, other = _plane(centre)
-        tilts = np.tan(np.radians(step_deg)) * np.arange(-steps, steps + 1)
-        for tilt_one in tilts:
-            for tilt_other in tilts:
-                direction = centre + tilt_one * one + tilt_other * other
-                direction /= np.linalg.norm(direction)
-                found = _passage(points, direction, reach_mm)
-                if len(found) > len(passage):
-                    best, passage = direction, found
-    if len(passage) * PIXEL_MM**2 < MIN_CANAL_MM2:
-        raise VoiError(
-            "no spinal canal found in this label, so its body cannot be told from its arch",
-            got=f"a passage of {len(passage) * PIXEL_MM**2:.0f} mm²",
-            expected="a whole vertebra: body, both pedicles and the arch that closes the canal",
-            do="give a body mask; a label that holds nothing but the body may be given as its own body mask",
-        )
-    return best, passage
-
-
-def _passage(points: Floats, direction: Floats, reach_mm: float) -> Floats:
-    """Return points on a plane across the direction that fill the widest hole of its view of all points."""
-    from scipy import ndimage
-
-    one, other = _plane(direction)
-    half = int(np.ceil(reach_mm / PIXEL_MM)) + 1
-    view = np.zeros((2 * half, 2 * half), dtype=bool)
-    view[tuple(np.floor(points @ axis / PIXEL_MM).astype(np.intp) + half for axis in (one, other))] = True
-    holes, number = ndimage.label(ndimage.binary_fill_holes(view) & ~view)
-    if number == 0:
-        return np.empty((0, 3))
-    widest = np.argmax(np.bincount(holes.ravel())[1:]) + 1
-    pixels = (np.argwhere(holes == widest) - half + 0.5) * PIXEL_MM
-    result: Floats = pixels[:, :1] * one + pixels[:, 1:] * other
-    return result
-
-
-def _plane(direction: Floats) -> tuple[Floats, Floats]:
-    """Return two unit vectors that span the plane across a direction."""
-    one = _across(np.eye(3)[np.argmin(np.abs(direction))], direction)
-    return one, np.cross(direction, one)
-
-
-def _across(vector: Floats, direction: Floats) -> Floats:
-    """Return the unit vector along the part of a vector at right angles to a direction."""
-    part = vector - (vector @ direction) * direction
-    result: Floats = part / np.linalg.norm(part)
-    return result

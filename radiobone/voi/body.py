@@ -13,6 +13,7 @@ from radiobone.imaging import Mask
 from radiobone.imaging.geometry import differences
 from radiobone.voi.axes import find_axes
 from radiobone.voi.erosion import largest_component
+from radiobone.voi.spine import find_labels
 
 Kind = Literal["same_labels", "totalsegmentator_body", "tptbox_subregions"]
 
@@ -75,7 +76,7 @@ def recognise_body_mask(body_mask: Mask, mask: Mask) -> BodyMask:
             got="; ".join(different),
             do="resample it",
         )
-    values = set(body_mask.labels())
+    values = set(find_labels(body_mask))
     if values and _agreement(body_mask, mask) > SAME_LABELS_SHARE:
         return BodyMask(body_mask, "same_labels")
     if TOTALSEGMENTATOR_BODY in values and values <= {1, 2}:
@@ -93,8 +94,9 @@ def recognise_body_mask(body_mask: Mask, mask: Mask) -> BodyMask:
 
 def _agreement(body_mask: Mask, mask: Mask) -> float:
     """Return the share of a body mask's voxels that have the same value in the vertebra mask."""
-    filled: NDArray[np.bool_] = body_mask.array != 0
-    return float((mask.within(body_mask.box)[filled] == body_mask.array[filled]).mean())
+    body = body_mask.tight()
+    filled: NDArray[np.bool_] = body.array != 0
+    return float((mask.within(body.box)[filled] == body.array[filled]).mean())
 
 
 def cut_body(vertebra: Mask, towards_head: NDArray[np.float64]) -> Mask:

@@ -16,7 +16,7 @@ from radiobone.voi.body import recognise_body_mask
 from radiobone.voi.quality import VoiQuality, assess
 from radiobone.voi.recipes import Recipe, Source, VoiOptions
 from radiobone.voi.schemes import Scheme
-from radiobone.voi.spine import Spine, centroid_mm, split_labels
+from radiobone.voi.spine import Spine, centroid_mm, find_labels, take_label
 
 Missing = Literal["fail", "skip", "first"]
 
@@ -117,22 +117,22 @@ def make_vois(
     """
     if image is not None and (different := differences(image.geometry, mask.geometry)):
         raise GeometryError("image and mask do not lie on the same grid", got="; ".join(different))
-    labels = split_labels(mask)
-    present = {level: value for value in labels if (level := request.scheme.level(value)) is not None}
+    boxes = find_labels(mask)
+    present = {level: value for value in boxes if (level := request.scheme.level(value)) is not None}
     if not present:
         raise VoiError(
-            "the mask holds no label that the scheme names" if labels else "the mask is empty",
+            "the mask holds no label that the scheme names" if boxes else "the mask is empty",
             where=f"label scheme {request.scheme.name}",
-            got=f"labels {request.scheme.describe(list(labels))}",
+            got=f"labels {request.scheme.describe(list(boxes))}",
             do="name another scheme; raw takes any label",
         )
-    spine = Spine({level: centroid_mm(labels[value]) for level, value in present.items()})
+    labels = {level: take_label(mask, value, boxes[value]) for level, value in present.items()}
+    spine = Spine({level: centroid_mm(label) for level, label in labels.items()})
     bodies = None if body_mask is None else recognise_body_mask(body_mask, mask)
     outcomes: dict[str, Outcome[Voi]] = {}
     for level in _wanted(request, present):
         if level in present:
-            value = present[level]
-            source = Source(level, value, labels[value], image, bodies, spine.towards_head(level))
+            source = Source(level, present[level], labels[level], image, bodies, spine.towards_head(level))
             outcomes[level] = _make(source, request, spine)
         else:
             outcomes[level] = _absent(level, request, present)

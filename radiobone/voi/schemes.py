@@ -17,7 +17,7 @@ from radiobone.core.config import FileModel, nearest, read_yaml, validate
 from radiobone.core.errors import ConfigError, VoiError
 from radiobone.imaging import Mask
 from radiobone.tables.vertebrae import VERTEBRAE
-from radiobone.voi.spine import Spine, centroid_mm, split_labels
+from radiobone.voi.spine import Spine, centroid_mm, find_labels, take_label
 
 AUTO = "auto"
 """The name that asks for :func:`detect_scheme`."""
@@ -179,13 +179,14 @@ def detect_scheme(mask: Mask) -> tuple[Scheme, str]:
     VoiError
         If no scheme or more than one may be right; the message shows how each would read the labels.
     """
-    centroids = {value: centroid_mm(part) for value, part in split_labels(mask).items()}
-    values = list(centroids)
+    boxes = find_labels(mask)
+    values = list(boxes)
     verdicts: dict[str, bool | None] = {}
     for name, vocabulary in _VOCABULARIES.items():
-        named = {level: centroids[value] for value in values if (level := _SCHEMES[name].level(value))}
+        named = {value: level for value in values if (level := _SCHEMES[name].level(value))}
         if named and all(value in vocabulary for value in values):
-            verdicts[name] = Spine(named).order_ok()
+            parts = {level: take_label(mask, value, boxes[value]) for value, level in named.items()}
+            verdicts[name] = Spine({level: centroid_mm(part) for level, part in parts.items()}).order_ok()
     confirmed = [name for name, verdict in verdicts.items() if verdict]
     if len(confirmed) == 1:
         scheme = _SCHEMES[confirmed[0]]

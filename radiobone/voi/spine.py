@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.imaging import Mask
+from radiobone.imaging.volumes import Box
 from radiobone.tables.vertebrae import VARIANTS, VERTEBRAE
 
 Floats = NDArray[np.float64]
@@ -31,19 +32,21 @@ HEAD: Floats = np.array([0.0, 0.0, 1.0])
 """World direction to the patient's head (LPS)."""
 
 
-def split_labels(mask: Mask) -> dict[int, Mask]:
-    """Return each label of a mask as a boolean mask in its tight box, by ascending value."""
+def find_labels(mask: Mask) -> dict[int, Box]:
+    """Return the boxes, inside the mask's own array, of all its labels, by ascending value."""
     from scipy import ndimage
 
     array = mask.array.view(np.uint8) if mask.array.dtype == bool else mask.array
     if array.max(initial=0) > MANY_LABELS:
-        return {value: mask.select(value) for value in mask.labels()}
-    parts: dict[int, Mask] = {}
-    for value, box in enumerate(ndimage.find_objects(array), start=1):
-        if box is not None:
-            z, y, x = (start + part.start for start, part in zip(mask.offset, box, strict=True))
-            parts[value] = Mask(np.ascontiguousarray(array[box] == value), mask.geometry, (z, y, x))
-    return parts
+        z, y, x = (slice(0, size) for size in array.shape)
+        return dict.fromkeys(mask.labels(), (z, y, x))
+    return {value: box for value, box in enumerate(ndimage.find_objects(array), start=1) if box is not None}
+
+
+def take_label(mask: Mask, value: int, box: Box) -> Mask:
+    """Return one label as a boolean mask in its tight box, given a box of the array that holds it."""
+    z, y, x = (start + part.start for start, part in zip(mask.offset, box, strict=True))
+    return Mask(mask.array[box] == value, mask.geometry, (z, y, x)).tight()
 
 
 def centroid_mm(mask: Mask) -> Floats:

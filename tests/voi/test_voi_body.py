@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from voi_phantoms import axis_directions, grid, rotation, spine, vertebra
 
 from radiobone.core.errors import GeometryError, VoiError
 from radiobone.imaging import Mask
-from radiobone.voi.axes import dense_points, find_axes
+from radiobone.voi.axes import find_axes
 from radiobone.voi.body import cut_body, recognise_body_mask
+from radiobone.voi.canal import dense_points
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -126,6 +128,25 @@ def test_vertebra_cut_by_the_image_gives_no_arch_as_body(part):
     else:
         assert np.count_nonzero(found & ~body) < 0.01 * np.count_nonzero(found)
         assert iou(found, body) > 0.93
+
+
+@pytest.mark.parametrize("cleft_mm", [2.0, 5.0, 8.0])
+def test_cleft_arch_is_bridged(cleft_mm):
+    geometry = grid()
+    whole, body = vertebra(geometry)
+    left, back, _ = np.moveaxis(geometry.world(np.moveaxis(np.indices(geometry.shape), 0, -1)), -1, 0)
+    whole &= ~((np.abs(left - 2) < cleft_mm / 2) & (back > 5))
+    assert iou(cut_body(Mask(whole, geometry), UP).full(), body) > 0.95
+
+
+def test_rough_surface_as_of_a_network():
+    geometry = grid((2.0, 1.0, 1.0))
+    whole, body = vertebra(geometry)
+    rough = ndimage.gaussian_filter(whole + np.random.default_rng(3).normal(0, 1.0, whole.shape), 1.0) > 0.5
+    assert np.count_nonzero(rough != whole) > 0.05 * np.count_nonzero(whole)
+    found = cut_body(Mask(rough, geometry), UP).full()
+    assert np.count_nonzero(found & whole & ~body) < 0.02 * np.count_nonzero(found)
+    assert iou(found & whole, body & rough) > 0.95
 
 
 def test_atlas_has_no_body():

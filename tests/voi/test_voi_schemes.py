@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from voi_phantoms import STRAIGHT, grid, spine
+from voi_phantoms import grid, spine
 
 from radiobone.core.errors import ConfigError, VoiError
 from radiobone.imaging import Mask
 from radiobone.voi import choose_scheme, detect_scheme, find_scheme
-from radiobone.voi.spine import Spine, split_labels
+from radiobone.voi.spine import Spine, find_labels, take_label
 
 UPSIDE_DOWN = (1.0, 0, 0, 0, 1.0, 0, 0, 0, -1.0)
 
@@ -168,18 +168,23 @@ class TestSpine:
 
 
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint32, np.int64])
-def test_split_labels(dtype):
+def test_find_and_take_labels(dtype):
     array = np.zeros((6, 6, 6), dtype=dtype)
     array[1:3, 2:4, 3:6] = 1
     if dtype is not bool:
         array[4, 4, 4] = 9
-    parts = split_labels(Mask(array, grid(size_mm=8), (1, 1, 1)))
-    assert list(parts) == ([1] if dtype is bool else [1, 9])
-    assert (parts[1].offset, parts[1].array.shape, parts[1].n_voxels) == ((2, 3, 4), (2, 2, 3), 12)
-    assert parts[1].array.dtype == bool
+    mask = Mask(array, grid(size_mm=8), (1, 1, 1))
+    boxes = find_labels(mask)
+    assert list(boxes) == ([1] if dtype is bool else [1, 9])
+    part = take_label(mask, 1, boxes[1])
+    assert (part.offset, part.array.shape, part.n_voxels) == ((2, 3, 4), (2, 2, 3), 12)
+    assert part.array.dtype == bool
 
 
-def test_split_labels_with_a_huge_value():
+def test_find_labels_with_a_huge_value():
     array = np.zeros((4, 4, 4), dtype=np.int64)
     array[1, 1, 1], array[2, 2, 2] = 3, 10**12
-    assert list(split_labels(Mask(array, grid(size_mm=4, direction=STRAIGHT)))) == [3, 10**12]
+    mask = Mask(array, grid(size_mm=4))
+    boxes = find_labels(mask)
+    assert list(boxes) == [3, 10**12]
+    assert take_label(mask, 10**12, boxes[10**12]).offset == (2, 2, 2)
