@@ -16,6 +16,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 # Columns compared at a time: memory stays linear in the number of columns.
 _BLOCK = 512
 
+# Rank correlations are fractions and do meet a threshold exactly; rounding must not decide then.
+_ROUNDING = 1e-12
+
 
 class CorrelationFilter(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     """Drop each column that is strongly correlated with a column to its left.
@@ -114,6 +117,5 @@ def _keep(unit: NDArray[np.float64], threshold: float) -> list[int]:
 
 
 def _exceeds(correlations: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    # Rounding may lift the correlation of equal columns a hair above 1.
-    exceeds: NDArray[np.bool_] = np.minimum(np.abs(correlations), 1.0) > threshold
+    exceeds: NDArray[np.bool_] = np.abs(correlations) > threshold + _ROUNDING
     return exceeds

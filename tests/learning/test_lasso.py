@@ -1,0 +1,120 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LassoCV
+
+from radiobone.learning import DataError, LassoSelector
+from radiobone.learning.folds import inner_folds
+from radiobone.learning.path import duality_gaps, lasso_path, penalty_grid
+
+
+def table(seed, n=60, p=40, signal=1.0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 10)) @ rng.normal(size=(10, p)) + rng.normal(size=(n, p))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    y = (signal * (X[:, 0] - X[:, 1]) + rng.normal(size=n) > 0).astype(int)
+    return X, y
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_lasso_cv_on_the_same_folds(seed):
+    X, y = table(seed)
+    splits = inner_folds(5, X, y, None, 0)
+    ours = LassoSelector(cv=splits, eps=0.01).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs = LassoCV(cv=splits, eps=0.01, alphas=100, tol=1e-10, max_iter=200_000).fit(X, y.astype(float))
+    np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
+    np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, atol=1e-6)
+    assert ours.alpha_ == pytest.approx(theirs.alpha_, rel=1e-12)
+    np.testing.assert_array_equal(ours.get_support(), theirs.coef_ != 0)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    assert ours.intercept_ == pytest.approx(theirs.intercept_, abs=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (30, 90)])
+def test_every_solution_on_the_path_is_certified(shape):
+    X, y = table(1, *shape)
+    fitted = LassoSelector().fit(X, y)
+    assert fitted.duality_gap_ < 1e-9
+    centred = X - X.mean(axis=0)
+    # Optimality, checked without the gap: no column is correlated with the residual beyond the penalty.
+    residual = (y - y.mean())[:, None] - centred @ fitted.coef_path_
+    excess = np.abs(centred.T @ residual).max(axis=0) / len(y) - fitted.alphas_
+    assert excess.max() < 1e-10
+
+
+def test_analytic_case_of_orthogonal_columns():
+    # For orthogonal columns of squared length n the solution is the soft-thresholded mean product.
+    X = np.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
+    y = np.array([3.0, 1, -1, -3])
+    products = X.T @ y / 4
+    alphas = np.array([1.5, 0.5])
+    path = lasso_path(X, y, alphas, tol=1e-12, max_iter=100)
+    expected = np.sign(products)[:, None] * np.maximum(np.abs(products)[:, None] - alphas, 0)
+    np.testing.assert_allclose(path.coefs, expected, atol=1e-12)
+
+
+def test_gap_bounds_the_distance_to_the_optimum():
+    X, y = table(2)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    alphas = penalty_grid(X, y, 10, 0.05)
+    best = lasso_path(X, y, alphas, 1e-12, 10_000).coefs
+
+    def loss(coefs):
+        return ((y[:, None] - X @ coefs) ** 2).sum(axis=0) / (2 * len(y)) + alphas * np.abs(coefs).sum(axis=0)
+
+    worse = best * 0.9
+    above = (loss(worse) - loss(best)) / (y @ y / (2 * len(y)))
+    gaps = duality_gaps(X, y, worse, alphas)
+    assert (above[1:] > 0).all()
+    assert (gaps >= above - 1e-12).all()
+
+
+def test_equal_columns_fall_back_on_coordinate_descent():
+    X, y = table(3, n=40, p=10)
+    twice = np.hstack([X, X])
+    fitted = LassoSelector(eps=0.01).fit(twice, y)
+    assert fitted.duality_gap_ < 1e-9
+    np.testing.assert_allclose(fitted.mse_path_, LassoSelector(eps=0.01).fit(X, y).mse_path_, atol=1e-5)
+
+
+def test_an_uncertified_path_warns():
+    X, y = table(3, n=40, p=10)
+    with pytest.warns(ConvergenceWarning, match="duality gap"):
+        LassoSelector(tol=1e-300, max_iter=1).fit(np.hstack([X, X]), y)
+
+
+def test_one_standard_error_rule_is_sparser():
+    X, y = table(0, n=80)
+    at_min, at_1se = LassoSelector().fit(X, y), LassoSelector(rule="1se").fit(X, y)
+    assert at_1se.alpha_ == at_min.alpha_1se_ > at_min.alpha_ == at_min.alpha_min_
+    assert 0 < at_1se.get_support().sum() < at_min.get_support().sum()
+    mean, best = at_min.mse_path_.mean(axis=1), at_min.mse_path_.mean(axis=1).argmin()
+    limit = mean[best] + at_min.mse_path_[best].std(ddof=1) / np.sqrt(5)
+    assert mean[at_min.alphas_ == at_1se.alpha_][0] <= limit
+    assert (mean[at_min.alphas_ > at_1se.alpha_] > limit).all()
+
+
+def test_nothing_survives_where_nothing_is_to_be_learned():
+    rng = np.random.default_rng(4)
+    fitted = LassoSelector(rule="1se").fit(rng.normal(size=(50, 20)), np.arange(50) % 2)
+    assert not fitted.get_support().any()
+    assert fitted.intercept_ == 0.5
+    assert LassoSelector().fit(np.ones((20, 3)), np.arange(20) % 2).get_support().sum() == 0
+
+
+def test_coding_is_zero_and_one_in_sorted_order():
+    X, y = table(0)
+    names = np.array(["normal", "osteoporosis"])
+    fitted = LassoSelector().fit(X, names[y])
+    assert fitted.classes_.tolist() == names.tolist()
+    np.testing.assert_array_equal(fitted.coef_, LassoSelector().fit(X, y).coef_)
+    np.testing.assert_allclose(LassoSelector().fit(X, names[1 - y]).coef_, -fitted.coef_, atol=1e-9)
+
+
+def test_three_classes_are_refused():
+    with pytest.raises(DataError, match="binary"):
+        LassoSelector().fit(np.eye(9), np.arange(9) % 3)
