@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _OF_NO_USE = ("GLCM is symmetrical, therefore Sum Average = 2 * Joint Average",)
-"""Beginnings of log messages that PyRadiomics writes for every VOI and that tell a user nothing."""
+"""Phrases of log messages that PyRadiomics writes for every VOI and that tell a user nothing."""
 
 
 @dataclass
@@ -21,7 +21,7 @@ class RadiomicsMessages:
     def add(self, text: str) -> None:
         """Add a message unless it stands there already or is of no use."""
         text = " ".join(text.split())
-        if text not in self.texts and not text.startswith(_OF_NO_USE):
+        if text not in self.texts and not any(phrase in text for phrase in _OF_NO_USE):
             self.texts.append(text)
 
 

@@ -122,5 +122,6 @@ def _with_intensity(unit: str, intensity: str) -> str:
         return unit
     if intensity == "1":
         return unit.replace("HU²·", "").replace("HU²", "1").replace("HU", "1")
-    squared = f"({intensity})²" if "/" in intensity else f"{intensity}²"
-    return unit.replace("HU²", squared).replace("HU", intensity)
+    if "HU²" in unit:
+        return unit.replace("HU²", f"({intensity})²" if "/" in intensity else f"{intensity}²")
+    return unit.replace("HU", intensity)

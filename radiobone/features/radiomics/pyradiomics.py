@@ -67,7 +67,7 @@ class PyRadiomicsEngine:
                     "PyRadiomics cannot compute this VOI",
                     where=f"VOI {key}",
                     got=f"{type(error).__name__}: {' '.join(str(error).split())}",
-                    do="look at the VOI in the image; check its size and the parameter file",
+                    do="look at the VOI in the image, and at binWidth (thousands of grey levels need much memory)",
                 )
         return results
 
@@ -213,7 +213,8 @@ def _checked(
             expected="every column of the parameter file",
             do="compare the size of the VOI and of the image with the filters (LoG needs 4 voxels and sigma)",
         )
-    features = {name: float(np.squeeze(values[name])) for name in expected}
+    # From NumPy 2.5 on the eigenvalues behind the axis lengths are complex numbers without imaginary part.
+    features = {name: float(np.real(np.squeeze(values[name]))) for name in expected}
     undefined = [name for name, value in features.items() if not np.isfinite(value)]
     if undefined:
         messages.add(f"{len(undefined)} features are not defined for this VOI: {_shown(undefined)}")

@@ -25,7 +25,7 @@ def whole_volume(image: Image, mask: Mask, params: dict[str, Any]) -> dict[str, 
     with radiomics_messages(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = RadiomicsFeatureExtractor(content).execute(image.to_sitk(), whole.to_sitk())
-    return {name: float(value) for name, value in result.items()}
+    return {name: float(np.real(value)) for name, value in result.items()}
 
 
 def make_scan(

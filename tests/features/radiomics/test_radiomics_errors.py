@@ -1,0 +1,171 @@
+"""What cannot be computed: an error for this VOI alone, which says what to do."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from radiomics_scans import make_scan
+
+from radiobone.core.config import validate
+from radiobone.core.errors import EngineError, MissingExtraError, UsageError
+from radiobone.features.radiomics.engine import VoiValues
+from radiobone.features.radiomics.params import RadiomicsParams
+from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
+from radiobone.features.radiomics.registry import find_engine
+from radiobone.imaging import Image, Mask
+
+pytest.importorskip("radiomics")
+
+FIRST_ORDER: dict[str, Any] = {"featureClass": {"firstorder": ["Mean"]}}
+
+
+def extract(image: Image, mask: Mask, content: dict[str, Any]) -> Any:
+    params = validate(RadiomicsParams, content, "test")
+    return PyRadiomicsEngine().extract(image, {"voi": mask}, params)["voi"]
+
+
+def box_mask(mask: Mask, size: tuple[int, int, int]) -> Mask:
+    return replace(mask, array=np.ones(size, bool))
+
+
+@pytest.mark.parametrize("setting", [{}, {"resampledPixelSpacing": [1, 1, 1]}, {"preCrop": True}])
+@pytest.mark.parametrize(
+    ("size", "own", "message"),
+    [
+        ((0, 0, 0), {}, "the VOI is empty"),
+        ((1, 1, 1), {}, "one voxel"),
+        ((1, 1, 4), {}, "too few dimensions"),
+        ((1, 4, 4), {"minimumROIDimensions": 3}, "too few dimensions"),
+        ((4, 4, 4), {"minimumROISize": 1000}, "too small"),
+        ((4, 4, 4), {"resegmentRange": [5000, 6000]}, "Resegmentation excluded too many voxels"),
+    ],
+)
+def test_a_voi_that_cannot_be_computed(
+    size: tuple[int, int, int], own: dict[str, Any], message: str, setting: dict[str, Any]
+) -> None:
+    image, mask = make_scan()
+    error = extract(image, box_mask(mask, size), {**FIRST_ORDER, "setting": {**setting, **own}})
+    assert isinstance(error, EngineError)
+    assert message in str(error)
+    assert error.where == "VOI voi"
+    assert error.do
+
+
+def test_a_line_is_computed_if_the_file_allows_it() -> None:
+    image, mask = make_scan()
+    values = extract(image, box_mask(mask, (1, 1, 4)), {**FIRST_ORDER, "setting": {"minimumROIDimensions": 1}})
+    assert isinstance(values, VoiValues)
+
+
+def test_other_vois_go_on() -> None:
+    image, mask = make_scan()
+    params = validate(RadiomicsParams, FIRST_ORDER, "test")
+    results = PyRadiomicsEngine().extract(image, {"bad": box_mask(mask, (1, 1, 1)), "good": mask}, params)
+    assert isinstance(results["bad"], EngineError)
+    assert isinstance(results["good"], VoiValues)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize(
+    ("where", "content", "message"),
+    [
+        ("voi", {}, "where the VOI reads it"),
+        ("beside", {"imageType": {"LoG": {"sigma": [1.0]}}}, "where LoG reads it"),
+        ("beside", {"imageType": {"Wavelet": {}}}, "where Wavelet reads it"),
+        ("beside", {"setting": {"resampledPixelSpacing": [1, 1, 1]}}, "where resampling reads it"),
+        ("far", {"imageType": {"Square": {}}}, "a statistic of the whole image is asked for"),
+        ("far", {"setting": {"normalize": True}}, "a statistic of the whole image is asked for"),
+    ],
+)
+def test_what_is_not_finite_is_an_error_where_it_is_read(
+    where: str, content: dict[str, Any], message: str, wrong: float
+) -> None:
+    image, mask = make_scan((64, 70, 150), centre=(32.0, 35.0, 30.0), dtype=np.float32)
+    z, y, x = {"voi": (32, 35, 30), "beside": (32, 35, 42), "far": (0, 0, 149)}[where]
+    image.array[z, y, x] = wrong
+    error = extract(image, mask, {**FIRST_ORDER, **content})
+    assert isinstance(error, EngineError)
+    assert message in str(error)
+
+
+def test_what_is_not_read_does_no_harm() -> None:
+    image, mask = make_scan((64, 70, 150), centre=(32.0, 35.0, 30.0), dtype=np.float32)
+    content = {**FIRST_ORDER, "imageType": {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [0.5]}}}
+    before = extract(image, mask, content)
+    image.array[0, 0, 149] = np.nan
+    assert extract(image, mask, content).features == before.features
+
+
+def test_an_image_too_small_for_log_is_an_error_and_not_a_missing_column() -> None:
+    image, _ = make_scan((64, 70, 75))
+    thin = Image(np.ascontiguousarray(image.array[30:33]), replace(image.geometry, shape=(3, 70, 75)))
+    voi = Mask(np.ones((3, 8, 8), bool), thin.geometry, (0, 30, 30))
+    error = extract(thin, voi, {**FIRST_ORDER, "imageType": {"Original": {}, "LoG": {"sigma": [1.0]}}})
+    assert isinstance(error, EngineError)
+    assert "left out 1 of 2 features" in str(error)
+    assert "Image too small to apply LoG filter" in str(error)
+
+
+def test_a_voi_that_vanishes_on_a_coarse_grid() -> None:
+    image, mask = make_scan()
+    holes = np.zeros((9, 9, 9), bool)
+    holes[0, 0, 0] = holes[-1, -1, -1] = holes[0, -1, 0] = True
+    content = {**FIRST_ORDER, "setting": {"resampledPixelSpacing": [5, 5, 5], "padDistance": 0}}
+    error = extract(image, replace(mask, array=holes), content)
+    assert isinstance(error, EngineError)
+    assert "no voxel of the VOI is left after resampling" in str(error)
+
+
+def test_an_image_of_one_value() -> None:
+    image, mask = make_scan()
+    flat = Image(np.zeros_like(image.array), image.geometry)
+    assert "one single value" in str(extract(flat, mask, {**FIRST_ORDER, "setting": {"normalize": True}}))
+    assert "0 everywhere" in str(extract(flat, mask, {**FIRST_ORDER, "imageType": {"Exponential": {}}}))
+
+
+def test_features_that_are_not_defined_stay_nan_and_are_named() -> None:
+    image, mask = make_scan()
+    flat = Image(np.full_like(image.array, 50), image.geometry)
+    values = extract(flat, mask, {"featureClass": {"firstorder": [], "ngtdm": [], "glcm": ["Imc1"]}})
+    assert isinstance(values, VoiValues)
+    undefined = [name for name, value in values.features.items() if np.isnan(value)]
+    assert bool(undefined) == any("not defined" in text for text in values.warnings)
+
+
+def test_unforeseen_errors_of_pyradiomics_concern_their_voi_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from radiomics import imageoperations
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("sitk::ERROR: something\n  new")
+
+    monkeypatch.setattr(imageoperations, "checkMask", fail)
+    error = extract(*make_scan(), FIRST_ORDER)
+    assert isinstance(error, EngineError)
+    assert "RuntimeError: sitk::ERROR: something new" in str(error)
+
+
+def test_radiomics_writes_nothing_and_its_logger_is_given_back(capfd: pytest.CaptureFixture[str]) -> None:
+    log = logging.getLogger("radiomics")
+    before = (list(log.handlers), log.propagate, log.level)
+    values = extract(*make_scan(), {"imageType": {"LBP2D": {}}, "featureClass": {"glcm": ["SumAverage"]}})
+    assert capfd.readouterr() == ("", "")
+    assert (list(log.handlers), log.propagate, log.level) == before
+    assert [text for text in values.warnings if "Local Binary Pattern in 2D" in text]
+
+
+def test_a_filter_whose_package_is_missing_is_refused() -> None:
+    special = pytest.importorskip("scipy.special")
+    if hasattr(special, "sph_harm"):
+        pytest.skip("this SciPy still has what LBP3D needs")
+    with pytest.raises(MissingExtraError, match=r"trimesh|SciPy"):
+        extract(*make_scan(), {"imageType": {"LBP3D": {}}})
+
+
+def test_engines_are_found_by_name() -> None:
+    assert find_engine("pyradiomics").values_revision == 1
+    with pytest.raises(UsageError, match="did you mean 'pyradiomics'"):
+        find_engine("PyRadiomics")
