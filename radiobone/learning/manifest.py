@@ -13,6 +13,7 @@ from radiobone.core.config import FileModel
 from radiobone.core.errors import ModelError
 from radiobone.learning.nodes import Node
 from radiobone.tables.features import FeatureManifest
+from radiobone.tables.wide import Aggregation
 
 # How many columns a message names.
 _SHOWN = 5
@@ -50,7 +51,7 @@ class FeatureSource(FileModel):
         The recipe's options, complete.
     levels : list of str or None
         The levels asked for; None is every level of the mask.
-    aggregation : str
+    aggregation : {"mean", "min", "concat"}
         What became of the levels of a patient.
     blocks : list of BlockSource
         The blocks that the columns were taken from.
@@ -59,18 +60,20 @@ class FeatureSource(FileModel):
     voi_recipe: str
     voi_options: dict[str, Any]
     levels: list[str] | None
-    aggregation: str
+    aggregation: Aggregation
     blocks: list[BlockSource]
 
     @staticmethod
-    def of(manifest: FeatureManifest, *, aggregation: str, blocks: Sequence[str] | None = None) -> FeatureSource:
+    def of(
+        manifest: FeatureManifest, *, aggregation: Aggregation, blocks: Sequence[str] | None = None
+    ) -> FeatureSource:
         """Take what matters from a feature table's manifest.
 
         Parameters
         ----------
         manifest : FeatureManifest
             Of the long table.
-        aggregation : str
+        aggregation : {"mean", "min", "concat"}
             How it was made wide.
         blocks : sequence of str, optional
             The blocks that were used; by default all.

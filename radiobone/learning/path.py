@@ -11,6 +11,9 @@ from sklearn.linear_model import Lasso, lars_path
 
 Array = NDArray[np.float64]
 
+# Penalty that stands for a table in which nothing is correlated with y; its solution is the empty model.
+NO_SIGNAL = float(np.finfo(np.float64).resolution)
+
 # Coefficients that homotopy drops end at rounding noise instead of zero.
 _DROPPED = 1e-12
 
@@ -40,12 +43,12 @@ class LassoPath:
 def penalty_grid(X: Array, y: Array, n_alphas: int, eps: float) -> Array:
     """Return penalties from the smallest that leaves nothing, downwards to ``eps`` times that, in even ratios.
 
-    X and y are centred. If nothing is correlated with y at all, every penalty is the smallest positive resolution.
+    X and y are centred. If no column is correlated with y beyond rounding, every penalty is `NO_SIGNAL`.
     """
     largest = float(np.abs(X.T @ y).max(initial=0.0)) / len(y)
-    resolution = float(np.finfo(np.float64).resolution)
-    if largest <= resolution:
-        return np.full(n_alphas, resolution)
+    rounding = NO_SIGNAL * max(1.0, float(np.abs(X).max(initial=0.0)) * float(np.abs(y).max()))
+    if largest <= rounding:
+        return np.full(n_alphas, NO_SIGNAL)
     return np.geomspace(largest, largest * eps, n_alphas)
 
 
@@ -72,6 +75,8 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int) -> 
     rounding spoils it, the duality gap says so, and coordinate descent goes on from there. What neither
     certifies keeps a gap above ``tol``, for the caller to report.
     """
+    if alphas[0] <= NO_SIGNAL:
+        return LassoPath(alphas, np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), 1)
     coefs, n_steps = _homotopy(X, y, alphas)
     gaps = duality_gaps(X, y, coefs, alphas)
     for index in np.flatnonzero(gaps > tol):
@@ -85,8 +90,6 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int) -> 
 
 def _homotopy(X: Array, y: Array, alphas: Array) -> tuple[Array, int]:
     n_samples, n_features = X.shape
-    if alphas[0] <= np.finfo(np.float64).resolution:
-        return np.zeros((n_features, len(alphas))), 1
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nearly dependent columns: the gap is measured and reported
         knots, _, at_knots = lars_path(
