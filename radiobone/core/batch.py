@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
 from radiobone.core.errors import RadioboneError, UsageError
@@ -82,8 +84,9 @@ def run_cases(
     """
     from joblib import Parallel, delayed
 
+    here = Path.cwd()
     outcomes: list[Outcome[Result]] = [Outcome("skipped", "not reached")] * len(cases)
-    tasks = (delayed(_guarded)(index, case, work) for index, case in enumerate(cases))
+    tasks = (delayed(_guarded)(index, case, work, here) for index, case in enumerate(cases))
     # One task at a time to each worker: cases are long and uneven.
     parallel = Parallel(
         n_jobs=min(jobs, max(len(cases), 1)),
@@ -100,8 +103,11 @@ def run_cases(
     return outcomes
 
 
-def _guarded(index: int, case: Case, work: Callable[[Case], Result]) -> tuple[int, Outcome[Result]]:
+def _guarded(index: int, case: Case, work: Callable[[Case], Result], here: Path) -> tuple[int, Outcome[Result]]:
     """Do one case and record its error: this is the border of a case."""
+    # A worker that joblib kept from an earlier batch may stand in another folder; relative paths mean this one.
+    if Path.cwd() != here:
+        os.chdir(here)
     try:
         with warnings.catch_warnings(), one_native_thread():
             return index, Outcome("ok", result=work(case))

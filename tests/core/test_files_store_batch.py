@@ -1,5 +1,6 @@
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,19 @@ def test_each_case_holds_one_native_thread(jobs):
     results = [outcome.result for outcome in run_cases([0, 1, 2], _threads, name=str, jobs=jobs)]
     assert {threads for threads, _ in results} == {1}
     assert (os.getpid() in {process for _, process in results}) == (jobs == 1)
+
+
+def _reads(name: str) -> str:
+    return Path(name).read_text()
+
+
+def test_relative_paths_mean_the_folder_of_the_caller(tmp_path, monkeypatch):
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "file").write_text(folder)
+        monkeypatch.chdir(tmp_path / folder)
+        # joblib keeps its workers between batches, and they stay where they were.
+        assert {outcome.result for outcome in run_cases(["file"] * 4, _reads, name=str, jobs=2)} == {folder}
 
 
 def _missing(_: int) -> None:

@@ -1,0 +1,147 @@
+"""The command line as a user meets it: arguments in, text, files and exit codes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radiobone.cli.app import run
+from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.write import write_image, write_mask
+
+GRID = Geometry((30, 24, 24), (2.0, 1.5, 1.5))
+
+
+@pytest.fixture(autouse=True)
+def _quiet_warnings(monkeypatch):
+    """The command line installs its own display of warnings; each test gets the old one back."""
+    import warnings
+
+    monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
+    with warnings.catch_warnings():
+        yield
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    for number, name in enumerate(("0012", "NA")):
+        hu = np.random.default_rng(number).integers(-200, 400, GRID.shape).astype(np.int16)
+        labels = np.zeros(GRID.shape, np.uint8)
+        labels[18:26, 6:18, 5:17] = 20
+        labels[4:12, 6:18, 5:17] = 21
+        write_image(Image(hu, GRID), tmp_path / f"{name}.nii.gz")
+        write_mask(Mask(labels, GRID), tmp_path / f"{name}_mask.nii.gz")
+    lines = [f"{name},{name}.nii.gz,{name}_mask.nii.gz,{bmd}" for name, bmd in (("0012", 70), ("NA", 130))]
+    text = "\r\n".join(["patient_id,image,mask,bmd_mg_cm3", *lines, ""])
+    (tmp_path / "cohort.csv").write_text(text, newline="")
+    return tmp_path
+
+
+def test_no_arguments_show_the_verbs(capsys):
+    assert run(["--help"]) == 0
+    text = capsys.readouterr().out
+    for verb in ("demo", "inspect", "extract", "columns", "train", "predict"):
+        assert verb in text
+
+
+def test_extract_a_cohort_and_read_identifiers_back(scans, capsys):
+    out = scans / "features.csv"
+    arguments = ["extract", "--cohort", str(scans / "cohort.csv"), "--levels", "L1-L2", "--out", str(out)]
+    assert run(arguments) == 0
+    assert "4 ok" in capsys.readouterr().out
+    lines = out.read_text().splitlines()
+    assert [line.split(",")[:5] for line in lines[1:]] == [
+        [patient, "1", "label", level, "ok"] for patient in ("0012", "NA") for level in ("L1", "L2")
+    ]
+    manifest = json.loads((scans / "features.csv.manifest.json").read_text())
+    assert len(manifest["blocks"][0]["columns"]) == 107
+    assert manifest["voi"]["levels"] == ["L1", "L2"]
+
+
+def test_one_job_or_two_give_the_same_bytes(scans):
+    for jobs in ("1", "2"):
+        out = scans / f"features{jobs}.csv"
+        assert run(["extract", "--cohort", str(scans / "cohort.csv"), "--out", str(out), "--jobs", jobs]) == 0
+    assert (scans / "features1.csv").read_bytes() == (scans / "features2.csv").read_bytes()
+
+
+def test_one_scan_without_a_cohort(scans):
+    out = scans / "one.csv"
+    assert run(["extract", str(scans / "0012.nii.gz"), str(scans / "0012_mask.nii.gz"), "--out", str(out)]) == 0
+    assert out.read_text().splitlines()[1].startswith("0012,1,label,L1,ok,")
+
+
+def test_a_bad_case_ends_with_three_and_is_named(scans, capsys):
+    (scans / "NA.nii.gz").unlink()
+    assert run(["extract", "--cohort", str(scans / "cohort.csv"), "--out", str(scans / "f.csv")]) == 3
+    text = capsys.readouterr().out
+    assert "2 ok" in text
+    assert "file not found" in text
+    assert "patient" in text or "NA" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["extract"], "give either --cohort"),
+        (["extract", "--cohort", "none.csv"], "table not found"),
+        (["extract", "--cohort", "{cohort}", "--params", "orignal"], "did you mean 'original'"),
+        (["extract", "--cohort", "{cohort}", "--params", "none.yaml"], "file not found"),
+        (["extract", "--cohort", "{cohort}", "--voi", "trabeculr"], "did you mean 'trabecular'"),
+        (["extract", "--cohort", "{cohort}", "--levels", "L4-L1"], "not a range of vertebrae"),
+        (["extract", "--cohort", "{cohort}", "--scheme", "versse"], "did you mean 'verse'"),
+        (["extract", "--cohort", "{cohort}", "--engine", "pyradiomic"], "pyradiomics"),
+        (["extract", "--cohort", "{cohort}", "--align", "yes"], "mask-to-image"),
+        (["extract", "--cohort", "{cohort}", "--missing-levels", "drop"], "fail, skip, first"),
+        (["extract", "--cohort", "{cohort}", "--lower-hu", "300", "--voi", "label"], "no option lower_hu"),
+        (["train", "demo", "--features", "none.csv"], "table not found"),
+        (["train", "demmo", "--features", "none.csv"], "did you mean 'demo'"),
+        (["predict", "none", "--features", "{cohort}"], "column missing"),
+        (["columns", "--params", "ful"], "did you mean 'full'"),
+    ],
+)
+def test_wrong_use_ends_with_two_and_says_what_to_do(scans, capsys, monkeypatch, arguments, told):
+    monkeypatch.setenv("COLUMNS", "400")
+    filled = [argument.format(cohort=scans / "cohort.csv") for argument in arguments]
+    assert run(filled) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_unknown_parameter_key_is_an_error_with_the_nearest_key(scans, capsys):
+    params = scans / "mine.yaml"
+    params.write_text("setting: {binWidht: 25}\n")
+    assert run(["extract", "--cohort", str(scans / "cohort.csv"), "--params", str(params)]) == 2
+    assert "binWidht: unknown key (did you mean 'binWidth'?)" in capsys.readouterr().err
+
+
+def test_inspect_says_what_is_wrong_where(scans, capsys):
+    (scans / "NA_mask.nii.gz").unlink()
+    out = scans / "findings.csv"
+    assert run(["inspect", "--cohort", str(scans / "cohort.csv"), "--out", str(out)]) == 3
+    text = capsys.readouterr().out
+    assert "patient NA" in text
+    assert "file not found" in text
+    assert "1 normal, 0 osteopenia, 1 osteoporosis" in text
+    assert "patient NA" in out.read_text()
+
+
+def test_inspect_a_good_cohort(scans, capsys):
+    assert run(["inspect", "--cohort", str(scans / "cohort.csv"), "--levels", "L1-L2"]) == 0
+    assert "nothing found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("preset", "count"), [("original", 107), ("wavelet", 851), ("ct_trabecular", 1130), ("full", 1316)]
+)
+def test_columns_lists_every_column_of_a_preset(capsys, preset, count):
+    assert run(["columns", "--params", preset, "--csv"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "column,family,filter,unit,meaning"
+    radiomics = [line for line in lines[1:] if not line.startswith("density_")]
+    assert len(radiomics) == count
+    assert all(line.count(",") >= 4 for line in lines)
+    assert run(["columns", "--params", preset]) == 0
+    assert f"{count} radiomics columns" in capsys.readouterr().out

@@ -1,0 +1,36 @@
+"""The demo as a new user runs it."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from radiobone.cli.app import run
+
+
+@pytest.mark.slow
+def test_the_demo_goes_the_whole_way(tmp_path, capsys):
+    out = tmp_path / "demo"
+    assert run(["demo", "--out", str(out)]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        "cohort.csv", "images", "masks", "features.csv", "features.csv.manifest.json", "features.csv.resume",
+        "flow.csv", "folds.csv", "predictions.csv", "results.json", "roc.png", "confusion.png", "model",
+    }  # fmt: skip
+    features = pd.read_csv(out / "features.csv")
+    assert features.shape[0] == 60 * 3
+    assert (features["status"] == "ok").all()
+    radiomics = [name for name in features.columns if name.startswith("original_")]
+    assert len(radiomics) == 107
+    assert features[radiomics].notna().all(axis=None)
+    predictions = pd.read_csv(out / "predictions.csv")
+    assert len(predictions) == 60
+    results = json.loads((out / "results.json").read_text())
+    for node in results["nodes"]:
+        assert node["on_true_members"]["auc"]["mean"] > 0.6
+    flow = pd.read_csv(out / "flow.csv")
+    assert flow[flow["step"] == "analysed"]["patients"].sum() == 60
+    text = capsys.readouterr().out
+    assert "osteoporosis vs rest" in text
+    assert "osteopenia vs normal" in text

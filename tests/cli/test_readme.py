@@ -1,0 +1,59 @@
+"""Every command in the README, run where its file names exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from radiobone.cli.app import run
+from radiobone.study.demo import make_demo_cohort
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def blocks() -> list[str]:
+    return re.findall(r"```bash\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def commands() -> list[list[str]]:
+    lines = [line for block in blocks() for line in block.splitlines()]
+    return [shlex.split(line)[1:] for line in lines if line.startswith("radiobone ")]
+
+
+def test_the_readme_holds_the_two_commands():
+    marked = re.findall(
+        r"<!-- (demo|test) command -->\n```bash\n(.*?)```\n<!-- end -->", README.read_text(), re.DOTALL
+    )
+    assert [name for name, _ in marked] == ["demo", "test"]
+    assert marked[0][1].rstrip().endswith("radiobone demo")
+    assert "pytest" in marked[1][1]
+
+
+@pytest.mark.slow
+def test_every_radiobone_command_of_the_readme_runs(tmp_path, monkeypatch):
+    made = make_demo_cohort(tmp_path / "made", patients=30, jobs=2, progress=False).parent
+    for item in made.iterdir():
+        shutil.move(item, tmp_path / item.name)
+    shutil.copy(tmp_path / "images/demo_001.nii.gz", tmp_path / "ct.nii.gz")
+    shutil.copy(tmp_path / "masks/demo_001.nii.gz", tmp_path / "mask.nii.gz")
+    monkeypatch.chdir(tmp_path)
+    ran = set()
+    for arguments in commands():
+        if arguments[0] == "demo":
+            continue
+        if arguments[0] == "predict":
+            for name in ("features.csv", "features.csv.manifest.json"):
+                shutil.copy(f"cohort_{name}", f"new_{name}")
+        assert run(arguments) == 0, arguments
+        ran.add(arguments[0])
+        if arguments[:2] == ["extract", "--cohort"]:
+            for name in ("features.csv", "features.csv.manifest.json"):
+                shutil.copy(name, f"cohort_{name}")
+        elif arguments[0] == "extract":
+            for name in ("features.csv", "features.csv.manifest.json"):
+                shutil.copy(f"cohort_{name}", name)
+    assert ran == {"inspect", "extract", "train", "predict"}
