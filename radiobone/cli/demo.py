@@ -38,7 +38,7 @@ def demo(
     console.print(f"[bold]1 of 3[/] making {patients} synthetic patients in {out}")
     cohort = read_cohort(make_demo_cohort(out, patients=patients, seed=seed, jobs=jobs))
     console.print(
-        f"[bold]2 of 3[/] extracting features: {recipe.extraction.params}, {recipe.voi.recipe}, {recipe.voi.levels}"
+        f"[bold]2 of 3[/] extracting features: {recipe.extraction.params}, {recipe.voi.recipe} {recipe.voi.levels}"
     )
     request = make_request(
         params=recipe.extraction.params,
