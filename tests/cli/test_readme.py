@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from radiobone.cli.app import run
@@ -57,3 +58,14 @@ def test_every_radiobone_command_of_the_readme_runs(tmp_path, monkeypatch):
             for name in ("features.csv", "features.csv.manifest.json"):
                 shutil.copy(f"cohort_{name}", name)
     assert ran == {"inspect", "extract", "train", "predict"}
+
+
+def test_the_python_of_the_readme_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
+    rng = np.random.default_rng(0)
+    bone = np.repeat(["osteoporosis", "osteopenia", "normal"], 20)
+    features = rng.normal(size=(60, 4)) + np.repeat([0.0, 3.0, 6.0], 20)[:, None]
+    names: dict[str, object] = {"X": features, "y": bone, "patients": np.arange(60)}
+    exec(code.rsplit("\n", 2)[0], names)
+    auc = eval(code.strip().rsplit("\n", 1)[1], names)
+    assert auc["mean"] > 0.9
