@@ -10,7 +10,7 @@ import pytest
 
 from radiobone.cli.app import run
 from radiobone.imaging import Geometry, Image, Mask
-from radiobone.imaging.write import write_image, write_mask
+from radiobone.imaging.writing import write_image, write_mask
 
 GRID = Geometry((30, 24, 24), (2.0, 1.5, 1.5))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radiobone.imaging import Geometry, Image, Mask
-from radiobone.imaging.write import write_image, write_mask
+from radiobone.imaging.writing import write_image, write_mask
 from radiobone.tables.cohort import Cohort, read_cohort
 
 GRID = Geometry((40, 24, 24), (2.0, 1.5, 1.5))

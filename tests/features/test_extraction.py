@@ -17,7 +17,7 @@ from radiobone.features.blocks import DensityBlock
 from radiobone.features.extraction import extract_cohort
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image
-from radiobone.imaging.write import write_image
+from radiobone.imaging.writing import write_image
 from radiobone.tables.features import read_features
 from radiobone.voi import find_recipe
 

@@ -4,7 +4,7 @@ import pytest
 
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image, Mask
-from radiobone.imaging.write import write_image, write_mask
+from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.checks import inspect_scan, inspect_scans
 from radiobone.study.confounding import associations, class_counts, known_label_rule
 from radiobone.tables.cohort import Scan

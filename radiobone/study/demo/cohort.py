@@ -10,7 +10,7 @@ from pathlib import Path
 from radiobone.core.batch import run_cases
 from radiobone.core.errors import RadioboneError
 from radiobone.core.files import write_text
-from radiobone.imaging.write import write_image, write_mask
+from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.demo.images import synthesize
 from radiobone.study.demo.patients import Patient, simulate_patients
 

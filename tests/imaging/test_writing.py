@@ -6,7 +6,7 @@ import pytest
 from radiobone.core.errors import ImageError
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.reading import read_image, read_mask
-from radiobone.imaging.write import write_image, write_mask
+from radiobone.imaging.writing import write_image, write_mask
 
 FLIPPED = Geometry(
     (4, 5, 6), (2.5, 1.0, 0.5), (-12.5, 30.0, 410.5), (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
