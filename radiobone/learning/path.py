@@ -14,8 +14,8 @@ Array = NDArray[np.float64]
 # Penalty that stands for a table in which nothing is correlated with y; its solution is the empty model.
 NO_SIGNAL = float(np.finfo(np.float64).resolution)
 
-# Coefficients that homotopy drops end at rounding noise instead of zero.
-_DROPPED = 1e-12
+# Coefficients that enter at a penalty or leave at it are rounding noise there instead of zero.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -90,14 +90,16 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int) -> 
 
 def _homotopy(X: Array, y: Array, alphas: Array) -> tuple[Array, int]:
     n_samples, n_features = X.shape
+    # Tolerances inside are absolute: in units of the smallest penalty, walked a little beyond, they do no harm.
+    unit = float(alphas[-1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nearly dependent columns: the gap is measured and reported
         knots, _, at_knots = lars_path(
-            X, y, method="lasso", alpha_min=float(alphas[-1]), Gram=None, max_iter=10 * (n_samples + n_features)
+            X, y / unit, method="lasso", alpha_min=0.99, Gram=None, max_iter=10 * (n_samples + n_features)
         )
+    knots, at_knots = knots * unit, at_knots * unit
     if not np.isfinite(at_knots).all():
         return np.zeros((n_features, len(alphas))), len(knots)
-    at_knots[np.abs(at_knots) <= _DROPPED * np.abs(at_knots).max(initial=0.0)] = 0.0
     if len(knots) == 1:
         return np.repeat(at_knots, len(alphas), axis=1), 1
     # Knots descend: look up the segment of each penalty and walk along it.
@@ -106,13 +108,14 @@ def _homotopy(X: Array, y: Array, alphas: Array) -> tuple[Array, int]:
     share = np.divide(knots[after - 1] - alphas, width, out=np.ones_like(width), where=width > 0)
     share = np.clip(share, 0.0, 1.0)
     coefs: Array = at_knots[:, after - 1] * (1.0 - share) + at_knots[:, after] * share
+    coefs[np.abs(coefs) <= _ROUNDING * np.abs(at_knots).max(initial=0.0)] = 0.0
     return coefs, len(knots)
 
 
 def _descend(X: Array, y: Array, alpha: float, start: Array, tol: float, max_iter: int) -> Array:
     """Return the solution of coordinate descent for one penalty."""
-    # scikit-learn measures its gap in units of the squares of y over n, twice the loss of the empty model.
-    model = Lasso(alpha=alpha, fit_intercept=False, tol=tol / 2, max_iter=max_iter, warm_start=True)
+    # scikit-learn measures its gap in another unit and rounds in other places: ask for a good deal less.
+    model = Lasso(alpha=alpha, fit_intercept=False, tol=tol / 10, max_iter=max_iter, warm_start=True)
     model.coef_ = start.copy()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the gap is measured and reported

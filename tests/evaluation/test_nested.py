@@ -1,0 +1,355 @@
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from radiobone.core.errors import RadioboneWarning
+from radiobone.evaluation import NestedCV
+from radiobone.evaluation.inputs import prepare
+from radiobone.evaluation.nested import fit_fold
+from radiobone.evaluation.splits import outer_folds
+from radiobone.learning import (
+    DataError,
+    HierarchicalClassifier,
+    LassoSelector,
+    NodeError,
+    SelectiveClassifierCV,
+    normal_first,
+    osteoporosis_first,
+)
+from radiobone.learning.folds import inner_folds
+
+CLASSES = ("osteoporosis", "osteopenia", "normal")
+
+
+def cohort(seed=0, n=60, p=15, noise=0.7):
+    rng = np.random.default_rng(seed)
+    bmd = rng.permutation(np.linspace(-1.5, 1.5, n))
+    X = np.column_stack([bmd + noise * rng.normal(size=n), rng.normal(size=(n, p - 1))])
+    ids = pd.Series([f"p{i:03d}" for i in range(n)], name="patient_id")
+    return (
+        pd.DataFrame(X, columns=[f"f{i}" for i in range(p)]),
+        np.array(CLASSES)[np.digitize(bmd, [-0.5, 0.5])],
+        ids,
+    )
+
+
+def light(nodes=None, **options):
+    node = SelectiveClassifierCV(model=SVC(kernel="linear"), grid={"C": [0.1, 1.0]}, cv=3)
+    return HierarchicalClassifier(estimator=node, nodes=nodes or osteoporosis_first(), **options)
+
+
+class Oracle(ClassifierMixin, BaseEstimator):
+    """Read the truth from column ``code``: one for a node's positive side is told by ``positive``."""
+
+    def __init__(self, *, positive=(0,)):
+        self.positive = positive
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        second = np.isin(X["code"], self.positive).astype(float)
+        return np.column_stack([1 - second, second])
+
+
+@pytest.mark.parametrize(
+    ("nodes", "positive"), [(osteoporosis_first(), [(0,), (1,)]), (normal_first(), [(0, 1), (0,)])]
+)
+@pytest.mark.parametrize("decision", ["argmax", "routed"])
+def test_perfect_nodes_give_the_identity_confusion_in_both_orders(nodes, positive, decision):
+    codes = np.repeat([0, 1, 2], [10, 15, 20])
+    X, ids = pd.DataFrame({"code": codes}), pd.Series([f"p{i:02d}" for i in range(45)])
+    oracles = {node.name: Oracle(positive=side) for node, side in zip(nodes, positive, strict=True)}
+    model = HierarchicalClassifier(estimator=oracles, nodes=nodes, decision=decision)
+    results = NestedCV(model, classes=CLASSES).run(X, np.array(CLASSES)[codes], groups=ids).results()
+    assert results["three_class"]["confusion"]["matrix"] == [[10, 0, 0], [0, 15, 0], [0, 0, 20]]
+    assert results["three_class"]["confusion"]["labels"] == list(CLASSES)
+    assert results["three_class"]["auc_macro"]["folds"] == [1.0] * 5
+    for node in results["nodes"]:
+        assert node["on_true_members"]["confusion"] == {
+            key: node["on_routed"]["confusion"][key] for key in ("tp", "fn", "fp", "tn")
+        }
+        assert node["on_true_members"]["auc"]["mean"] == 1.0
+        assert node["on_routed"]["n_foreign"] == node["on_routed"]["n_missed"] == 0
+
+
+def test_routed_rows_are_counted():
+    # Osteoporosis codes are 0; an oracle that calls code 3 (an osteopenic patient) osteoporotic, too.
+    codes = np.repeat([0, 1, 2, 3, 4], [10, 10, 10, 5, 5])
+    labels = np.array(CLASSES)[np.array([0, 1, 2, 1, 0])[codes]]  # code 4 is osteoporosis that is missed
+    X, ids = pd.DataFrame({"code": codes}), pd.Series([f"p{i:02d}" for i in range(40)])
+    oracles = {"osteoporosis_vs_rest": Oracle(positive=(0, 3)), "osteopenia_vs_normal": Oracle(positive=(1, 3))}
+    model = HierarchicalClassifier(estimator=oracles, nodes=osteoporosis_first(), decision="routed")
+    results = NestedCV(model, classes=CLASSES).run(X, labels, groups=ids).results()
+    first, second = results["nodes"]
+    assert first["on_true_members"]["confusion"] == {"tp": 10, "fn": 5, "fp": 5, "tn": 20}
+    assert second["on_true_members"]["n"] == 25
+    assert second["on_routed"]["n"] == 20
+    assert second["on_routed"]["n_missed"] == 5
+    assert second["on_routed"]["n_foreign"] == 5
+    assert results["three_class"]["confusion"]["matrix"] == [[10, 0, 5], [5, 10, 0], [0, 0, 10]]
+
+
+@pytest.fixture(scope="module")
+def found():
+    X, y, ids = cohort()
+    return NestedCV(light(), repeats=2, seed=3, classes=CLASSES).run(X, y, groups=ids)
+
+
+def test_predictions_are_by_models_that_have_not_seen_the_patient(found):
+    table = found.predictions
+    assert len(table) == 120
+    assert table.groupby("repeat")["patient_id"].nunique().tolist() == [60, 60]
+    tested = found.folds[found.folds["role"] == "test"]
+    key = ["repeat", "fold", "patient_id"]
+    pd.testing.assert_frame_equal(
+        table[key].sort_values(key).reset_index(drop=True), tested[key].sort_values(key).reset_index(drop=True)
+    )
+    for _, fold in found.folds.groupby(["repeat", "fold"]):
+        roles = fold.groupby("group")["role"].nunique()
+        assert (roles == 1).all()
+    np.testing.assert_allclose(table[[f"p_class_{name}" for name in CLASSES]].sum(axis=1), 1.0, atol=1e-12)
+    assert list(table.columns) == [
+        "repeat",
+        "fold",
+        "patient_id",
+        "true_class",
+        "p_node_osteoporosis_vs_rest",
+        "p_node_osteopenia_vs_normal",
+        "p_class_osteoporosis",
+        "p_class_osteopenia",
+        "p_class_normal",
+        "decision_argmax",
+        "decision_routed",
+    ]
+
+
+def test_figures_follow_from_the_predictions(found):
+    results, table = found.results(), found.predictions
+    for node, member, positive in (
+        (results["nodes"][0], CLASSES, ["osteoporosis"]),
+        (results["nodes"][1], ["osteopenia", "normal"], ["osteopenia"]),
+    ):
+        assert node["positive"] == positive
+        rows = table[table["true_class"].isin(member)]
+        expected = [
+            roc_auc_score(part["true_class"].isin(positive), part[f"p_node_{node['name']}"])
+            for _, part in rows.groupby(["repeat", "fold"])
+        ]
+        auc = node["on_true_members"]["auc"]
+        assert auc["folds"] == pytest.approx(expected)
+        assert auc["mean"] == pytest.approx(np.mean(expected))
+        assert auc["sd"] == pytest.approx(np.std(expected, ddof=1))
+        assert node["on_true_members"]["n"] == len(rows)
+    routed = table[table["p_node_osteoporosis_vs_rest"] <= 0.5]
+    assert results["nodes"][1]["on_routed"]["n"] == (routed["true_class"] != "osteoporosis").sum()
+    assert results["nodes"][1]["on_routed"]["n_foreign"] == (routed["true_class"] == "osteoporosis").sum()
+    confusion = pd.crosstab(table["true_class"], table["decision_argmax"]).reindex(
+        index=CLASSES, columns=CLASSES, fill_value=0
+    )
+    assert results["three_class"]["confusion"]["matrix"] == confusion.to_numpy().tolist()
+    assert results["three_class"]["n"] == 120
+    assert list(results["three_class"]["auc_by_class"]) == list(CLASSES)
+
+
+def test_results_are_plain_json(found):
+    results = found.results()
+    assert json.loads(json.dumps(results, allow_nan=False)) == results
+    assert results["decision"] == "argmax"
+    assert results["classes"] == list(CLASSES)
+    assert results["validation"]["class_counts"] == dict.fromkeys(CLASSES, 20)
+    node = results["nodes"][0]
+    assert node["selected_features"][0] == {"name": "f0", "folds": 10, "frequency": 1.0}
+    assert len(node["settings"]) == len(node["n_selected"]) == 10
+    assert set(node["settings"][0]) == {"C"}
+
+
+def test_order_of_rows_and_number_of_jobs_change_no_byte():
+    X, y, ids = cohort(1)
+    order = np.random.default_rng(0).permutation(60)
+    straight = NestedCV(light(), classes=CLASSES).run(X, y, groups=ids)
+    calls = []
+    shuffled = NestedCV(light(), classes=CLASSES, jobs=2).run(
+        X.iloc[order], y[order], groups=ids.iloc[order], progress=lambda done, total: calls.append((done, total))
+    )
+    assert straight.predictions.to_csv() == shuffled.predictions.to_csv()
+    assert straight.folds.to_csv() == shuffled.folds.to_csv()
+    assert straight.metrics.to_csv() == shuffled.metrics.to_csv()
+    assert straight.results() == shuffled.results()
+    assert calls == [(done, 5) for done in range(1, 6)]
+
+
+def test_a_poisoned_test_fold_changes_nothing_that_was_fitted():
+    X, y, ids = cohort(2)
+    data = prepare(X, y, ids, None, CLASSES)
+    fold = outer_folds(data.codes, data.groups, classes=CLASSES)[1]
+    poisoned_X = X.copy()
+    poisoned_X.iloc[fold.test] += 1e6
+    poisoned_y = y.copy()
+    poisoned_y[fold.test] = np.roll(y[fold.test], 1)
+    poisoned = prepare(poisoned_X, poisoned_y, ids, None, CLASSES)
+    clean_fit, poisoned_fit = fit_fold(Keeping(light()), data, fold), fit_fold(Keeping(light()), poisoned, fold)
+    clean, after = Keeping.fitted[-2:]
+    assert clean_fit.class_proba.tolist() != poisoned_fit.class_proba.tolist()
+    for name, node in clean.estimators_.items():
+        other = after.estimators_[name]
+        assert node.best_params_ == other.best_params_
+        assert node.selected_features_.tolist() == other.selected_features_.tolist()
+        np.testing.assert_array_equal(node.oof_decision_, other.oof_decision_)
+        np.testing.assert_array_equal(node.selection_[0].mean_, other.selection_[0].mean_)
+        np.testing.assert_array_equal(node.selection_[2].mse_path_, other.selection_[2].mse_path_)
+        np.testing.assert_array_equal(node.model_.dual_coef_, other.model_.dual_coef_)
+        assert vars(node.calibrator_) == vars(other.calibrator_)
+        assert node.alignment_ == other.alignment_
+
+
+class Keeping(ClassifierMixin, BaseEstimator):
+    """Keep every fitted copy, so that a test can look inside."""
+
+    fitted = []  # noqa: RUF012
+
+    def __init__(self, model):
+        self.model = model
+
+    def fit(self, X, y):
+        Keeping.fitted.append(self.model.fit(X, y))
+        self.classes_ = self.model.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model.predict_proba(X)
+
+
+def noise_auc(seed, select_outside):
+    """Nested AUC of pure noise; with selection on all rows beforehand if asked for."""
+    rng = np.random.default_rng(seed)
+    X, y = rng.normal(size=(40, 200)), np.tile(["osteoporosis", "normal"], 20)
+    selection = LassoSelector(cv=3, n_alphas=20, eps=0.05)
+    if select_outside:
+        X, selection = SelectKBest(k=5).fit_transform(X, y), StandardScaler()
+    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), grid={"C": [1.0]}, cv=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RadioboneWarning)
+        found = NestedCV(HierarchicalClassifier(estimator=node), folds=4, seed=seed).run(
+            X, y, groups=np.arange(40)
+        )
+    return found.results()["nodes"][0]["on_true_members"]["auc"]["mean"]
+
+
+@pytest.mark.slow
+def test_noise_stays_noise_unless_selection_stands_outside():
+    inside = np.array([noise_auc(seed, select_outside=False) for seed in range(40)])
+    outside = np.array([noise_auc(seed, select_outside=True) for seed in range(10)])
+    # Three standard errors of the mean of 40 draws.
+    assert abs(inside.mean() - 0.5) < 3 * inside.std(ddof=1) / np.sqrt(40)
+    assert inside.std(ddof=1) / np.sqrt(40) < 0.02
+    assert outside.mean() > 0.75
+
+
+def test_a_node_without_survivors_says_so_in_the_results():
+    y = np.repeat(CLASSES, 10)
+    # Every column takes the same values within each class.
+    X = pd.DataFrame(np.tile(np.random.default_rng(0).normal(size=(10, 4)), (3, 1)))
+    X[0] += np.where(y == "osteoporosis", 9.0, 0.0)
+    ids = [f"p{i:02d}" for i in range(30)]
+    selection = make_pipeline(LassoSelector(rule="1se", cv=3))
+    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), cv=3)
+    model = HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
+    results = NestedCV(model, classes=CLASSES).run(X.rename(columns=str), y, groups=ids).results()
+    first, second = results["nodes"]
+    assert first["notes"] == []
+    assert first["on_true_members"]["auc"]["mean"] == 1.0
+    assert any("training prior" in note for note in second["notes"])
+    assert second["notes"][0].startswith("repeat 1, fold ")
+
+
+def test_a_fold_that_lacks_a_side_is_undefined_and_counted():
+    X, y, ids = cohort(5, n=30)
+    found = NestedCV(light(), classes=CLASSES).run(X, y, groups=ids)
+    # Routed rows of the second node may all be of one class in a fold; make it so by moving its decisions.
+    for fit in found.fits[:1]:
+        normal = np.array([found.data.labels[row] == "normal" for row in fit.test])
+        fit.node_proba[:, 0] = np.where(normal, 0.0, 1.0)
+    routed = found.results()["nodes"][1]["on_routed"]
+    assert routed["auc"]["mean"] is None
+    assert routed["auc"]["sd"] is None
+    assert routed["auc"]["n_undefined"] == 1 + sum(value is None for value in routed["auc"]["folds"][1:])
+    assert routed["auc"]["folds"][0] is None
+
+
+def test_any_classifier_may_be_judged_without_nodes():
+    X, y, ids = cohort(3)
+    found = NestedCV(LogisticRegression(), classes=CLASSES).run(X.to_numpy(), y, groups=ids)
+    results = found.results()
+    assert results["nodes"] == []
+    assert results["three_class"]["accuracy"]["mean"] >= 0.5
+    assert "decision_routed" not in found.predictions
+    assert (found.predictions["decision_argmax"] == found.predictions["true_class"]).mean() >= 0.5
+
+
+def test_several_rows_for_each_patient_need_identifiers():
+    X, y, ids = cohort(4, n=30)
+    rows = np.repeat(np.arange(30), 2)
+    with pytest.raises(DataError, match="same identifier"):
+        NestedCV(light()).run(X.iloc[rows], y[rows], groups=ids.iloc[rows])
+    keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
+    found = NestedCV(light(), folds=3).run(X.iloc[rows], y[rows], groups=keys["patient_id"], ids=keys)
+    assert found.predictions.groupby(["patient_id"])["fold"].nunique().eq(1).all()
+    assert len(found.predictions) == 60
+
+
+def test_wrong_input_is_told():
+    X, y, ids = cohort()
+    run = NestedCV(light(), classes=CLASSES).run
+    gaps = X.copy()
+    gaps.loc[3, "f2"], gaps.loc[7, "f4"] = np.nan, np.inf
+    with pytest.raises(DataError, match=r"columns f2, f4 \(2 columns\).*rows p003; p007 \(2 rows\)"):
+        run(gaps, y, groups=ids)
+    with pytest.raises(DataError, match=r"f0 \(text\)"):
+        run(X.assign(f0="a"), y, groups=ids)
+    with pytest.raises(DataError, match=r"f1 \(twice\)"):
+        run(X.set_axis(["f0", "f1", "f1", *X.columns[3:]], axis=1), y, groups=ids)
+    with pytest.raises(DataError, match="one class"):
+        run(X, np.full(60, "normal"), groups=ids)
+    with pytest.raises(DataError, match="classes of the data differ"):
+        run(X, np.where(y == "normal", "athlete", y), groups=ids)
+    with pytest.raises(DataError, match=r"without a class.*p005"):
+        run(X, [None if row == 5 else label for row, label in enumerate(y)], groups=ids)
+    with pytest.raises(DataError, match="different length"):
+        run(X, y[:-1], groups=ids)
+    with pytest.raises(DataError, match="fewer patients"):
+        NestedCV(light(), folds=21).run(X, y, groups=ids)
+    with pytest.raises(DataError, match=r"disagree on the class.*same"):
+        run(X, y, groups=["same"] * 2 + ids.tolist()[2:], ids=ids)
+    with pytest.raises(NodeError, match=r"no node names.*athlete"):
+        NestedCV(light()).run(X, np.where(y == "normal", "athlete", y), groups=ids)
+
+
+@pytest.mark.shared_data
+@pytest.mark.slow
+def test_published_table_is_learned(shared_data):
+    table = pd.read_csv(shared_data / "tables" / "radmlbench" / "Arita2018.csv.gz")
+    y, ids = table["Target"].to_numpy(), table["ID"]
+    X = table.drop(columns=["ID", "Target"])
+    model = HierarchicalClassifier(random_state=0)
+    found = NestedCV(model).run(X, y, groups=ids).results()
+    # The best published support vector machine reaches 0.796, chosen among many on the same folds.
+    assert 0.65 < found["nodes"][0]["on_true_members"]["auc"]["mean"] < 0.95
+
+
+def test_folds_of_scikit_learn_and_ours_agree_on_patients():
+    codes, groups = np.tile([0, 1], 20).repeat(2), np.repeat(np.arange(40), 2)
+    for train, test in inner_folds(5, None, codes, groups, 3):
+        assert np.bincount(codes[test]).tolist() == [8, 8]
+        assert len(train) == 64
