@@ -67,6 +67,8 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
         on the class, or values that are not finite numbers.
     """
     labels = np.asarray(y)
+    if pd.isna(np.asarray(groups)).any():
+        raise DataError("rows without a patient", got=f"{int(pd.isna(np.asarray(groups)).sum())} rows")
     patients = np.asarray(groups).astype(str)
     table = _id_table(groups if ids is None else ids)
     lengths = {"X": len(X), "y": len(labels), "groups": len(patients), "ids": len(table)}

@@ -34,6 +34,7 @@ def binary_metrics(
 
     Examples
     --------
+    >>> import numpy as np
     >>> figures = binary_metrics(np.array([True, True, False]), np.array([0.9, 0.4, 0.2]))
     >>> figures["auc"], figures["sensitivity"], figures["specificity"]
     (1.0, 0.5, 1.0)

@@ -67,6 +67,17 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mi
     A node at which one side has fewer than two patients cannot be cross-validated: it predicts the training prior,
     and says so in ``notes_`` and by a warning. Groups given to ``fit`` reach every split inside the estimators, by
     scikit-learn's metadata routing, which is switched on for the duration of the fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from radiobone.learning import osteoporosis_first
+    >>> X = np.array([[60.0], [70], [75], [90], [100], [110], [140], [150], [160]])
+    >>> y = np.repeat(["osteoporosis", "osteopenia", "normal"], 3)
+    >>> model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=osteoporosis_first()).fit(X, y)
+    >>> model.predict([[65.0], [155.0]]).tolist()
+    ['osteoporosis', 'normal']
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}

@@ -326,6 +326,8 @@ def test_wrong_input_is_told():
         run(X, np.where(y == "normal", "athlete", y), groups=ids)
     with pytest.raises(DataError, match=r"without a class.*p005"):
         run(X, [None if row == 5 else label for row, label in enumerate(y)], groups=ids)
+    with pytest.raises(DataError, match=r"without a patient.*1 rows"):
+        run(X, y, groups=ids.where(ids != "p004"))
     with pytest.raises(DataError, match="different length"):
         run(X, y[:-1], groups=ids)
     with pytest.raises(DataError, match="fewer patients"):

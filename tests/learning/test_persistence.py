@@ -13,6 +13,7 @@ from radiobone.core.hashing import sha256_file
 from radiobone.learning import HierarchicalClassifier, osteoporosis_first
 from radiobone.learning.manifest import BlockSource, FeatureSource
 from radiobone.learning.persistence import MANIFEST, MODEL, load_model, save_model
+from radiobone.tables.features import BlockRecord, FeatureManifest, VoiRecord
 
 BLOCK = BlockSource(name="radiomics", engine="native", values_revision=1, parameters_sha256="ab" * 32)
 SOURCE = FeatureSource(
@@ -201,3 +202,34 @@ def test_missing_and_damaged_files(folder, tmp_path):
     (folder / MANIFEST).write_text("{")
     with pytest.raises(ModelError, match="damaged"):
         load_model(folder)
+
+
+def test_source_is_taken_from_the_manifest_of_a_feature_table():
+    record = BlockRecord(
+        name="radiomics",
+        engine="native",
+        values_revision=1,
+        parameters={},
+        parameters_sha256="ab" * 32,
+        columns=["x"],
+    )
+    manifest = FeatureManifest(
+        created="2025-01-01T00:00:00+00:00",
+        versions={},
+        machine="Linux",
+        table_sha256="ef" * 32,
+        cohort=None,
+        cohort_sha256=None,
+        voi=VoiRecord(
+            recipe="trabecular@1",
+            options={"erosion_mm": 3.0},
+            scheme="auto",
+            levels=["L1", "L2"],
+            missing_levels="skip",
+        ),
+        blocks=[record, record.model_copy(update={"name": "density"})],
+        counts={},
+        scans=[],
+    )
+    assert FeatureSource.of(manifest, aggregation="mean", blocks=["radiomics"]) == SOURCE
+    assert len(FeatureSource.of(manifest, aggregation="mean").blocks) == 2
