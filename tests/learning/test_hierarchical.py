@@ -60,6 +60,7 @@ def test_no_patient_straddles_any_internal_split(train_on):
     for _, train, test in Recording.calls:
         assert len(train)
         assert len(test)
+        assert set(train) | set(test) <= set(groups)  # patients, and not something made up on the way
         assert not set(train) & set(test)
 
 
