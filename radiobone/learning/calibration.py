@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 
-class PlattSigmoid(BaseEstimator):  # type: ignore[misc]
+class PlattSigmoid(BaseEstimator):
     """A sigmoid from decision values to the probability of the second class.
 
     Attributes

@@ -20,7 +20,7 @@ _BLOCK = 512
 _ROUNDING = 1e-12
 
 
-class CorrelationFilter(SelectorMixin, BaseEstimator):  # type: ignore[misc]
+class CorrelationFilter(SelectorMixin, BaseEstimator):
     """Drop each column that is strongly correlated with a column to its left.
 
     Parameters

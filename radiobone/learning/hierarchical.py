@@ -24,7 +24,7 @@ from radiobone.learning.selective import SelectiveClassifierCV
 Array = NDArray[np.float64]
 
 
-class HierarchicalClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
     """Classify by a tree of binary nodes, each with its own selection and model.
 
     Parameters
@@ -323,7 +323,7 @@ class _Rows:
         return len(patients) < 2 or min(patients) < 2
 
 
-class _PriorClassifier(BaseEstimator):  # type: ignore[misc]
+class _PriorClassifier(BaseEstimator):
     """Give every row the share of the positive side among the training rows."""
 
     def fit(self, codes: NDArray[np.intp]) -> _PriorClassifier:

@@ -20,7 +20,7 @@ from radiobone.learning.folds import Split, inner_folds
 from radiobone.learning.path import LassoPath, lasso_path, penalty_grid
 
 
-class LassoSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
+class LassoSelector(SelectorMixin, BaseEstimator):
     """Keep the columns with a coefficient in a LASSO whose penalty is chosen by cross-validation.
 
     Parameters

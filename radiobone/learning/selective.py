@@ -49,7 +49,7 @@ def default_grid() -> list[dict[str, list[Any]]]:
     ]
 
 
-class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     """Choose features and a model's settings by cross-validation, and calibrate its probabilities.
 
     Every learned step (standardisation, selection, model, calibration) sees the rows given to ``fit`` only, and
