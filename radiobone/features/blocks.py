@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from radiobone.core.errors import CaseError
@@ -47,7 +48,7 @@ class RadiomicsBlock:
         """The engine, found by its name (so that the block can be sent to a worker)."""
         return find_engine(self.engine_name)
 
-    @property
+    @cached_property
     def record(self) -> BlockRecord:
         """The engine, its revision, the effective parameters and the columns."""
         engine = self.engine

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from radiobone.core.batch import run_cases
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
@@ -126,13 +128,16 @@ def _table(
     quality = [item.name for item in fields(VoiQuality) if item.name != "qc_warnings"]
     quality += [*(f"{N_GREY_PREFIX}{name}" for name in images), "qc_warnings"]
     features = [name for record in records for name in record.columns]
-    rows = [_cells(scan, voi, row) for scan, result in pairs for row in result.rows]
-    table = pd.DataFrame(rows, columns=[*keys, *quality, *features])
-    table = table.astype(dict.fromkeys(features, "float64"))
+    rows = [(scan, row) for scan, result in pairs for row in result.rows]
+    table = pd.DataFrame([_cells(scan, voi, row) for scan, row in rows], columns=[*keys, *quality])
+    values = np.full((len(rows), len(features)), np.nan)
+    for number, (_, row) in enumerate(rows):
+        if row.features is not None:
+            values[number] = row.features
     whole = [name for name in quality if name.startswith((N_GREY_PREFIX, "qc_voxels", "qc_components"))]
     table = table.astype(dict.fromkeys(whole, "Int64"))
     table["qc_warnings"] = table["qc_warnings"].fillna("")
-    return sort_by_keys(table)
+    return sort_by_keys(pd.concat([table, pd.DataFrame(values, columns=features)], axis=1))
 
 
 def _cells(scan: Scan, voi: str, row: Row) -> dict[str, Any]:
@@ -151,7 +156,6 @@ def _cells(scan: Scan, voi: str, row: Row) -> dict[str, Any]:
         **row.quality,
         **{f"{N_GREY_PREFIX}{name}": count for name, count in row.n_grey.items()},
         "qc_warnings": warnings,
-        **row.features,
     }
 
 

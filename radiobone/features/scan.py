@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from radiobone.core.batch import Outcome, one_line
 from radiobone.core.errors import CaseError, UsageError, VoiError
 from radiobone.core.hashing import sha256_files, sha256_json
@@ -41,8 +44,9 @@ class Row:
         Quality columns of the VOI.
     n_grey : mapping of str to int
         Grey levels of each filtered image.
-    features : mapping of str to float
-        Features; empty unless ``ok``.
+    features : ndarray of shape (n_columns,), optional
+        The features of all blocks in the order of their columns; None unless ``ok``. An array, since rows of
+        a large cohort are held in memory until the table is written.
     """
 
     level: str
@@ -50,7 +54,7 @@ class Row:
     reason: str = ""
     quality: Mapping[str, Any] = field(default_factory=dict)
     n_grey: Mapping[str, int] = field(default_factory=dict)
-    features: Mapping[str, float] = field(default_factory=dict)
+    features: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | No
         plan = _Plan(**kept)
         blocks = [_kept_values(block, key, plan, store) for block in request.blocks]
         if all(values is not None for values in blocks):
-            rows = _rows(plan, [values for values in blocks if values is not None])
+            rows = _rows(plan, request.blocks, [values for values in blocks if values is not None])
             return ScanResult(_record(scan, hashes, plan, None), rows)
     prepared = prepare_scan(scan, request)
     plan = _plan(prepared)
@@ -132,7 +136,9 @@ def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | No
     computed = [_compute(block, key, prepared.image, masks, store) for block in request.blocks]
     if store and not any(voi["status"] == "failed" for voi in plan.vois.values()):
         store.put(key, vars(plan))
-    return ScanResult(_record(scan, hashes, plan, time.perf_counter() - begin), _rows(plan, computed))
+    return ScanResult(
+        _record(scan, hashes, plan, time.perf_counter() - begin), _rows(plan, request.blocks, computed)
+    )
 
 
 def failed_scan(scan: Scan, levels: Sequence[str] | None, reason: str) -> ScanResult:
@@ -259,25 +265,29 @@ def _compute(
     return results
 
 
-def _rows(plan: _Plan, blocks: Sequence[Mapping[str, VoiValues | CaseError]]) -> list[Row]:
+def _rows(
+    plan: _Plan, blocks: Sequence[Block], results: Sequence[Mapping[str, VoiValues | CaseError]]
+) -> list[Row]:
+    columns = [name for block in blocks for name in block.record.columns]
     rows = []
     for level, voi in plan.vois.items():
         if voi["status"] != "ok":
             rows.append(Row(level, voi["status"], voi["reason"], voi["quality"]))
             continue
-        values = [block[level] for block in blocks]
+        values = [result[level] for result in results]
         errors = [one_line(item) for item in values if isinstance(item, CaseError)]
         if errors:
             rows.append(Row(level, "failed", "; ".join(errors), voi["quality"]))
             continue
         good = [item for item in values if isinstance(item, VoiValues)]
         n_grey = {name: count for item in good for name, count in item.n_grey.items()}
-        features = {name: value for item in good for name, value in item.features.items()}
+        by_name = {name: value for item in good for name, value in item.features.items()}
         told = [text for item in good for text in item.warnings]
         quality = {
             **voi["quality"],
             "qc_warnings": "; ".join(filter(None, [voi["quality"]["qc_warnings"], *told])),
         }
+        features = np.array([by_name[name] for name in columns], dtype=np.float64)
         rows.append(Row(level, "ok", "", quality, n_grey, features))
     return rows
 
