@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResamplingGrid:
-    """Where the samples of a resampled region lie in the image.
+    """Where the samples of a resampled region lie in an image or mask.
 
     Parameters
     ----------
     source : Geometry
-        The whole grid of the image.
+        The whole grid of the image or mask.
     target : Geometry
-        The grid of the resampled region; its direction is that of the image.
+        The grid of the resampled region; its direction is that of the mask.
     """
 
     source: Geometry
@@ -109,7 +109,7 @@ def resampling_grid(
     Parameters
     ----------
     geometry : Geometry
-        Grid of the whole image.
+        Grid of the whole mask, whose header PyRadiomics goes by.
     box : Box
         Bounding box of the VOI, (z, y, x).
     spacing_mm : tuple of float

@@ -6,6 +6,7 @@ right for each image type (`region`, `crops`), so that all definitions remain Py
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -227,17 +228,23 @@ def _shown(names: list[str]) -> str:
 
 def _require_filters(params: RadiomicsParams) -> None:
     """Refuse filters whose packages are missing: PyRadiomics itself would leave out their images in silence."""
-    if "LBP2D" in params.image_types:
-        require("skimage.feature", "pyradiomics")
-    if "LBP3D" in params.image_types:
-        require("trimesh.creation", "pyradiomics")
-        if not hasattr(require("scipy.special", "pyradiomics"), "sph_harm"):
-            raise MissingExtraError(
-                "the image type LBP3D cannot be computed with this version of SciPy",
-                got="scipy.special has no sph_harm any more",
-                expected="SciPy below 1.17",
-                do='install "scipy<1.17", or remove LBP3D from the parameter file',
-            )
+    if "LBP2D" in params.image_types and not _importable("skimage.feature"):
+        raise MissingExtraError("the image type LBP2D needs scikit-image", do="pip install scikit-image")
+    if "LBP3D" in params.image_types and not (
+        _importable("trimesh.creation") and hasattr(importlib.import_module("scipy.special"), "sph_harm")
+    ):
+        raise MissingExtraError(
+            "the image type LBP3D needs trimesh, and SciPy's sph_harm, which was removed in SciPy 1.17",
+            do='pip install trimesh "scipy<1.17", or remove LBP3D from the parameter file',
+        )
+
+
+def _importable(module: str) -> bool:
+    try:
+        importlib.import_module(module)
+    except ImportError:
+        return False
+    return True
 
 
 def _located(error: CaseError, key: str) -> CaseError:

@@ -111,7 +111,7 @@ def seen_region(scan: Scan, voi: Mask, settings: Settings) -> Region:
     geometry = scan.image.geometry
     normalisation = scan.normalisation(settings)
     spacing = settings.spacing_mm
-    grid = resampling_grid(geometry, voi.box, spacing, settings.padDistance) if spacing else None
+    grid = resampling_grid(voi.geometry, voi.box, spacing, settings.padDistance) if spacing else None
     if grid is not None:
         return _resampled(scan, voi, grid, normalisation, settings)
     mask = (voi.array != 0).astype(np.uint8)
@@ -140,6 +140,9 @@ def _resampled(
             expected=f"a VOI that fills voxels of {_text(grid.target)} mm",
             do="check the mask, or resample to a finer spacing",
         )
+    if voi.geometry != scan.image.geometry:
+        # The headers agree, but not to the last bit: the mask's anchors the grid, the image's places its voxels.
+        grid = ResamplingGrid(scan.image.geometry, grid.target)
     if settings.interpolator == "sitkBSpline":
         dtype = np.float64 if normalisation else scan.image.array.dtype
         array = resample_bspline(lambda box: finite(whole.read(box), "resampling"), grid, dtype)

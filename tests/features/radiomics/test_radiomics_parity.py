@@ -7,10 +7,12 @@ differs in the last bit of single precision, so its features may differ by 1e-9.
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from radiomics_scans import ALL_FAMILIES, make_scan, oblique, whole_volume
 
 from radiobone.core.config import validate
@@ -18,9 +20,12 @@ from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
-from radiobone.imaging import Image, Mask
+from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.geometry import differences
 
 pytest.importorskip("radiomics")
+
+LBP3D_POSSIBLE = importlib.util.find_spec("trimesh") is not None and hasattr(scipy.special, "sph_harm")
 
 TWO_FAMILIES: dict[str, Any] = {"firstorder": [], "glcm": []}
 EVERYTHING = {"Original": {}, "Wavelet": {}, "LoG": {"sigma": [1.0, 2.0]}, "Gradient": {}}
@@ -125,6 +130,7 @@ def test_wavelets_of_any_support_wrap_round_the_image(
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("setting", SETTINGS)
 def test_force_2d(axis: int, setting: str) -> None:
+    pytest.importorskip("skimage")
     image, mask = make_scan((40, 61, 63), centre=(8.0, 12.0, 50.0))
     content = {
         "imageType": {"Original": {}, "Wavelet": {}, "LBP2D": {"binWidth": 1}},
@@ -165,6 +171,7 @@ def test_resegmentation(setting: str, mode: str, limits: list[float], shape_too:
 
 
 def test_settings_of_discretisation_and_texture_reach_pyradiomics() -> None:
+    pytest.importorskip("skimage")
     image, mask = make_scan()
     content = {
         "imageType": {
@@ -192,6 +199,29 @@ def test_no_resampling_where_the_spacing_is_already_right() -> None:
     image, mask = make_scan(spacing_mm=(1.25, 0.7, 0.7))
     setting = {"resampledPixelSpacing": [0.7, 0, 1.25], "padDistance": 6}
     check(image, mask, {"imageType": EVERYTHING, "featureClass": TWO_FAMILIES, "setting": setting})
+
+
+def test_the_header_of_the_mask_anchors_the_grid() -> None:
+    # NIfTI keeps its geometry in single precision, so that headers of one grid often differ in the sixth digit.
+    image, mask = make_scan(spacing_mm=(3.0, 1.0, 1.0), radii=(4.0, 8.0, 9.0), direction=oblique())
+    turned = oblique(13.0001, 7.0001)
+    near = Geometry(image.geometry.shape, (2.999999, 1.000001, 1.0), (-113.70001, 55.1, -903.3), turned)
+    assert not differences(image.geometry, near)
+    content = {"imageType": EVERYTHING, "featureClass": TWO_FAMILIES, "setting": SETTINGS["resampled"]}
+    check(image, Mask(mask.array, near, mask.offset), content)
+
+
+@pytest.mark.skipif(not LBP3D_POSSIBLE, reason="LBP3D needs trimesh and SciPy below 1.17")
+@pytest.mark.filterwarnings("ignore:.*sph_harm:DeprecationWarning")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_local_binary_patterns_on_a_sphere(setting: str) -> None:
+    image, mask = make_scan((40, 61, 130), centre=(18.0, 30.0, 55.0), radii=(4.0, 6.0, 6.0))
+    content = {
+        "imageType": {"LBP3D": {"binWidth": 0.5}},
+        "featureClass": TWO_FAMILIES,
+        "setting": SETTINGS[setting],
+    }
+    check(image, mask, content)
 
 
 def test_several_vois_in_one_call_do_not_disturb_each_other() -> None:
