@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from radiobone.core.errors import RadioboneError, UsageError
+from radiobone.core.errors import RadioboneError, UsageError, one_line
 from radiobone.core.threads import one_native_thread
 
 logger = logging.getLogger(__name__)
@@ -119,11 +119,6 @@ def _guarded(index: int, case: Case, work: Callable[[Case], Result], here: Path)
     except Exception as error:
         logger.debug("unexpected error\n%s", traceback.format_exc())
         return index, Outcome("failed", f"unexpected {type(error).__name__}: {one_line(error)}")
-
-
-def one_line(error: BaseException) -> str:
-    """Return an error's message on one line."""
-    return " ".join(str(error).split())
 
 
 class progress_bar:

@@ -90,3 +90,14 @@ class EngineError(CaseError):
 
 class RadioboneWarning(UserWarning):
     """Something that a user should look at, though the run goes on."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's message on one line.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any error.
+    """
+    return " ".join(str(error).split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import platform
 from importlib import metadata
 
@@ -15,6 +16,12 @@ _PACKAGES = (
 )  # fmt: skip
 
 
+_FEATURE_PACKAGES = frozenset(
+    {"numpy", "scipy", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets", "scikit-image"}
+)
+
+
+@functools.cache
 def versions() -> dict[str, str]:
     """Return the versions of radiobone, Python and each installed package that can move a number."""
     found = {"radiobone": __version__, "python": platform.python_version()}
@@ -24,6 +31,11 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def numeric_versions() -> dict[str, str]:
+    """Return the versions of the packages that features depend on; part of every resume key."""
+    return {name: version for name, version in versions().items() if name in _FEATURE_PACKAGES}
 
 
 def machine() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -31,8 +31,23 @@ class Block(Protocol):
         """The filtered images whose number of grey levels is reported."""
         ...
 
-    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
-        """Compute the block for all VOIs of one scan; a VOI that cannot be computed gets its error."""
+    def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Compute the block for all VOIs of one scan, and yield each one as soon as it is done.
+
+        Parameters
+        ----------
+        image : Image
+            The whole scan.
+        vois : mapping of str to Mask
+            Each VOI on the image's grid.
+
+        Yields
+        ------
+        key : str
+            The VOI.
+        values : VoiValues or CaseError
+            Its values, or why there are none.
+        """
         ...
 
 
@@ -67,9 +82,9 @@ class RadiomicsBlock:
         named = (column.filter for column in columns(self.params) if not column.family.startswith("shape"))
         return tuple(dict.fromkeys(named))
 
-    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
-        """Call the engine."""
-        return self.engine.extract(image, vois, self.params)
+    def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Call the engine; see `Block.stream`."""
+        return self.engine.stream(image, vois, self.params)
 
 
 @dataclass(frozen=True)
@@ -93,12 +108,10 @@ class DensityBlock:
         """None: nothing is discretised."""
         return ()
 
-    def compute(self, image: Image, vois: Mapping[str, Mask]) -> Mapping[str, VoiValues | CaseError]:
-        """Compute the block of each VOI."""
-        results: dict[str, VoiValues | CaseError] = {}
+    def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Compute the block of each VOI; see `Block.stream`."""
         for key, voi in vois.items():
             try:
-                results[key] = VoiValues(density.density(image, voi))
+                yield key, VoiValues(density.density(image, voi))
             except CaseError as error:
-                results[key] = error
-        return results
+                yield key, error

@@ -1,38 +1,42 @@
-"""From a scan and its mask to rows of the feature table, resumed VOI by VOI and block by block."""
+"""The extraction of one scan: its rows of the feature table, resumed VOI by VOI and block by block."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.batch import Outcome, one_line
-from radiobone.core.errors import CaseError, UsageError, VoiError
-from radiobone.core.hashing import sha256_files, sha256_json
+from radiobone.core.errors import CaseError, one_line
 from radiobone.core.store import ResumeStore
 from radiobone.features.blocks import Block
+from radiobone.features.prepare import PreparedScan, prepare_scan
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.request import ExtractionRequest
-from radiobone.imaging import Image, Mask
-from radiobone.imaging.alignment import align_mask, check_same_grid
-from radiobone.imaging.reading import read_image, read_mask, source_files
+from radiobone.features.resume import (
+    FileHashes,
+    Plan,
+    get_plan,
+    get_values,
+    hash_files,
+    make_plan,
+    plan_key,
+    put_plan,
+    put_values,
+)
 from radiobone.tables.cohort import Scan
 from radiobone.tables.features import ScanRecord
-from radiobone.voi import Scheme, Voi, VoiRequest, choose_scheme, make_vois
-from radiobone.voi.schemes import AUTO, find_scheme
 
-_STORE_FORMAT = 1
-"""Raised when the form of kept results changes, so that older ones are not read."""
+Results = Mapping[str, VoiValues | CaseError]
+"""Values of one block by level, or why there are none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """One VOI: its status, quality and features, as JSON-like values.
+    """One VOI: its status, quality and features.
 
     Parameters
     ----------
@@ -57,50 +61,20 @@ class Row:
     features: NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScanResult:
-    """All rows of one scan, and how it was read."""
-
-    record: ScanRecord
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
-class PreparedScan:
-    """A scan that was read, and its VOIs.
+    """All rows of one scan, and how it was read.
 
     Parameters
     ----------
-    image : Image
-        The scan.
-    mask : Mask
-        Its label map, on the image's grid.
-    scheme : Scheme
-        What the labels mean.
-    vois : dict of str to Outcome
-        An outcome for each level.
-    notes : list of str
-        How the scheme was chosen, and what was done to the masks.
+    record : ScanRecord
+        For the manifest.
+    rows : list of Row
+        In level order.
     """
 
-    image: Image
-    mask: Mask
-    scheme: Scheme
-    vois: dict[str, Outcome[Voi]]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is known of a scan before any feature, as JSON-like values.
-
-    ``vois`` holds for each level its ``status``, ``reason`` and ``quality``.
-    """
-
-    pixel_type: str
-    scheme: str
-    notes: list[str]
-    vois: dict[str, dict[str, Any]]
+    record: ScanRecord
+    rows: list[Row]
 
 
 def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | None = None) -> ScanResult:
@@ -113,7 +87,12 @@ def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | No
     request : ExtractionRequest
         What to extract.
     store : ResumeStore, optional
-        Where finished results lie.
+        Where finished results lie. Each VOI is kept as soon as it is done.
+
+    Returns
+    -------
+    ScanResult
+        A row for each VOI.
 
     Raises
     ------
@@ -121,188 +100,105 @@ def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | No
         If image or mask cannot be used at all. A VOI that fails becomes a row.
     """
     begin = time.perf_counter()
-    hashes = _hash_files(scan)
-    key = _scan_key(hashes, request)
-    kept = store.get(key) if store else None
-    if kept is not None:
-        plan = _Plan(**kept)
-        blocks = [_kept_values(block, key, plan, store) for block in request.blocks]
-        if all(values is not None for values in blocks):
-            rows = _rows(plan, request.blocks, [values for values in blocks if values is not None])
-            return ScanResult(_record(scan, hashes, plan, None), rows)
+    hashes = hash_files(scan, store)
+    key = plan_key(hashes, request)
+    plan = get_plan(store, key)
+    results = None if plan is None else _all_kept(request.blocks, plan, store)
+    if plan is not None and results is not None:
+        return ScanResult(_record(scan, hashes, plan, None), _rows(plan, request.blocks, results))
     prepared = prepare_scan(scan, request)
-    plan = _plan(prepared)
-    masks = {level: outcome.result.mask for level, outcome in prepared.vois.items() if outcome.result is not None}
-    computed = [_compute(block, key, prepared.image, masks, store) for block in request.blocks]
-    if store and not any(voi["status"] == "failed" for voi in plan.vois.values()):
-        store.put(key, vars(plan))
-    return ScanResult(
-        _record(scan, hashes, plan, time.perf_counter() - begin), _rows(plan, request.blocks, computed)
-    )
+    plan = make_plan(hashes, request, prepared)
+    results = [_compute(block, plan, prepared, store) for block in request.blocks]
+    put_plan(store, key, plan)
+    rows = _rows(plan, request.blocks, results)
+    return ScanResult(_record(scan, hashes, plan, time.perf_counter() - begin), rows)
 
 
 def failed_scan(scan: Scan, levels: Sequence[str] | None, reason: str) -> ScanResult:
-    """Return the rows of a scan that could not be used: one for each level asked for, or one of no level."""
+    """Return the rows of a scan that could not be used.
+
+    Parameters
+    ----------
+    scan : Scan
+        Who.
+    levels : sequence of str or None
+        The levels asked for: a row for each, or one row of no level if all were asked for.
+    reason : str
+        Why.
+    """
     record = ScanRecord(
         patient_id=scan.patient_id, scan_id=scan.scan_id, repeat=scan.repeat, status="failed", reason=reason
     )
     return ScanResult(record, [Row(level, "failed", reason) for level in levels or ("",)])
 
 
-def _hash_files(scan: Scan) -> dict[str, str | None]:
-    return {
-        "image": sha256_files(source_files(scan.image)),
-        "mask": sha256_files(source_files(scan.mask)),
-        "body_mask": sha256_files(source_files(scan.body_mask)) if scan.body_mask else None,
-    }
-
-
-def _scan_key(hashes: dict[str, str | None], request: ExtractionRequest) -> str:
-    scheme = AUTO if request.scheme == AUTO else sorted(find_scheme(request.scheme).labels.items())
-    return sha256_json(
-        {
-            "format": _STORE_FORMAT,
-            "files": hashes,
-            "scheme": [request.scheme, scheme],
-            "recipe": request.recipe.text(request.options),
-            "levels": request.levels,
-            "missing": request.missing,
-            "align": request.align,
+def _all_kept(blocks: Sequence[Block], plan: Plan, store: ResumeStore | None) -> list[Results] | None:
+    """Return all values of a scan from the store, or None unless every one is there."""
+    results: list[Results] = []
+    for block in blocks:
+        found = {
+            level: get_values(store, block.record, plan, level)
+            for level, voi in plan.vois.items()
+            if voi.status == "ok"
         }
-    )
-
-
-def prepare_scan(scan: Scan, request: ExtractionRequest) -> PreparedScan:
-    """Read a scan and its masks, and make its VOIs.
-
-    Parameters
-    ----------
-    scan : Scan
-        The files.
-    request : ExtractionRequest
-        Which VOIs; its blocks play no role here.
-
-    Raises
-    ------
-    CaseError
-        If image or mask cannot be used, or the label scheme cannot be told. A level that fails is an outcome.
-    """
-    image = read_image(scan.image)
-    notes: list[str] = []
-    mask = _on_grid(image, scan.mask, scan.name, request.align, notes)
-    body_mask = None
-    if scan.body_mask is not None:
-        body_mask = _on_grid(image, scan.body_mask, scan.name, request.align, notes)
-    scheme, chosen = choose_scheme(request.scheme, mask)
-    try:
-        voi_request = VoiRequest(scheme, request.recipe, request.levels, request.missing, request.options)
-    except UsageError as error:
-        # A detected scheme belongs to this mask alone; others may know the level.
-        raise VoiError(error.what, where=scan.name, got=error.got, expected=error.expected) from None
-    return PreparedScan(image, mask, scheme, make_vois(image, mask, voi_request, body_mask), [chosen, *notes])
-
-
-def _on_grid(image: Image, path: Path, where: str, align: bool, notes: list[str]) -> Mask:
-    """Read a mask and bring it onto the image's grid, or say how the grids differ."""
-    mask = read_mask(path)
-    if not align:
-        check_same_grid(image, mask, f"{where}, {path}")
-        return mask
-    aligned, note = align_mask(mask, image, f"{where}, {path}")
-    notes.extend([note] if note else [])
-    return aligned
-
-
-def _plan(prepared: PreparedScan) -> _Plan:
-    vois = {
-        level: {
-            "status": outcome.status,
-            "reason": outcome.reason,
-            "quality": outcome.result.quality.columns() if outcome.result is not None else {},
-        }
-        for level, outcome in prepared.vois.items()
-    }
-    return _Plan(str(prepared.image.array.dtype), prepared.scheme.name, prepared.notes, vois)
-
-
-def _block_key(block: Block, scan_key: str, level: str) -> str:
-    record = block.record
-    return sha256_json(
-        [scan_key, level, record.name, record.engine, record.values_revision, record.parameters_sha256]
-    )
-
-
-def _kept_values(
-    block: Block, scan_key: str, plan: _Plan, store: ResumeStore | None
-) -> dict[str, VoiValues | CaseError] | None:
-    """Return a block's kept values of all VOIs, or None unless every one is there."""
-    values: dict[str, VoiValues | CaseError] = {}
-    for level, voi in plan.vois.items():
-        if voi["status"] == "ok":
-            found = store.get(_block_key(block, scan_key, level)) if store else None
-            if found is None:
-                return None
-            values[level] = VoiValues(**found)
-    return values
-
-
-def _compute(
-    block: Block, scan_key: str, image: Image, masks: Mapping[str, Mask], store: ResumeStore | None
-) -> dict[str, VoiValues | CaseError]:
-    """Compute a block for the VOIs that are not in the store, and keep what succeeds."""
-    results: dict[str, VoiValues | CaseError] = {}
-    for level in masks:
-        found = store.get(_block_key(block, scan_key, level)) if store else None
-        if found is not None:
-            results[level] = VoiValues(**found)
-    missing = {level: mask for level, mask in masks.items() if level not in results}
-    if missing:
-        computed = block.compute(image, missing)
-        for level, values in computed.items():
-            if store and isinstance(values, VoiValues):
-                store.put(_block_key(block, scan_key, level), vars(values))
-        results.update(computed)
+        kept = {level: values for level, values in found.items() if values is not None}
+        if len(kept) < len(found):
+            return None
+        results.append(kept)
     return results
 
 
-def _rows(
-    plan: _Plan, blocks: Sequence[Block], results: Sequence[Mapping[str, VoiValues | CaseError]]
-) -> list[Row]:
+def _compute(block: Block, plan: Plan, prepared: PreparedScan, store: ResumeStore | None) -> Results:
+    """Compute a block for the VOIs that are not in the store, and keep each one that succeeds."""
+    results: dict[str, VoiValues | CaseError] = {}
+    missing = {}
+    for level, outcome in prepared.vois.items():
+        if outcome.result is not None:
+            kept = get_values(store, block.record, plan, level)
+            if kept is None:
+                missing[level] = outcome.result.mask
+            else:
+                results[level] = kept
+    if missing:
+        for level, values in block.stream(prepared.image, missing):
+            results[level] = values
+            if isinstance(values, VoiValues):
+                put_values(store, block.record, plan, level, values)
+    return results
+
+
+def _rows(plan: Plan, blocks: Sequence[Block], results: Sequence[Results]) -> list[Row]:
     columns = [name for block in blocks for name in block.record.columns]
     rows = []
     for level, voi in plan.vois.items():
-        if voi["status"] != "ok":
-            rows.append(Row(level, voi["status"], voi["reason"], voi["quality"]))
-            continue
-        values = [result[level] for result in results]
+        values = [result[level] for result in results] if voi.status == "ok" else []
         errors = [one_line(item) for item in values if isinstance(item, CaseError)]
-        if errors:
-            rows.append(Row(level, "failed", "; ".join(errors), voi["quality"]))
+        if voi.status != "ok" or errors:
+            rows.append(
+                Row(level, "failed" if errors else voi.status, "; ".join(errors) or voi.reason, voi.quality)
+            )
             continue
         good = [item for item in values if isinstance(item, VoiValues)]
         n_grey = {name: count for item in good for name, count in item.n_grey.items()}
         by_name = {name: value for item in good for name, value in item.features.items()}
         told = [text for item in good for text in item.warnings]
-        quality = {
-            **voi["quality"],
-            "qc_warnings": "; ".join(filter(None, [voi["quality"]["qc_warnings"], *told])),
-        }
+        quality = {**voi.quality, "qc_warnings": "; ".join(filter(None, [voi.quality["qc_warnings"], *told]))}
         features = np.array([by_name[name] for name in columns], dtype=np.float64)
         rows.append(Row(level, "ok", "", quality, n_grey, features))
     return rows
 
 
-def _record(scan: Scan, hashes: dict[str, str | None], plan: _Plan, seconds: float | None) -> ScanRecord:
+def _record(scan: Scan, hashes: FileHashes, plan: Plan, seconds: float | None) -> ScanRecord:
     return ScanRecord(
         patient_id=scan.patient_id,
         scan_id=scan.scan_id,
         repeat=scan.repeat,
         status="ok",
-        image_sha256=hashes["image"],
-        mask_sha256=hashes["mask"],
-        body_mask_sha256=hashes["body_mask"],
+        image_sha256=hashes.image,
+        mask_sha256=hashes.mask,
+        body_mask_sha256=hashes.body_mask,
         pixel_type=plan.pixel_type,
-        scheme=plan.scheme,
-        notes=tuple(plan.notes),
+        scheme=plan.notes[0],
+        notes=tuple(plan.notes[1:]),
         seconds=None if seconds is None else round(seconds, 3),
     )

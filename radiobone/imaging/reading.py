@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.batch import one_line
-from radiobone.core.errors import ImageError
+from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging.dicom import read_series, series_files
 from radiobone.imaging.nifti import check_nifti, not_finite
 from radiobone.imaging.volumes import Image, Mask

@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from radiobone.core.batch import one_line, run_cases
-from radiobone.core.errors import CaseError
+from radiobone.core.batch import run_cases
+from radiobone.core.errors import CaseError, one_line
 from radiobone.features.request import ExtractionRequest
-from radiobone.features.scan import PreparedScan, prepare_scan
+from radiobone.features.prepare import PreparedScan, prepare_scan
 from radiobone.imaging import Image
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.tables.cohort import Scan

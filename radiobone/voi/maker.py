@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from radiobone.core.batch import Outcome, one_line
+from radiobone.core.batch import Outcome
 from radiobone.core.config import nearest
-from radiobone.core.errors import CaseError, GeometryError, UsageError, VoiError
+from radiobone.core.errors import CaseError, GeometryError, UsageError, VoiError, one_line
 from radiobone.imaging import Image, Mask
 from radiobone.imaging.geometry import differences
 from radiobone.tables.vertebrae import level_order

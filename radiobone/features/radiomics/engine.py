@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,6 +45,25 @@ class Engine(Protocol):
 
     name: str
     values_revision: int
+
+    def stream(
+        self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
+    ) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Compute the features of all VOIs of one scan, and yield each VOI as soon as it is done.
+
+        Parameters
+        ----------
+        image, vois, params
+            As for `extract`.
+
+        Yields
+        ------
+        key : str
+            The VOI.
+        values : VoiValues or CaseError
+            Its values, or why there are none.
+        """
+        ...
 
     def extract(
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import CaseError, EngineError, MissingExtraError
+from radiobone.core.errors import CaseError, EngineError, MissingExtraError, one_line
 from radiobone.core.extras import require
 from radiobone.features.radiomics.border import RadiomicsMessages, radiomics_messages
 from radiobone.features.radiomics.columns import columns
@@ -53,24 +53,37 @@ class PyRadiomicsEngine:
         MissingExtraError
             If PyRadiomics, or a package that one of its filters needs, is not installed.
         """
+        return dict(self.stream(image, vois, params))
+
+    def stream(
+        self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
+    ) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Compute the features of one VOI after the other; see `Engine.stream`.
+
+        Raises
+        ------
+        MissingExtraError
+            If PyRadiomics, or a package that one of its filters needs, is not installed.
+        """
         require("radiomics", "pyradiomics")
         _require_filters(params)
         scan = Scan(image)
-        results: dict[str, VoiValues | CaseError] = {}
         for key, voi in vois.items():
             try:
-                results[key] = _extract(scan, voi, params)
+                yield key, _extract(scan, voi, params)
             except CaseError as error:
-                results[key] = _located(error, key)
+                yield key, _located(error, key)
             except Exception as error:  # the border of a case: PyRadiomics and ITK raise errors of any kind
                 logger.debug("PyRadiomics failed for VOI %s", key, exc_info=True)
-                results[key] = EngineError(
-                    "PyRadiomics cannot compute this VOI",
-                    where=f"VOI {key}",
-                    got=f"{type(error).__name__}: {' '.join(str(error).split())}",
-                    do="look at the VOI in the image, and at binWidth (thousands of grey levels need much memory)",
+                yield (
+                    key,
+                    EngineError(
+                        "PyRadiomics cannot compute this VOI",
+                        where=f"VOI {key}",
+                        got=f"{type(error).__name__}: {one_line(error)}",
+                        do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
+                    ),
                 )
-        return results
 
 
 def _extract(scan: Scan, voi: Mask, params: RadiomicsParams) -> VoiValues:
