@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import signal
 import subprocess
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 from radiobone.core.errors import UsageError
+from radiobone.core.hashing import sha256_file
+from radiobone.features import density, resume
 from radiobone.features.blocks import DensityBlock
 from radiobone.features.extraction import extract_cohort
 from radiobone.features.request import ExtractionRequest
@@ -114,21 +118,110 @@ def test_a_changed_image_or_a_new_order_never_brings_back_another_result(make_co
     assert len(after) == 6
 
 
+def tamper(store: Path) -> int:
+    """Add 1000 to every kept value, so that a value that was read back can be told; return how many VOIs."""
+    count = 0
+    for path in store.rglob("*.json"):
+        kept = json.loads(path.read_text())
+        if isinstance(kept, dict) and "features" in kept:
+            path.write_text(json.dumps(kept | {"features": [value + 1000 for value in kept["features"]]}))
+            count += 1
+    return count
+
+
+def mean_hu(path: Path) -> dict[str, float]:
+    return dict(read_features(path).table.set_index("level")["density_mean_hu"])
+
+
 def test_kept_results_are_used_and_fresh_ignores_them(make_cohort, tmp_path):
     cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
     run(cohort, out)
-    kept = sorted((tmp_path / "features.csv.resume").rglob("*.json"))
-    assert len(kept) == 3, "two VOIs of one block, and the plan of the scan"
-    for path in kept:
-        path.write_text(path.read_text().replace('"density_volume_ml": ', '"density_volume_ml": 1'))
+    honest = mean_hu(out)
+    assert tamper(tmp_path / "features.csv.resume") == 2
     run(cohort, out)
-    changed = read_features(out).table["density_volume_ml"]
+    assert mean_hu(out) == pytest.approx({level: value + 1000 for level, value in honest.items()})
     run(cohort, tmp_path / "fresh.csv", resume=False)
-    honest = read_features(tmp_path / "fresh.csv").table["density_volume_ml"]
-    assert (changed != honest).all(), "kept results are read back"
+    assert mean_hu(tmp_path / "fresh.csv") == honest
     assert not (tmp_path / "fresh.csv.resume").exists()
-    run(cohort, out, request={"recipe": find_recipe("label"), "levels": ("L1", "L2")})
-    assert (read_features(out).table["density_volume_ml"] == honest).all(), "another request has other keys"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"levels": ("L2", "L1")},
+        {"levels": ("L1", "L2", "L3"), "missing": "skip"},
+        {"scheme": "auto"},
+        {"align": True},
+    ],
+)
+def test_what_a_voi_does_not_depend_on_does_not_compute_it_anew(make_cohort, tmp_path, changes):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    run(cohort, out, request={"levels": ("L1", "L2")})
+    tamper(tmp_path / "features.csv.resume")
+    run(cohort, out, request=changes)
+    assert all(mean_hu(out)[level] > 500 for level in ("L1", "L2"))
+
+
+def test_more_levels_compute_only_what_is_new(make_cohort, tmp_path):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    run(cohort, out, request={"levels": ("L1",)})
+    assert tamper(tmp_path / "features.csv.resume") == 1
+    run(cohort, out, request={"levels": ("L1", "L2")})
+    assert mean_hu(out)["L1"] > 500
+    assert mean_hu(out)["L2"] < 500
+
+
+@pytest.mark.parametrize("what", ["recipe", "versions", "revision", "scheme"])
+def test_what_a_voi_depends_on_computes_it_anew(make_cohort, tmp_path, monkeypatch, what):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    run(cohort, out)
+    tamper(tmp_path / "features.csv.resume")
+    changes = {}
+    if what == "recipe":
+        changes = {"recipe": dataclasses.replace(LABEL, version=2)}
+    elif what == "versions":
+        monkeypatch.setattr(resume, "numeric_versions", lambda: {"numpy": "99"})
+    elif what == "revision":
+        monkeypatch.setattr(density, "VALUES_REVISION", 2)
+    else:
+        (tmp_path / "own.yaml").write_text("labels: {20: L1, 21: L2, 22: L3}")
+        changes = {"scheme": str(tmp_path / "own.yaml")}
+    run(cohort, out, request=changes)
+    assert all(value < 500 for value in mean_hu(out).values())
+
+
+def test_an_untouched_file_is_hashed_once_and_a_replaced_one_again(make_cohort, tmp_path, monkeypatch):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    hashed = []
+    monkeypatch.setattr(resume, "sha256_file", lambda path: hashed.append(path.name) or sha256_file(path))
+    run(cohort, out)
+    assert hashed == ["a_ct.nii.gz", "a_mask.nii.gz"]
+    run(cohort, out)
+    assert len(hashed) == 2
+    image = tmp_path / "a_ct.nii.gz"
+    before, content = image.stat(), bytearray(image.read_bytes())
+    content[4] ^= 1  # gzip's own time stamp: other bytes, same length
+    image.write_bytes(content)
+    os.utime(image, ns=(before.st_atime_ns, before.st_mtime_ns))
+    run(cohort, out)
+    assert hashed[2:] == ["a_ct.nii.gz"]
+
+
+class KilledBlock(DensityBlock):
+    """A density block that is stopped before its second VOI."""
+
+    def stream(self, image, vois):
+        for number, item in enumerate(super().stream(image, vois)):
+            if number == 1:
+                raise KeyboardInterrupt
+            yield item
+
+
+def test_a_voi_is_kept_as_soon_as_it_is_done(make_cohort, tmp_path):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    with pytest.raises(KeyboardInterrupt):
+        run(cohort, out, request={"blocks": (KilledBlock(),)})
+    assert tamper(tmp_path / "features.csv.resume") == 1
 
 
 def test_failures_are_not_kept(make_cohort, tmp_path):
