@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
@@ -39,11 +39,14 @@ class Outcome(Generic[Result]):
         Why a case failed or was skipped, on one line; empty for ``ok``.
     result : Result or None
         What the work gave; None unless ``ok``.
+    traceback : str
+        Of an unexpected error, for the debug log.
     """
 
     status: Status
     reason: str = ""
     result: Result | None = None
+    traceback: str = ""
 
 
 def exit_code(statuses: Iterable[str]) -> int:
@@ -80,27 +83,93 @@ def run_cases(
     Returns
     -------
     list of Outcome
-        In the order of ``cases``.
-    """
-    from joblib import Parallel, delayed
+        In the order of ``cases``. A case whose worker was killed (out of memory, say) is ``failed``, too.
 
-    here = Path.cwd()
-    outcomes: list[Outcome[Result]] = [Outcome("skipped", "not reached")] * len(cases)
-    tasks = (delayed(_guarded)(index, case, work, here) for index, case in enumerate(cases))
-    # One task at a time to each worker: cases are long and uneven.
-    parallel = Parallel(
-        n_jobs=min(jobs, max(len(cases), 1)),
-        batch_size=1,
-        pre_dispatch="2*n_jobs",
-        return_as="generator_unordered",
-    )
+    Raises
+    ------
+    UsageError
+        If ``jobs`` is 0, or a case finds wrong use that would fail all others as well.
+    """
+    check_jobs(jobs)
+    outcomes: list[Outcome[Result] | None] = [None] * len(cases)
     with progress_bar(description, len(cases), progress) as advance:
-        for index, outcome in parallel(tasks):
+
+        def record(index: int, outcome: Outcome[Result]) -> None:
             outcomes[index] = outcome
             if outcome.status == "failed":
                 logger.warning("%s failed: %s", name(cases[index]), outcome.reason)
+                logger.debug("%s", outcome.traceback)
             advance()
-    return outcomes
+
+        while None in outcomes:
+            left = [index for index, outcome in enumerate(outcomes) if outcome is None]
+            suspects = _run_parallel(cases, work, left, jobs, record)
+            for index in suspects:
+                if outcomes[index] is None:
+                    record(index, _run_alone(cases[index], work))
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def check_jobs(jobs: int) -> None:
+    """Raise a UsageError for a number of jobs that means nothing.
+
+    Parameters
+    ----------
+    jobs : int
+        Number of worker processes; -1 is one for each core.
+    """
+    if jobs == 0:
+        raise UsageError("no jobs at all", got=jobs, expected="1 or more, or -1 for one for each core")
+
+
+def _run_parallel(
+    cases: Sequence[Case],
+    work: Callable[[Case], Result],
+    left: Sequence[int],
+    jobs: int,
+    record: Callable[[int, Outcome[Result]], None],
+) -> list[int]:
+    """Run cases in workers; where a worker is killed, stop and return the cases that may have killed it."""
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    here = Path.cwd()
+    sent: list[int] = []
+
+    def tasks() -> Iterator[object]:
+        for index in left:
+            sent.append(index)
+            yield delayed(_guarded)(index, cases[index], work, here)
+
+    # One task at a time to each worker: cases are long and uneven.
+    parallel = Parallel(
+        n_jobs=min(jobs, len(left)), batch_size=1, pre_dispatch="2*n_jobs", return_as="generator_unordered"
+    )
+    try:
+        for index, outcome in parallel(tasks()):
+            record(index, outcome)
+    except BrokenProcessPool:
+        return sent
+    return []
+
+
+def _run_alone(case: Case, work: Callable[[Case], Result]) -> Outcome[Result]:
+    """Run one case in a worker of its own, so that it can kill no other."""
+    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    executor = get_reusable_executor(max_workers=1)
+    try:
+        outcome: Outcome[Result] = executor.submit(_guarded, 0, case, work, Path.cwd()).result()[1]
+        return outcome
+    except BrokenProcessPool:
+        return Outcome(
+            "failed",
+            "the worker process was killed, most likely for want of memory | "
+            "do: run this case alone, with fewer jobs, or on a machine with more memory",
+        )
+    finally:
+        executor.shutdown(wait=True)
 
 
 def _guarded(index: int, case: Case, work: Callable[[Case], Result], here: Path) -> tuple[int, Outcome[Result]]:
@@ -117,8 +186,8 @@ def _guarded(index: int, case: Case, work: Callable[[Case], Result], here: Path)
     except RadioboneError as error:
         return index, Outcome("failed", one_line(error))
     except Exception as error:
-        logger.debug("unexpected error\n%s", traceback.format_exc())
-        return index, Outcome("failed", f"unexpected {type(error).__name__}: {one_line(error)}")
+        reason = f"unexpected {type(error).__name__}: {one_line(error)}"
+        return index, Outcome("failed", reason, traceback=traceback.format_exc())
 
 
 class progress_bar:

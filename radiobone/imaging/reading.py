@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError, one_line
+from radiobone.imaging.detached import detached_files
 from radiobone.imaging.dicom import read_series, series_files
 from radiobone.imaging.nifti import check_nifti, not_finite
 from radiobone.imaging.volumes import Image, Mask
@@ -25,7 +26,12 @@ Source = Path | Sequence[Path]
 
 
 def source_files(source: Source) -> list[Path]:
-    """List the files that a source is read from.
+    """List the files that a source is read from, voxels that lie beside their header included.
+
+    Parameters
+    ----------
+    source : Path or sequence of Path
+        A file, a folder that holds one DICOM series, or the files of one.
 
     Raises
     ------
@@ -37,7 +43,7 @@ def source_files(source: Source) -> list[Path]:
     elif source.is_dir():
         return series_files(source)
     else:
-        files = [source]
+        files = [source, *detached_files(source)]
     for path in files:
         if not path.is_file():
             raise ImageError("file not found", where=str(path), do="check the path in the cohort table")

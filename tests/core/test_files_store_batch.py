@@ -1,11 +1,12 @@
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
 from radiobone.core.batch import exit_code, run_cases
-from radiobone.core.errors import ImageError, MissingExtraError
+from radiobone.core.errors import ImageError, MissingExtraError, UsageError
 from radiobone.core.files import atomic_path, write_json, write_text
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.store import ResumeStore
@@ -122,3 +123,28 @@ def test_wrong_use_stops_the_batch_at_once():
 
 def test_no_cases_is_no_crash():
     assert run_cases([], _work, name=str) == []
+
+
+def _killed_at_three(case: int) -> int:
+    if case == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return case * 10
+
+
+def test_a_case_that_kills_its_worker_is_failed_and_the_others_are_done():
+    outcomes = run_cases(range(8), _killed_at_three, name=str, jobs=2, progress=False)
+    assert [outcome.result for outcome in outcomes] == [0, 10, 20, None, 40, 50, 60, 70]
+    assert outcomes[3].status == "failed"
+    assert "worker process was killed" in outcomes[3].reason
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_unexpected_errors_keep_their_traceback(jobs):
+    outcomes = run_cases([3, 0], _work, name=str, jobs=jobs)
+    assert "raise ZeroDivisionError" in outcomes[0].traceback
+    assert outcomes[1].traceback == ""
+
+
+def test_no_jobs_at_all_is_wrong_use():
+    with pytest.raises(UsageError, match="no jobs"):
+        run_cases([0], _work, name=str, jobs=0)

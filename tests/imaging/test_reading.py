@@ -4,7 +4,7 @@ import SimpleITK as sitk
 
 from radiobone.core.errors import GeometryError, ImageError
 from radiobone.imaging.alignment import align_mask, check_same_grid
-from radiobone.imaging.reading import read_image, read_mask
+from radiobone.imaging.reading import read_image, read_mask, source_files
 
 
 def volume(dtype=np.int16, shape=(8, 9, 10)):
@@ -151,3 +151,32 @@ def test_the_flipped_mask_of_a_series_is_refused_and_read_right_when_aligned(sha
 def test_series_that_would_be_read_wrong_are_refused(shared_data, folder, told):
     with pytest.raises(ImageError, match=told):
         read_image(shared_data / "dicom" / folder)
+
+
+@pytest.mark.parametrize("header", ["scan.mhd", "scan.nhdr"])
+def test_voxels_beside_their_header_belong_to_the_source(tmp_path, header):
+    path = tmp_path / header
+    sitk.WriteImage(volume(), str(path))
+    files = source_files(path)
+    assert files[0] == path
+    assert len(files) == 2
+    assert files[1].stat().st_size >= 8 * 9 * 10
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
+    files[1].unlink()
+    with pytest.raises(ImageError, match="file not found"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nrrd", "scan.mha"])
+def test_other_images_are_one_file(tmp_path, name):
+    sitk.WriteImage(volume(), str(tmp_path / name))
+    assert source_files(tmp_path / name) == [tmp_path / name]
+
+
+def test_pairs_and_lists_of_files_are_refused(tmp_path):
+    sitk.WriteImage(volume(), str(tmp_path / "scan.hdr"))
+    with pytest.raises(ImageError, match="pairs"):
+        read_image(tmp_path / "scan.hdr")
+    (tmp_path / "list.mhd").write_text("ObjectType = Image\nElementDataFile = LIST\na.raw\n")
+    with pytest.raises(ImageError, match="several files"):
+        read_image(tmp_path / "list.mhd")
