@@ -33,7 +33,9 @@ def columns(
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    console.print(f"[bold]{params}[/]: {len(radiomics)} radiomics columns, then {len(density.COLUMNS)} of density")
+    console.print(
+        f"[bold]{escape(params)}[/]: {len(radiomics)} radiomics columns, then {len(density.COLUMNS)} of density"
+    )
     width = max(len(row.name) for row in rows)
     for (image, family), group in groupby(rows, key=lambda row: (row.filter, row.family)):
         console.print(f"\n[bold]{family}[/] on the image [bold]{image}[/]")

@@ -23,6 +23,7 @@ def demo(
     The patients are synthetic: the figures show that radiobone works, and say nothing about real patients.
     """
     from rich.console import Console
+    from rich.markup import escape
 
     from radiobone.cli import extract, train
     from radiobone.features.extraction import extract_cohort
@@ -35,7 +36,7 @@ def demo(
 
     console = Console(soft_wrap=True)
     recipe = read_recipe(RECIPE)
-    console.print(f"[bold]1 of 3[/] making {patients} synthetic patients in {out}")
+    console.print(f"[bold]1 of 3[/] making {patients} synthetic patients in {escape(str(out))}")
     cohort = read_cohort(make_demo_cohort(out, patients=patients, seed=seed, jobs=jobs))
     console.print(
         f"[bold]2 of 3[/] extracting features: {recipe.extraction.params}, {recipe.voi.recipe} {recipe.voi.levels}"

@@ -77,6 +77,8 @@ def extract(
 
     if (cohort is None) == (image is None) or (image is None) != (mask is None):
         raise typer.BadParameter("give either --cohort, or an IMAGE and its MASK")
+    if cohort is not None and body_mask is not None:
+        raise typer.BadParameter("--body-mask is for one scan; a cohort table has a column body_mask")
     request = make_request(
         params=params,
         engine=engine,

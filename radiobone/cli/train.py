@@ -48,13 +48,14 @@ def train(
 def show(study: Study) -> None:
     """Print the summary table, and where the results lie."""
     from rich.console import Console
+    from rich.markup import escape
 
     from radiobone.reporting.summary import summary
 
     console = Console()
     console.print(summary(study.results))
     names = ", ".join(sorted(path.name for path in study.folder.iterdir()))
-    console.print(f"[bold]{study.folder}[/]: {names}", soft_wrap=True)
+    console.print(f"[bold]{escape(str(study.folder))}[/]: {names}", soft_wrap=True)
 
 
 def _extracted_cohort(features: FeatureTable) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from radiobone.core.errors import EngineError
-from radiobone.features.radiomics.columns import Column
+from radiobone.features.column import Column
 from radiobone.imaging import Image, Mask
 
 VALUES_REVISION = 1

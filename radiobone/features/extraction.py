@@ -8,11 +8,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radiobone.core.batch import run_cases
+from radiobone.core.errors import UsageError
+from radiobone.core.extras import require
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
 from radiobone.features.request import ExtractionRequest
@@ -25,8 +27,14 @@ from radiobone.tables.features import (
     write_features,
     write_manifest,
 )
-from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, VOI, sort_by_keys
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, VOI
+from radiobone.tables.vertebrae import level_order
 from radiobone.voi import VoiQuality
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".csv", ".parquet")
 
 GREY_LEVELS_WANTED = (8, 256)
 """Fewer grey levels flatten a texture, more leave its matrices almost empty: outside, a row is flagged.
@@ -90,7 +98,18 @@ def extract_cohort(
         Whether to use and keep finished results.
     progress : bool, default True
         Show a progress bar.
+
+    Returns
+    -------
+    ExtractionSummary
+        Where the table lies, and what became of its rows.
+
+    Raises
+    ------
+    UsageError
+        If the table could not be written, or no scan be read; nothing is computed then.
     """
+    check_output(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
@@ -117,18 +136,33 @@ def extract_cohort(
     )
 
 
+def check_output(out: Path) -> None:
+    """Raise a UsageError unless a table of this name can be written; before hours are spent on it.
+
+    Parameters
+    ----------
+    out : Path
+        The table.
+    """
+    if out.suffix not in SUFFIXES:
+        raise UsageError("the table's format is not known", got=out.name, expected=" or ".join(SUFFIXES))
+    if out.suffix == ".parquet":
+        require("pyarrow", "parquet")
+
+
 def _table(
     results: Iterable[tuple[Scan, ScanResult]], voi: str, records: Sequence[BlockRecord], images: Sequence[str]
-) -> Any:
+) -> pd.DataFrame:
     import pandas as pd
 
-    pairs = list(results)
-    repeats = any(scan.repeat for scan, _ in pairs)
+    rows = [(scan, row) for scan, result in results for row in result.rows]
+    # Sorted before anything wide is made of them, so that a large table is not copied to be sorted.
+    rows.sort(key=lambda pair: (pair[0].patient_id, pair[0].scan_id, level_order(pair[1].level), pair[0].repeat))
+    repeats = any(scan.repeat for scan, _ in rows)
     keys = [PATIENT, SCAN, VOI, LEVEL, *([REPEAT] if repeats else []), STATUS, REASON]
     quality = [item.name for item in fields(VoiQuality) if item.name != "qc_warnings"]
     quality += [*(f"{N_GREY_PREFIX}{name}" for name in images), "qc_warnings"]
     features = [name for record in records for name in record.columns]
-    rows = [(scan, row) for scan, result in pairs for row in result.rows]
     table = pd.DataFrame([_cells(scan, voi, row) for scan, row in rows], columns=[*keys, *quality])
     values = np.full((len(rows), len(features)), np.nan)
     for number, (_, row) in enumerate(rows):
@@ -137,7 +171,8 @@ def _table(
     whole = [name for name in quality if name.startswith((N_GREY_PREFIX, "qc_voxels", "qc_components"))]
     table = table.astype(dict.fromkeys(whole, "Int64"))
     table["qc_warnings"] = table["qc_warnings"].fillna("")
-    return sort_by_keys(pd.concat([table, pd.DataFrame(values, columns=features)], axis=1))
+    joined: pd.DataFrame = pd.concat([table, pd.DataFrame(values, columns=features)], axis=1)
+    return joined
 
 
 def _cells(scan: Scan, voi: str, row: Row) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from radiobone.features.radiomics.params import read_params
 from radiobone.tables.vertebrae import parse_levels
 from radiobone.voi import Recipe, VoiOptions, VoiRequest, find_recipe
 from radiobone.voi.maker import Missing
-from radiobone.voi.schemes import AUTO, find_scheme
+from radiobone.voi.schemes import AUTO, TOTALSEGMENTATOR, VERSE, find_scheme
+
+DETECTABLE = (TOTALSEGMENTATOR, VERSE)
+"""The schemes that ``auto`` may choose."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,15 @@ class ExtractionRequest:
         self.recipe.check(self.options)
         if self.scheme != AUTO:
             VoiRequest(find_scheme(self.scheme), self.recipe, self.levels, self.missing, self.options)
+            return
+        for level in self.levels or ():
+            if all(scheme.value(level) is None for scheme in DETECTABLE):
+                raise UsageError(
+                    "no label scheme that can be detected has this level",
+                    got=level,
+                    expected="a vertebra, such as L1",
+                    do="name the scheme: raw for label_1, label_2 and so on, or a YAML file of your own",
+                )
 
 
 def make_request(

@@ -60,7 +60,7 @@ def cohort(tmp_path):
 TOLD = {
     "no_image": ("file not found", "no_image.nii.gz", "check the path"),
     "empty_mask": ("mask is empty", "empty_mask_mask.nii.gz", "at least one label"),
-    "one_voxel": ("voxel", "expected"),
+    "one_voxel": ("the VOI is one voxel", "VOI L1", "at least 2 voxels", "check the mask"),
     "other_label": ("label not present", "21 (L2)", "20 (L1)"),
     "nan": ("not finite", "nan.nii.gz", "1 NaN", "replace them"),
     "other_patient": ("same grid", "size (x, y, z) (20, 24, 30) and (24, 24, 30)", "belong together"),

@@ -80,7 +80,7 @@ def test_a_bad_case_ends_with_three_and_is_named(scans, capsys):
     text = capsys.readouterr().out
     assert "2 ok" in text
     assert "file not found" in text
-    assert "patient" in text or "NA" in text
+    assert "NA, scan 1" in text
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,10 @@ def test_a_bad_case_ends_with_three_and_is_named(scans, capsys):
         (["extract", "--cohort", "{cohort}", "--align", "yes"], "mask-to-image"),
         (["extract", "--cohort", "{cohort}", "--missing-levels", "drop"], "fail, skip, first"),
         (["extract", "--cohort", "{cohort}", "--lower-hu", "300", "--voi", "label"], "no option lower_hu"),
+        (["extract", "--cohort", "{cohort}", "--out", "features.xlsx"], ".csv or .parquet"),
+        (["extract", "--cohort", "{cohort}", "--body-mask", "{cohort}"], "a cohort table has a column body_mask"),
+        (["extract", "--cohort", "{cohort}", "--jobs", "0"], "no jobs at all"),
+        (["extract", "--cohort", "{cohort}", "--levels", "L9"], "no label scheme that can be detected"),
         (["train", "demo", "--features", "none.csv"], "table not found"),
         (["train", "demmo", "--features", "none.csv"], "did you mean 'demo'"),
         (["predict", "none", "--features", "{cohort}"], "column missing"),

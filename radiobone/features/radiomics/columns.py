@@ -2,40 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 
+from radiobone.features.column import Column
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.settings import Settings
 
 SHAPE_FAMILIES = ("shape", "shape2D")
 """Families that depend on the mask alone, in the order in which PyRadiomics computes them, before all others."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One feature column.
-
-    Parameters
-    ----------
-    name : str
-        Name in the table, such as ``wavelet-LLH_firstorder_Mean``.
-    family : str
-        Family of features, such as ``glcm``.
-    filter : str
-        Image that it is computed on, such as ``wavelet-LLH``; ``original`` if unfiltered.
-    unit : str
-        Unit; ``1`` if it has none.
-    meaning : str
-        What it tells, in one line.
-    """
-
-    name: str
-    family: str
-    filter: str
-    unit: str
-    meaning: str
 
 
 def columns(params: RadiomicsParams) -> list[Column]:
