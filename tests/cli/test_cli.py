@@ -26,7 +26,8 @@ def _quiet_warnings(monkeypatch):
 
 
 @pytest.fixture
-def scans(tmp_path: Path) -> Path:
+def scans(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("0012", "NA")):
         hu = np.random.default_rng(number).integers(-200, 400, GRID.shape).astype(np.int16)
         labels = np.zeros(GRID.shape, np.uint8)
