@@ -50,7 +50,13 @@ class Outcome(Generic[Result]):
 
 
 def exit_code(statuses: Iterable[str]) -> int:
-    """Return 0 if nothing failed, else 3."""
+    """Return 0 if nothing failed, else 3.
+
+    Parameters
+    ----------
+    statuses : iterable of str
+        One for each case or row; only ``failed`` counts.
+    """
     return EXIT_SOME_FAILED if any(status == "failed" for status in statuses) else EXIT_OK
 
 
@@ -75,7 +81,7 @@ def run_cases(
         Gives the name of a case for the log.
     jobs : int, default 1
         Number of worker processes; -1 is one for each core.
-    description : str
+    description : str, default "cases"
         What the progress bar counts.
     progress : bool, default True
         Show a progress bar with the time left, if standard error is a terminal.
@@ -90,7 +96,7 @@ def run_cases(
     UsageError
         If ``jobs`` is 0, or a case finds wrong use that would fail all others as well.
     """
-    check_jobs(jobs)
+    _check_jobs(jobs)
     outcomes: list[Outcome[Result] | None] = [None] * len(cases)
     with progress_bar(description, len(cases), progress) as advance:
 
@@ -110,14 +116,8 @@ def run_cases(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
-def check_jobs(jobs: int) -> None:
-    """Raise a UsageError for a number of jobs that means nothing.
-
-    Parameters
-    ----------
-    jobs : int
-        Number of worker processes; -1 is one for each core.
-    """
+def _check_jobs(jobs: int) -> None:
+    """Refuse a number of jobs that means nothing."""
     if jobs == 0:
         raise UsageError("no jobs at all", got=jobs, expected="1 or more, or -1 for one for each core")
 
@@ -191,7 +191,19 @@ def _guarded(index: int, case: Case, work: Callable[[Case], Result], here: Path)
 
 
 class progress_bar:
-    """A rich progress bar with the time left; silent where standard error is no terminal."""
+    """A context with a progress bar that tells the time left; silent where standard error is no terminal.
+
+    Entering gives a function without arguments, to be called after each case.
+
+    Parameters
+    ----------
+    description : str
+        What is counted.
+    total : int
+        Number of cases.
+    enabled : bool
+        False shows nothing, not even in a terminal.
+    """
 
     def __init__(self, description: str, total: int, enabled: bool) -> None:
         self._description = description

@@ -40,10 +40,20 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file whose top level is a mapping.
 
+    Parameters
+    ----------
+    path : Path
+        A UTF-8 file, with or without a byte order mark.
+
+    Returns
+    -------
+    dict of str to object
+        The content, not yet validated.
+
     Raises
     ------
     ConfigError
-        If the file is missing, is not YAML, or is not a mapping.
+        If the file cannot be read, is not YAML, is not a mapping, or gives a key twice.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -72,6 +82,11 @@ def validate(model: type[Model], content: object, where: str) -> Model:
     where : str
         The file, for the message.
 
+    Returns
+    -------
+    Model
+        An instance of ``model``.
+
     Raises
     ------
     ConfigError
@@ -85,7 +100,25 @@ def validate(model: type[Model], content: object, where: str) -> Model:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Return the hint `` (did you mean 'x'?)`` for a mistyped name, or nothing."""
+    """Return the hint `` (did you mean 'x'?)`` for a mistyped name, or nothing.
+
+    Parameters
+    ----------
+    name : str
+        What was typed.
+    known : list of str
+        Names that are right.
+
+    Returns
+    -------
+    str
+        Begins with a space, to be put behind a message; empty if no name is near.
+
+    Examples
+    --------
+    >>> nearest("binwidth", ["binWidth", "binCount"])
+    " (did you mean 'binWidth'?)"
+    """
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not close:
         folded = {item.casefold(): item for item in known}

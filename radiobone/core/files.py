@@ -14,7 +14,18 @@ from pathlib import Path
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its place when the block ends well.
 
-    The temporary file keeps all suffixes of ``path``, since writers choose their format by them.
+    The temporary file keeps the last two suffixes of ``path`` (``.nii.gz``), since writers choose their format
+    by them. It is removed when the block fails, and ``path`` stays as it was.
+
+    Parameters
+    ----------
+    path : Path
+        The finished file; its folder is made if need be.
+
+    Yields
+    ------
+    Path
+        An empty file to write to.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".part-", suffix="".join(path.suffixes[-2:]), dir=path.parent)
@@ -32,11 +43,32 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text atomically, as UTF-8 with Unix line ends."""
+    """Write text atomically, as UTF-8 with Unix line ends.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+    text : str
+        All of its content, with the last line end.
+    """
     with atomic_path(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON-like value atomically, indented; NaN is refused, since JSON has none."""
+    """Write a JSON-like value atomically, indented.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder is made if need be.
+    value : object
+        Mappings, sequences, text, numbers, bool and None.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite, which JSON cannot say.
+    """
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

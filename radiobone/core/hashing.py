@@ -9,18 +9,35 @@ from pathlib import Path
 
 
 def sha256_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
+    """Return the SHA-256 of a file's bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it is read in pieces, so that it may be larger than memory.
+    """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def sha256_files(paths: Iterable[Path]) -> str:
-    """Return one SHA-256 for several files, whatever their order and names (a DICOM series)."""
+    """Return one SHA-256 for several files, whatever their order and names (a DICOM series).
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The files.
+    """
     return sha256_json(sorted(sha256_file(path) for path in paths))
 
 
 def sha256_json(value: object) -> str:
     """Return the SHA-256 of a JSON-like value, whatever the order of its keys.
+
+    Parameters
+    ----------
+    value : object
+        Mappings with text keys, sequences (their order counts), text, numbers, bool and None.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def numeric_versions() -> dict[str, str]:
-    """Return the versions of the packages that features depend on; part of every resume key."""
+    """Return the versions of the packages that features depend on; part of the resume keys of VOIs and values."""
     return {name: version for name, version in versions().items() if name in _FEATURE_PACKAGES}
 
 

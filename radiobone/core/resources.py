@@ -15,13 +15,30 @@ _CHECKOUT = _PACKAGE.parent
 
 
 def folder(kind: Kind) -> Path:
-    """Return the folder of shipped files: in the package, else in the checkout's top level."""
+    """Return the folder of shipped files: in the package, else in the checkout's top level.
+
+    Parameters
+    ----------
+    kind : {"params", "pipelines"}
+        Radiomics parameter files, or study recipes.
+    """
     packaged = _PACKAGE / kind
     return packaged if packaged.is_dir() else _CHECKOUT / kind
 
 
 def names(kind: Kind) -> list[str]:
-    """List the names of the shipped files of one kind, sorted."""
+    """List the names of the shipped files of one kind, sorted.
+
+    Parameters
+    ----------
+    kind : {"params", "pipelines"}
+        Radiomics parameter files, or study recipes.
+
+    Returns
+    -------
+    list of str
+        Without suffix, as `find` takes them.
+    """
     return sorted(path.stem for path in folder(kind).glob("*.yaml"))
 
 
@@ -29,6 +46,13 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
     """Return the path of a shipped file by its name, or of the user's own file by its path.
 
     Anything with a folder or a ``.yaml``/``.yml`` suffix is a path; all else is a shipped name.
+
+    Parameters
+    ----------
+    kind : {"params", "pipelines"}
+        Radiomics parameter files, or study recipes.
+    name_or_path : str or Path
+        A name from `names`, or a path, relative to the working folder.
 
     Raises
     ------

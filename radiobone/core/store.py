@@ -26,14 +26,28 @@ class ResumeStore:
     folder: Path
 
     def get(self, key: str) -> Any | None:
-        """Return the result kept under a key, or None; a damaged file counts as none."""
+        """Return the result kept under a key, or None; a damaged file counts as none.
+
+        Parameters
+        ----------
+        key : str
+            SHA-256 of everything that the result depends on, in hexadecimal.
+        """
         try:
             return json.loads(self._path(key).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
 
     def put(self, key: str, result: object) -> None:
-        """Keep a JSON-like result; floats (NaN included) come back to the last bit."""
+        """Keep a JSON-like result; floats (NaN included) come back to the last bit.
+
+        Parameters
+        ----------
+        key : str
+            As for `get`; what stood under it is replaced.
+        result : object
+            Mappings, sequences, text, numbers and bool; tuples come back as lists. None means no result.
+        """
         write_text(self._path(key), json.dumps(result))
 
     def _path(self, key: str) -> Path:
