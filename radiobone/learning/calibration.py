@@ -60,7 +60,18 @@ class PlattSigmoid(BaseEstimator):
         return self
 
     def probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability of the second class for each decision value."""
+        """Return the probability of the second class for each decision value.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            Decision values.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Probabilities.
+        """
         # tanh keeps large values from overflowing.
         probability: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * (self.slope_ * values + self.offset_)))
         return probability

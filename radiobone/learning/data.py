@@ -22,7 +22,20 @@ class DataError(TableError, ValueError):
 
 
 def check_rows(X: Any) -> None:
-    """Refuse what is not indexable by row: a sparse matrix, and a single row that lost its second axis."""
+    """Refuse what is not indexable by row: a sparse matrix, and a single row that lost its second axis.
+
+    Parameters
+    ----------
+    X : anything
+        What an estimator was given.
+
+    Raises
+    ------
+    TypeError
+        For a sparse matrix, as scikit-learn's own estimators do.
+    DataError
+        If there are fewer than two axes.
+    """
     if issparse(X):
         raise TypeError("Sparse data was passed, but dense data is required. Use X.toarray().")
     n_axes = X.ndim if hasattr(X, "ndim") else np.asarray(X).ndim
@@ -34,7 +47,20 @@ def check_rows(X: Any) -> None:
 
 
 def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
-    """Return some rows of a table, an array or anything else that is indexable by row."""
+    """Return some rows of a table, an array or anything else that is indexable by row.
+
+    Parameters
+    ----------
+    X : DataFrame, ndarray or anything indexable by row
+        All rows.
+    rows : ndarray of int
+        Numbers of the rows wanted.
+
+    Returns
+    -------
+    DataFrame, ndarray or what ``X[rows]`` gives
+        Those rows, in the order asked for.
+    """
     if hasattr(X, "iloc"):
         return X.iloc[rows]
     if hasattr(X, "__getitem__") and hasattr(X, "shape"):
@@ -43,7 +69,23 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
 
 
 def check_labels(y: ArrayLike) -> NDArray[Any]:
-    """Return class labels as a 1-D array, or raise a ValueError."""
+    """Return class labels as a 1-D array, or raise a ValueError.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class of each row.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The labels.
+
+    Raises
+    ------
+    ValueError
+        From scikit-learn, for missing labels and for numbers that are no classes.
+    """
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
@@ -51,7 +93,25 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
 
 
 def check_groups(groups: ArrayLike | None, y: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the patient of each row as a 1-D array; None stays None (each row is a patient)."""
+    """Return the patient of each row as a 1-D array; None stays None (each row is a patient).
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+        Patient of each row.
+    y : ndarray of shape (n_samples,)
+        Class of each row, for the length.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,) or None
+        The patients.
+
+    Raises
+    ------
+    DataError
+        If groups have more than one axis.
+    """
     if groups is None:
         return None
     patients = np.asarray(groups)
@@ -63,6 +123,20 @@ def check_groups(groups: ArrayLike | None, y: NDArray[Any]) -> NDArray[Any] | No
 
 def two_classes(y: NDArray[Any], who: str) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Return the two classes, sorted, and the code (0 or 1) of each row.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class of each row.
+    who : str
+        Name of the estimator, for the message.
+
+    Returns
+    -------
+    classes : ndarray of shape (2,)
+        The classes.
+    codes : ndarray of shape (n_samples,)
+        0 for rows of the first class, 1 for rows of the second.
 
     Raises
     ------
@@ -82,7 +156,20 @@ def two_classes(y: NDArray[Any], who: str) -> tuple[NDArray[Any], NDArray[np.int
 
 
 def patients_by_class(codes: NDArray[np.intp], groups: NDArray[Any] | None) -> list[int]:
-    """Count the patients of each class; a patient with rows in two classes counts in both."""
+    """Count the patients of each class; a patient with rows in two classes counts in both.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n_samples,)
+        Class of each row as an integer.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row; None if every row is a patient.
+
+    Returns
+    -------
+    list of int
+        Patients of class 0, 1, and so on.
+    """
     n_classes = int(codes.max(initial=-1)) + 1
     if groups is None:
         return [int(count) for count in np.bincount(codes, minlength=n_classes)]

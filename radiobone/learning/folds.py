@@ -31,6 +31,11 @@ def stratified_folds(
         Patient of each row; None if every row is a patient.
     seed : int
         Seed of the shuffle.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Row numbers of the training part and of the held-out part of each fold.
     """
     placeholder = np.zeros(len(codes))
     if groups is None or np.unique(groups).size == len(groups):
@@ -46,8 +51,26 @@ def inner_folds(
     """Return the splits for a choice made inside a training set.
 
     An integer ``cv`` asks for that many stratified, grouped folds, or for as many as the smallest class has
-    patients, if these are fewer (a small node of a tree must not stop a study). A splitter or an iterable is
-    taken as it is. Whatever gave them, splits that tear a patient apart are refused.
+    patients, if these are fewer (a small node of a tree must not stop a study; `fewer_folds` says so). A splitter
+    or an iterable is taken as it is. Whatever gave them, splits that tear a patient apart are refused.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable
+        The folds asked for.
+    X : array-like of shape (n_samples, n_features)
+        Training rows; only a splitter may look at them.
+    codes : ndarray of shape (n_samples,)
+        Class of each row as an integer.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row; None if every row is a patient.
+    random_state : int, RandomState or None, default 0
+        Shuffles the folds that an integer asks for.
+
+    Returns
+    -------
+    list of (ndarray of int, ndarray of int)
+        Row numbers of the training part and of the held-out part of each fold.
 
     Raises
     ------
@@ -68,6 +91,26 @@ def inner_folds(
         splits = list(check_cv(cv, codes, classifier=True).split(X, codes, groups))
     _check_splits(splits, codes, groups)
     return splits
+
+
+def fewer_folds(cv: Any, used: int) -> list[str]:
+    """Say that a class was too small for the folds asked for.
+
+    Parameters
+    ----------
+    cv : int, splitter or iterable
+        The folds asked for, as `inner_folds` takes them.
+    used : int
+        Number of folds that it gave.
+
+    Returns
+    -------
+    list of str
+        One note if an integer asked for more folds than were used, else none.
+    """
+    if isinstance(cv, (int, np.integer)) and used < cv:
+        return [f"{used} inner folds instead of {cv}: the smallest class has no more training patients"]
+    return []
 
 
 def _check_splits(splits: Sequence[Split], codes: NDArray[np.intp], groups: NDArray[Any] | None) -> None:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, patients_by_class, take_rows
-from radiobone.learning.folds import inner_folds
+from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.nodes import Node, NodeError, NodeTree, chain
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.selective import SelectiveClassifierCV
@@ -124,6 +124,18 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         -------
         HierarchicalClassifier
             The fitted classifier.
+
+        Raises
+        ------
+        DataError
+            If there is one class only, or a split inside would tear a patient apart.
+        NodeError
+            If the nodes make no tree over the classes.
+
+        Warns
+        -----
+        RadioboneWarning
+            If a node predicts the training prior.
         """
         self._validate_params()
         check_rows(X)
@@ -192,7 +204,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         if at_node.too_few():
             return np.full(len(at_node.codes), at_node.codes.mean())
         result = np.full(len(at_node.codes), np.nan)
-        for train, test in inner_folds(self.cv, at_node.X, at_node.codes, at_node.groups, self.random_state):
+        splits = inner_folds(self.cv, at_node.X, at_node.codes, at_node.groups, self.random_state)
+        self.notes_[node.name].extend(f"routing: {note}" for note in fewer_folds(self.cv, len(splits)))
+        for train, test in splits:
             with warnings.catch_warnings():
                 # What the final fit of the node has to say is said by that fit.
                 warnings.simplefilter("ignore", RadioboneWarning)
@@ -325,6 +339,12 @@ class _Rows:
 
 class _PriorClassifier(BaseEstimator):
     """Give every row the share of the positive side among the training rows."""
+
+    predicts_prior_ = True
+
+    @property
+    def selected_features_(self) -> NDArray[Any]:
+        return np.array([], dtype=object)
 
     def fit(self, codes: NDArray[np.intp]) -> _PriorClassifier:
         self.classes_ = np.array([0, 1])

@@ -15,9 +15,14 @@ from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.data import check_groups, check_labels, two_classes
-from radiobone.learning.folds import Split, inner_folds
+from radiobone.learning.folds import Split, fewer_folds, inner_folds
 from radiobone.learning.path import LassoPath, lasso_path, penalty_grid
+
+
+class PathWarning(RadioboneWarning, ConvergenceWarning):
+    """Some solution on a LASSO path could not be certified."""
 
 
 class LassoSelector(SelectorMixin, BaseEstimator):
@@ -67,6 +72,8 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         Number of folds that were used.
     n_iter_ : int
         Number of knots on the path of all rows.
+    notes_ : list of str
+        What a reader of the result should know: fewer folds than asked for, a path that is not certified.
 
     Notes
     -----
@@ -125,6 +132,11 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         -------
         LassoSelector
             The fitted selector.
+
+        Warns
+        -----
+        PathWarning
+            If ``duality_gap_`` lies above ``tol``; ``notes_`` says so, too.
         """
         self._validate_params()
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
@@ -132,6 +144,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         target = codes.astype(np.float64)
         splits = inner_folds(self.cv, values, codes, check_groups(groups, codes), self.random_state)
         self.n_splits_ = len(splits)
+        self.notes_ = fewer_folds(self.cv, self.n_splits_)
 
         centre = values.mean(axis=0)
         centred, centred_target = values - centre, target - target.mean()
@@ -147,12 +160,12 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.support_ = self.coef_ != 0
         self.duality_gap_ = float(max(path.gaps.max(), *gaps))
         if self.duality_gap_ > self.tol:
-            warnings.warn(
+            note = (
                 f"LASSO path not certified: duality gap {self.duality_gap_:.1e} above tol={self.tol:.1e}; "
-                "drop columns that are nearly dependent, or raise max_iter or eps",
-                ConvergenceWarning,
-                stacklevel=2,
+                "drop columns that are nearly dependent, or raise max_iter or eps"
             )
+            self.notes_.append(note)
+            warnings.warn(note, PathWarning, stacklevel=2)
         return self
 
     def _path(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> LassoPath:

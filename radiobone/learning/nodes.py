@@ -53,7 +53,13 @@ class Node:
 
 
 def osteoporosis_first() -> list[Node]:
-    """Return the tree that asks for osteoporosis first, then parts osteopenia from normal."""
+    """Return the tree that asks for osteoporosis first, then parts osteopenia from normal.
+
+    Returns
+    -------
+    list of Node
+        ``osteoporosis_vs_rest`` and ``osteopenia_vs_normal``.
+    """
     return [
         Node("osteoporosis_vs_rest", ("osteoporosis",), ("osteopenia", "normal")),
         Node("osteopenia_vs_normal", ("osteopenia",), ("normal",)),
@@ -61,7 +67,13 @@ def osteoporosis_first() -> list[Node]:
 
 
 def normal_first() -> list[Node]:
-    """Return the tree that parts abnormal from normal first, then osteoporosis from osteopenia."""
+    """Return the tree that parts abnormal from normal first, then osteoporosis from osteopenia.
+
+    Returns
+    -------
+    list of Node
+        ``abnormal_vs_normal`` and ``osteoporosis_vs_osteopenia``.
+    """
     return [
         Node("abnormal_vs_normal", ("osteoporosis", "osteopenia"), ("normal",)),
         Node("osteoporosis_vs_osteopenia", ("osteoporosis",), ("osteopenia",)),
@@ -70,6 +82,16 @@ def normal_first() -> list[Node]:
 
 def chain(classes: Sequence[Label]) -> list[Node]:
     """Return one-versus-rest nodes that split off one class after another, in the order given.
+
+    Parameters
+    ----------
+    classes : sequence of labels
+        All classes.
+
+    Returns
+    -------
+    list of Node
+        One node fewer than classes.
 
     Examples
     --------
@@ -117,6 +139,11 @@ class NodeTree:
         classes : sequence of labels
             The classes of the data.
 
+        Returns
+        -------
+        NodeTree
+            The tree.
+
         Raises
         ------
         NodeError
@@ -159,7 +186,13 @@ class NodeTree:
         )
 
     def parents_first(self) -> list[int]:
-        """List the numbers of the nodes so that each stands after all that lead to it."""
+        """List the numbers of the nodes so that each stands after all that lead to it.
+
+        Returns
+        -------
+        list of int
+            Numbers of the nodes.
+        """
         return sorted(range(len(self.nodes)), key=lambda number: len(self.paths[number]))
 
     def class_proba(self, node_proba: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -182,17 +215,52 @@ class NodeTree:
         return result
 
     def reached(self, node_proba: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Say for each row which nodes it comes to by the decisions before them (positive above 0.5)."""
+        """Say for each row which nodes it comes to by the decisions before them (positive above 0.5).
+
+        Parameters
+        ----------
+        node_proba : ndarray of shape (n_samples, n_nodes)
+            Probability of the positive side of each node.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_nodes), bool
+            The first node of a tree is reached by every row.
+        """
         return np.column_stack([_follows(path, node_proba) for path in self.paths])
 
     def route(self, node_proba: NDArray[np.float64]) -> NDArray[np.intp]:
-        """Return the number of the class to which the decisions of the nodes (positive above 0.5) lead."""
+        """Return the number of the class to which the decisions of the nodes (positive above 0.5) lead.
+
+        Parameters
+        ----------
+        node_proba : ndarray of shape (n_samples, n_nodes)
+            Probability of the positive side of each node.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+            Numbers in ``classes``.
+        """
         ends = np.column_stack([_follows(path, node_proba) for path in self.leaves])
         codes: NDArray[np.intp] = np.argmax(ends, axis=1)
         return codes
 
     def sides(self, number: int, labels: NDArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Say for each label whether it is a member of a node, and whether it stands on its positive side."""
+        """Say for each label whether it is a member of a node, and whether it stands on its positive side.
+
+        Parameters
+        ----------
+        number : int
+            Number of the node.
+        labels : ndarray of shape (n_samples,)
+            Class of each row.
+
+        Returns
+        -------
+        member, positive : ndarray of shape (n_samples,), bool
+            Both answers for each row.
+        """
         node = self.nodes[number]
         values = labels.tolist()
         member, positive = set(node.members), set(node.positive)

@@ -43,7 +43,21 @@ class LassoPath:
 def penalty_grid(X: Array, y: Array, n_alphas: int, eps: float) -> Array:
     """Return penalties from the smallest that leaves nothing, downwards to ``eps`` times that, in even ratios.
 
-    X and y are centred. If no column is correlated with y beyond rounding, every penalty is `NO_SIGNAL`.
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Centred columns.
+    y : ndarray of shape (n_samples,)
+        Centred target.
+    n_alphas : int
+        Number of penalties.
+    eps : float
+        Smallest penalty as a share of the largest.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas,)
+        Penalties, descending. If no column is correlated with y beyond rounding, each of them is `NO_SIGNAL`.
     """
     largest = float(np.abs(X.T @ y).max(initial=0.0)) / len(y)
     rounding = NO_SIGNAL * max(1.0, float(np.abs(X).max(initial=0.0)) * float(np.abs(y).max()))
@@ -67,6 +81,11 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int) -> 
         Largest gap (see `LassoPath`) at which a solution counts as found.
     max_iter : int
         Limit of coordinate-descent sweeps for each penalty.
+
+    Returns
+    -------
+    LassoPath
+        Solutions and their duality gaps.
 
     Notes
     -----
@@ -127,8 +146,25 @@ def _descend(X: Array, y: Array, alpha: float, start: Array, tol: float, max_ite
 def duality_gaps(X: Array, y: Array, coefs: Array, alphas: Array) -> Array:
     """Return how far the loss of each column of ``coefs`` can lie above the smallest, as a share of the null loss.
 
-    The dual point is the residual, shrunk until no column is correlated with it beyond the penalty; the bound
-    holds whatever gave the coefficients.
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Centred columns.
+    y : ndarray of shape (n_samples,)
+        Centred target.
+    coefs : ndarray of shape (n_features, n_alphas)
+        Coefficients, whatever gave them.
+    alphas : ndarray of shape (n_alphas,)
+        The penalty of each column of ``coefs``.
+
+    Returns
+    -------
+    ndarray of shape (n_alphas,)
+        The gaps.
+
+    Notes
+    -----
+    The dual point is the residual, shrunk until no column is correlated with it beyond the penalty.
     """
     n_samples = len(y)
     null = float(y @ y) / (2 * n_samples)

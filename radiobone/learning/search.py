@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,18 +37,73 @@ class Alignment:
 
     @staticmethod
     def of(values: Array) -> Alignment:
-        """Measure the decision values of a model's own training rows."""
+        """Measure the decision values of a model's own training rows.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            Decision values.
+
+        Returns
+        -------
+        Alignment
+            Their mean and standard deviation.
+        """
         return Alignment(float(values.mean()), float(values.std()))
 
     def apply(self, values: Array) -> Array:
-        """Return values without the mean, in units of the spread; 0 throughout for a constant model."""
+        """Take the mean from decision values, and divide them by the spread.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            Decision values of the same model, for any rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Aligned values; 0 throughout for a constant model.
+        """
         return (values - self.mean) / self.spread if self.spread > 0.0 else np.zeros_like(values)
+
+
+@dataclass(frozen=True, eq=False)
+class FoldScores:
+    """What one inner fold says of all settings.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_settings,)
+        Scores; NaN if the held-out part lacks a class.
+    decisions : ndarray of shape (n_test, n_settings)
+        Aligned decision values of the held-out rows; 0 where nothing survives.
+    n_selected : int
+        Number of columns that survived.
+    notes : tuple of str
+        What the selection steps note, with the name of each.
+    """
+
+    scores: Array
+    decisions: Array
+    n_selected: int
+    notes: tuple[str, ...]
 
 
 def fit_steps(
     selection: Pipeline, X: Array, codes: NDArray[np.intp], groups: NDArray[Any] | None
 ) -> tuple[Pipeline, Array]:
     """Fit transformers one after another, as far as any column is left.
+
+    Parameters
+    ----------
+    selection : Pipeline
+        The steps; copied, not changed.
+    X : ndarray of shape (n_samples, n_features)
+        Training rows.
+    codes : ndarray of shape (n_samples,)
+        Their classes, 0 and 1.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
 
     Returns
     -------
@@ -66,6 +123,39 @@ def fit_steps(
     return Pipeline(fitted), X
 
 
+def step_notes(selection: Pipeline) -> tuple[str, ...]:
+    """Collect what fitted selection steps note.
+
+    Parameters
+    ----------
+    selection : Pipeline
+        Fitted steps.
+
+    Returns
+    -------
+    tuple of str
+        The notes, each after the name of its step.
+    """
+    return tuple(f"{name}: {note}" for name, step in selection.steps for note in getattr(step, "notes_", ()))
+
+
+def fold_notes(folds: Sequence[FoldScores]) -> list[str]:
+    """Gather the notes of inner folds, equal ones together.
+
+    Parameters
+    ----------
+    folds : sequence of FoldScores
+        All folds of a search.
+
+    Returns
+    -------
+    list of str
+        Each note after the number of folds that it comes from.
+    """
+    counts = Counter(note for fold in folds for note in fold.notes)
+    return [f"in {count} of {len(folds)} inner folds, {note}" for note, count in counts.items()]
+
+
 def score_fold(
     selection: Pipeline,
     model: Any,
@@ -75,17 +165,32 @@ def score_fold(
     codes: NDArray[np.intp],
     groups: NDArray[Any] | None,
     split: Split,
-) -> tuple[Array, Array, int]:
-    """Fit the selection once; return score and held-out decisions of every setting.
+) -> FoldScores:
+    """Fit the selection once, and every setting of the model on what survives.
+
+    Parameters
+    ----------
+    selection : Pipeline
+        Steps before the model; copied, not changed.
+    model : classifier
+        Copied, not changed.
+    candidates : list of dict
+        Settings of the model.
+    scoring : str
+        Name of the scikit-learn score.
+    X : ndarray of shape (n_samples, n_features)
+        All training rows.
+    codes : ndarray of shape (n_samples,)
+        Their classes, 0 and 1.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row.
+    split : (ndarray of int, ndarray of int)
+        Row numbers of the training part and of the held-out part.
 
     Returns
     -------
-    ndarray of shape (n_settings,)
-        Scores; NaN if the held-out part lacks a class.
-    ndarray of shape (n_test, n_settings)
-        Aligned decision values of the held-out rows; 0 where nothing survives.
-    int
-        Number of columns that survived.
+    FoldScores
+        Scores and held-out decision values of every setting.
     """
     train, test = split
     fitted, kept = fit_steps(selection, X[train], codes[train], None if groups is None else groups[train])
@@ -96,7 +201,7 @@ def score_fold(
         constant = DummyClassifier(strategy="prior").fit(X[train], codes[train])
         if scorable:
             scores[:] = scorer(constant, X[test], codes[test])
-        return scores, np.zeros((len(test), len(candidates))), 0
+        return FoldScores(scores, np.zeros((len(test), len(candidates))), 0, step_notes(fitted))
     held_out = fitted.transform(X[test])
     decisions = np.empty((len(test), len(candidates)))
     for column, settings in enumerate(candidates):
@@ -105,11 +210,24 @@ def score_fold(
         decisions[:, column] = alignment.apply(decision_values(candidate, held_out))
         if scorable:
             scores[column] = scorer(candidate, held_out, codes[test])
-    return scores, decisions, kept.shape[1]
+    return FoldScores(scores, decisions, kept.shape[1], step_notes(fitted))
 
 
 def decision_values(model: Any, X: Array) -> Array:
-    """Return decision values of the second class, or its probabilities where the model has only these."""
+    """Return decision values of the second class, or its probabilities where the model has only these.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted on two classes.
+    X : ndarray of shape (n_samples, n_selected)
+        Rows.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        One value for each row; a larger one speaks for the second class.
+    """
     if hasattr(model, "decision_function"):
         return np.asarray(model.decision_function(X), dtype=np.float64)
     return np.asarray(model.predict_proba(X)[:, 1], dtype=np.float64)

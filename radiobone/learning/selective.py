@@ -23,15 +23,26 @@ from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.calibration import PlattSigmoid
 from radiobone.learning.correlation import CorrelationFilter
 from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
-from radiobone.learning.folds import Split, inner_folds
+from radiobone.learning.folds import Split, fewer_folds, inner_folds
 from radiobone.learning.lasso import LassoSelector
-from radiobone.learning.search import Alignment, decision_values, fit_steps, score_fold
+from radiobone.learning.search import Alignment, decision_values, fit_steps, fold_notes, score_fold, step_notes
 
 Array = NDArray[np.float64]
 
 
 def default_selection(random_state: Any = 0) -> Pipeline:
-    """Return standardisation, correlation filter and LASSO, not yet fitted."""
+    """Return standardisation, correlation filter and LASSO, not yet fitted.
+
+    Parameters
+    ----------
+    random_state : int, RandomState or None, default=0
+        Shuffles the folds of the LASSO.
+
+    Returns
+    -------
+    Pipeline
+        Steps ``scale``, ``correlation`` and ``lasso``.
+    """
     return Pipeline(
         [
             ("scale", StandardScaler()),
@@ -42,7 +53,13 @@ def default_selection(random_state: Any = 0) -> Pipeline:
 
 
 def default_grid() -> list[dict[str, list[Any]]]:
-    """Return twelve settings of a support vector machine, linear ones first."""
+    """Return twelve settings of a support vector machine, linear ones first.
+
+    Returns
+    -------
+    list of dict
+        As `sklearn.model_selection.ParameterGrid` takes them.
+    """
     return [
         {"kernel": ["linear"], "C": [0.01, 0.1, 1.0, 10.0]},
         {"kernel": ["rbf"], "C": [0.1, 1.0, 10.0, 100.0], "gamma": ["scale", 0.01]},
@@ -81,7 +98,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (2,)
         The classes, sorted; probabilities and scores speak of the second.
     selection_, model_ : fitted Pipeline, fitted classifier
-        Fitted on all rows. ``model_`` is None if nothing survived the selection.
+        Fitted on all rows. ``model_`` is None if nothing survived the selection, and is not asked if
+        ``predicts_prior_``.
     calibrator_ : PlattSigmoid or None
         The fitted sigmoid.
     prior_ : float
@@ -90,7 +108,10 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         True if every probability is the training prior: nothing survived the selection, or the out-of-fold
         decision values ranked the classes no better than chance. ``notes_`` says which.
     selected_features_ : ndarray of str
-        Names of the features that the model uses (``x0``, ``x1``, ... where X had no names).
+        Names of the features that the probabilities rest on (``x0``, ``x1``, ... where X had no names): those that
+        survived, or none if ``predicts_prior_``.
+    surviving_features_ : ndarray of str
+        Names of the features that survived the selection on all rows, whether or not they are used.
     best_params_ : dict
         The chosen settings.
     best_score_ : float
@@ -106,7 +127,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     n_splits_ : int
         Number of inner folds that were used.
     notes_ : list of str
-        What a reader of the result should know.
+        What a reader of the result should know: fewer folds than asked for, what the selection steps note (here
+        and in the inner folds), probabilities that are the prior.
 
     Notes
     -----
@@ -177,25 +199,41 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         -------
         SelectiveClassifierCV
             The fitted classifier.
+
+        Raises
+        ------
+        DataError
+            If there are not two classes with two patients each, no inner fold can be scored, or the model gives no
+            probabilities and ``calibration`` is None.
+
+        Warns
+        -----
+        RadioboneWarning
+            If every probability is the training prior.
         """
         self._validate_params()
         values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         self.classes_, codes = two_classes(check_labels(labels), type(self).__name__)
         patients = check_groups(groups, codes)
         selection, model, candidates = self._parts()
-        self.notes_: list[str] = []
         self.prior_ = float(codes.mean())
 
         splits = inner_folds(self.cv, values, codes, patients, self.random_state)
-        self._search(selection, model, candidates, values, codes, patients, splits)
+        self.n_splits_ = len(splits)
+        self.notes_: list[str] = fewer_folds(self.cv, self.n_splits_)
+        in_folds = self._search(selection, model, candidates, values, codes, patients, splits)
         self.selection_, kept = fit_steps(selection, values, codes, patients)
-        self.selected_features_ = self._names(self.selection_)
+        self.notes_ += [*step_notes(self.selection_), *in_folds]
+        self.surviving_features_ = self._names(self.selection_)
         self.model_ = None
         self.alignment_ = None
         if kept.shape[1]:
             self.model_ = clone(model).set_params(**self.best_params_).fit(kept, codes)
             self.alignment_ = Alignment.of(decision_values(self.model_, kept))
         self._calibrate(codes)
+        self.selected_features_ = (
+            self.surviving_features_[:0] if self.predicts_prior_ else self.surviving_features_
+        )
         return self
 
     def _parts(self) -> tuple[Pipeline, Any, list[dict[str, Any]]]:
@@ -215,14 +253,14 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         codes: NDArray[np.intp],
         groups: NDArray[Any] | None,
         splits: list[Split],
-    ) -> None:
-        """Score all settings on all folds; keep the out-of-fold decision values of the best."""
+    ) -> list[str]:
+        """Score all settings on all folds, keep the decision values of the best, and return the folds' notes."""
         jobs = (
             delayed(score_fold)(selection, model, candidates, self.scoring, X, codes, groups, split)
             for split in splits
         )
         folds = Parallel(n_jobs=self.n_jobs)(jobs)
-        scores = np.column_stack([scores for scores, _, _ in folds])
+        scores = np.column_stack([fold.scores for fold in folds])
         scored = ~np.isnan(scores).any(axis=0)
         if not scored.any():
             raise DataError(
@@ -232,20 +270,21 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
             )
         mean = scores[:, scored].mean(axis=1)
         best = int(np.argmax(mean))
-        self.n_splits_ = len(splits)
         self.best_params_, self.best_score_ = candidates[best], float(mean[best])
         self.cv_results_ = {
             "params": candidates,
             "mean_test_score": mean,
             "split_test_score": scores,
-            "n_selected": np.array([n_selected for _, _, n_selected in folds]),
+            "n_selected": np.array([fold.n_selected for fold in folds]),
         }
         self.oof_decision_ = np.full(len(codes), np.nan)
-        for (_, test), (_, decisions, _) in zip(splits, folds, strict=True):
-            self.oof_decision_[test] = decisions[:, best]
+        for (_, test), fold in zip(splits, folds, strict=True):
+            self.oof_decision_[test] = fold.decisions[:, best]
+        return fold_notes(folds)
 
     def _calibrate(self, codes: NDArray[np.intp]) -> None:
         self.calibrator_ = None
+        self.predicts_prior_ = False
         if self.model_ is None:
             self._fall_back("nothing survived the selection; every probability is the training prior")
         elif self.calibration == "sigmoid":
@@ -262,9 +301,9 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
                 got=type(self.model_).__name__,
                 do="set calibration='sigmoid'",
             )
-        self.predicts_prior_ = bool(self.notes_)
 
     def _fall_back(self, note: str) -> None:
+        self.predicts_prior_ = True
         self.notes_.append(note)
         warnings.warn(note, RadioboneWarning, stacklevel=4)
 

@@ -5,7 +5,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold, S
 from sklearn.pipeline import make_pipeline
 
 from radiobone.learning import DataError
-from radiobone.learning.folds import inner_folds
+from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.routing import fit_with_groups
 
 
@@ -26,6 +26,13 @@ def test_folds_are_as_many_as_the_smallest_class_has_patients():
     # Three rows, but two patients.
     groups = np.concatenate([np.arange(20), [20, 20, 21]])
     assert len(inner_folds(5, None, codes, groups, 0)) == 2
+
+
+def test_fewer_folds_than_asked_for_are_told():
+    assert fewer_folds(5, 3) == ["3 inner folds instead of 5: the smallest class has no more training patients"]
+    assert fewer_folds(np.int64(5), 5) == []
+    # A splitter gives what it gives.
+    assert fewer_folds(StratifiedKFold(5), 3) == []
 
 
 def test_one_patient_of_a_class_is_refused():

@@ -184,6 +184,30 @@ def test_a_node_with_one_patient_on_a_side_predicts_the_prior():
     np.testing.assert_allclose(model.node_proba(X)[:, 1], expected)
 
 
+def test_a_node_that_predicts_the_prior_says_that_it_uses_nothing():
+    X, y, _ = cohort(n=30)
+    keep = (y != "osteopenia") | (np.arange(30) == np.flatnonzero(y == "osteopenia")[0])
+    with pytest.warns(RadioboneWarning, match="fewer than two"):
+        model = HierarchicalClassifier(nodes=osteoporosis_first()).fit(X[keep], y[keep])
+    node = model.estimators_["osteopenia_vs_normal"]
+    assert node.predicts_prior_
+    assert node.selected_features_.tolist() == []
+
+
+def test_fewer_folds_for_the_routing_are_noted():
+    X, y, _ = cohort()
+    keep = np.sort(np.concatenate([np.flatnonzero(y != "osteoporosis"), np.flatnonzero(y == "osteoporosis")[:3]]))
+    model = HierarchicalClassifier(
+        estimator=LogisticRegression(), nodes=osteoporosis_first(), train_on="routed", cv=4
+    ).fit(X.iloc[keep], y[keep])
+    assert model.notes_ == {
+        "osteoporosis_vs_rest": [
+            "routing: 3 inner folds instead of 4: the smallest class has no more training patients"
+        ],
+        "osteopenia_vs_normal": [],
+    }
+
+
 def test_anything_indexable_by_row_may_be_x():
     class Patches(ClassifierMixin, BaseEstimator):
         def fit(self, X, y):

@@ -5,8 +5,9 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LassoCV
 
+from radiobone.core.errors import RadioboneWarning
 from radiobone.learning import DataError, LassoSelector
-from radiobone.learning.folds import inner_folds
+from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.path import duality_gaps, lasso_path, penalty_grid
 
 
@@ -81,10 +82,22 @@ def test_equal_columns_fall_back_on_coordinate_descent():
     np.testing.assert_allclose(fitted.mse_path_, LassoSelector(eps=0.01).fit(X, y).mse_path_, atol=1e-5)
 
 
-def test_an_uncertified_path_warns():
+def test_an_uncertified_path_warns_and_is_noted():
     X, y = table(3, n=40, p=10)
-    with pytest.warns(ConvergenceWarning, match="duality gap"):
-        LassoSelector(tol=1e-300, max_iter=1).fit(np.hstack([X, X]), y)
+    with pytest.warns(ConvergenceWarning, match="duality gap") as caught:
+        fitted = LassoSelector(tol=1e-300, max_iter=1).fit(np.hstack([X, X]), y)
+    assert all(issubclass(warning.category, RadioboneWarning) for warning in caught)
+    (note,) = fitted.notes_
+    assert f"not certified: duality gap {fitted.duality_gap_:.1e}" in note
+    assert LassoSelector().fit(X, y).notes_ == []
+
+
+def test_fewer_folds_are_noted():
+    X, y = table(3, n=40, p=10)
+    rows = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:3]])
+    fitted = LassoSelector(cv=5).fit(X[rows], y[rows])
+    assert fitted.n_splits_ == 3
+    assert fitted.notes_ == fewer_folds(5, 3)
 
 
 def test_one_standard_error_rule_is_sparser():

@@ -11,6 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from radiobone.core.errors import RadioboneWarning
@@ -142,6 +143,59 @@ def test_nothing_survives_means_the_training_prior():
     with pytest.warns(RadioboneWarning, match="training prior"):
         constant = SelectiveClassifierCV().fit(np.ones((40, 3)), y)
     np.testing.assert_array_equal(constant.predict_proba(np.ones((2, 3)))[:, 1], [0.25, 0.25])
+
+
+def unrankable():
+    """A table whose inner out-of-fold decisions rank the classes worse than chance, though columns survive."""
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        X, y = pd.DataFrame(rng.normal(size=(30, 4)), columns=list("abcd")), np.arange(30) % 2
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RadioboneWarning)
+            fitted = SelectiveClassifierCV(selection=StandardScaler(), grid={"C": [1.0]}).fit(X, y)
+        if fitted.calibrator_.slope_ == 0.0:
+            return X, y
+    raise AssertionError("no such table")
+
+
+def test_a_model_that_is_not_asked_uses_no_features():
+    X, y = unrankable()
+    with pytest.warns(RadioboneWarning, match="no better than chance"):
+        fitted = SelectiveClassifierCV(selection=StandardScaler(), grid={"C": [1.0]}).fit(X, y)
+    assert fitted.predicts_prior_
+    np.testing.assert_array_equal(fitted.predict_proba(X)[:, 1], np.full(30, 0.5))
+    assert fitted.selected_features_.tolist() == []
+    assert fitted.surviving_features_.tolist() == list("abcd")
+    X["a"] += 3.0 * y
+    used = SelectiveClassifierCV(selection=StandardScaler(), grid={"C": [1.0]}).fit(X, y)
+    assert used.selected_features_.tolist() == used.surviving_features_.tolist() == list("abcd")
+
+
+def test_fewer_folds_are_noted_and_change_no_prediction():
+    X, y = table(0, n=60, signal=4.0)
+    rows = np.concatenate([np.flatnonzero(y == 0), np.flatnonzero(y == 1)[:4]])
+    fitted = SelectiveClassifierCV(grid={"C": [1.0]}).fit(X.iloc[rows], y[rows])
+    assert fitted.n_splits_ == 4
+    # Four patients of a class: four folds for the settings, four for the LASSO on all rows, three inside a fold.
+    assert fitted.notes_[:3] == [
+        "4 inner folds instead of 5: the smallest class has no more training patients",
+        "lasso: 4 inner folds instead of 5: the smallest class has no more training patients",
+        "in 4 of 4 inner folds, lasso: 3 inner folds instead of 5: "
+        "the smallest class has no more training patients",
+    ]
+    assert fitted.predicts_prior_ == (fitted.calibrator_ is None or fitted.calibrator_.slope_ == 0.0)
+    assert SelectiveClassifierCV(grid={"C": [1.0]}).fit(X, y).notes_ == []
+
+
+def test_an_uncertified_lasso_is_noted_wherever_it_was_fitted():
+    X, y = table(0, n=40, p=10, signal=3.0)
+    selection = default_selection().set_params(correlation__threshold=1.0, lasso__tol=1e-300, lasso__max_iter=1)
+    with pytest.warns(RadioboneWarning, match="not certified"):
+        fitted = SelectiveClassifierCV(selection=selection, grid={"C": [1.0]}, cv=3).fit(X, y)
+    assert sum(note.startswith("lasso: LASSO path not certified") for note in fitted.notes_) == 1
+    assert sum("inner folds, lasso: LASSO path not certified" in note for note in fitted.notes_) == 3
+    assert not fitted.predicts_prior_
+    assert len(fitted.selected_features_)
 
 
 def test_a_fold_without_survivors_counts_as_a_constant():
