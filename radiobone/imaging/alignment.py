@@ -8,7 +8,22 @@ from radiobone.imaging.volumes import Image, Mask
 
 
 def check_same_grid(image: Image, mask: Mask, where: str) -> None:
-    """Raise a GeometryError that lists every difference of the two grids with its magnitude."""
+    """Refuse a mask that does not lie on the image's grid.
+
+    Parameters
+    ----------
+    image : Image
+        The scan.
+    mask : Mask
+        A label map that should lie on its grid.
+    where : str
+        Case and file, for the message.
+
+    Raises
+    ------
+    GeometryError
+        If the grids differ; lists every difference with its magnitude.
+    """
     found = differences(image.geometry, mask.geometry)
     if found:
         raise GeometryError(
@@ -23,12 +38,22 @@ def check_same_grid(image: Image, mask: Mask, where: str) -> None:
 def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
     """Resample a label map onto the image's grid, nearest neighbour.
 
+    Parameters
+    ----------
+    mask : Mask
+        The label map, on any grid in the same world.
+    image : Image
+        The scan.
+    where : str
+        Case and file, for the message.
+
     Returns
     -------
     aligned : Mask
         On the image's grid.
     note : str
-        What was done, for the manifest; empty if both lie on one grid already.
+        What was done and the share of the mask's volume that was kept, for the manifest; empty if both lie on
+        one grid already.
 
     Raises
     ------

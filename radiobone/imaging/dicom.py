@@ -39,6 +39,16 @@ class _Slice:
 def series_files(folder: Path) -> list[Path]:
     """List the DICOM files of a folder that holds one series and nothing else that is DICOM.
 
+    Parameters
+    ----------
+    folder : Path
+        The folder; its subfolders are not searched.
+
+    Returns
+    -------
+    list of Path
+        Sorted by name.
+
     Raises
     ------
     ImageError
@@ -64,11 +74,21 @@ def read_series(files: list[Path]) -> Image:
     Origin and spacing are rounded to single precision, in which NIfTI keeps them: so the same scan
     gives the same features from either format.
 
+    Parameters
+    ----------
+    files : list of Path
+        All slices of the series, at least two, one slice in each file.
+
+    Returns
+    -------
+    Image
+        HU, with slices in ascending order along their normal.
+
     Raises
     ------
     ImageError
-        If files belong to several series or orientations, slices are missing, doubled or uneven, or
-        the gantry was tilted.
+        If a file is no DICOM slice, files belong to several series or orientations, slices are missing,
+        doubled or uneven, or the gantry was tilted.
     """
     import SimpleITK as sitk
 

@@ -57,13 +57,35 @@ class Geometry:
         return axes
 
     def world(self, index: ArrayLike) -> NDArray[np.float64]:
-        """Return world coordinates in mm, of shape (..., 3) as (x, y, z), of indices given as (z, y, x)."""
+        """Return the world coordinates of voxel indices.
+
+        Parameters
+        ----------
+        index : array_like of shape (..., 3)
+            Indices (z, y, x), whole or not, inside the grid or not.
+
+        Returns
+        -------
+        ndarray of shape (..., 3)
+            World (x, y, z) in mm.
+        """
         steps = np.asarray(index, dtype=np.float64) * np.asarray(self.spacing_mm)
         world: NDArray[np.float64] = np.asarray(self.origin_mm) + steps @ self.axes
         return world
 
     def index(self, world: ArrayLike) -> NDArray[np.float64]:
-        """Return continuous indices (z, y, x), of shape (..., 3), of world points (x, y, z) in mm."""
+        """Return the continuous voxel indices of world points; the inverse of `world`.
+
+        Parameters
+        ----------
+        world : array_like of shape (..., 3)
+            World (x, y, z) in mm.
+
+        Returns
+        -------
+        ndarray of shape (..., 3)
+            Indices (z, y, x); whole numbers are voxel centres.
+        """
         offset = np.asarray(world, dtype=np.float64) - np.asarray(self.origin_mm)
         index: NDArray[np.float64] = offset @ np.linalg.inv(self.axes) / np.asarray(self.spacing_mm)
         return index

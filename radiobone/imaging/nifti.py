@@ -32,11 +32,21 @@ class _Header:
 
 
 def check_nifti(path: Path) -> None:
-    """Raise an ImageError unless a ``.nii`` or ``.nii.gz`` is whole and all its values are finite.
+    """Refuse a ``.nii`` or ``.nii.gz`` that is not whole or holds values that are not finite.
 
     The length that gzip keeps in a file's last four bytes is compared with the header's; only where
     they differ (a truncated file, or one of several gzip members), and for float voxels, is the file
     inflated here.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file, compressed or not, whatever its suffix says.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged or truncated, is no NIfTI file, or holds NaN or infinity.
     """
     try:
         with _open(path) as stream:
@@ -60,7 +70,15 @@ def check_nifti(path: Path) -> None:
 
 
 def not_finite(count: int, where: str) -> ImageError:
-    """Return the error for voxels that are NaN or infinite."""
+    """Return the error for voxels that are NaN or infinite.
+
+    Parameters
+    ----------
+    count : int
+        Number of such voxels.
+    where : str
+        The file or folder, for the message.
+    """
     return ImageError(
         "image holds values that are not finite",
         where=where,

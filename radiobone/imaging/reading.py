@@ -33,10 +33,16 @@ def source_files(source: Source) -> list[Path]:
     source : Path or sequence of Path
         A file, a folder that holds one DICOM series, or the files of one.
 
+    Returns
+    -------
+    list of Path
+        Each exists; a header comes before the file with its voxels.
+
     Raises
     ------
     ImageError
-        If a file is missing, or a folder does not hold one DICOM series.
+        If a file is missing, a folder does not hold one DICOM series, or the voxels of an image are spread in a
+        way that is not read (see `detached_files`).
     """
     if not isinstance(source, Path):
         files = list(source)
@@ -61,7 +67,8 @@ def read_image(source: Source) -> Image:
     Raises
     ------
     ImageError
-        If the file is missing, truncated, not 3D, not scalar, or holds values that are not finite.
+        If the file is missing, truncated, not 3D, not scalar, or holds values that are not finite, or the DICOM
+        series is not whole and even (see `read_series`).
     """
     files = source_files(source)
     if isinstance(source, Path) and source.is_file():
@@ -78,10 +85,21 @@ def read_image(source: Source) -> Image:
 def read_mask(path: Path) -> Mask:
     """Read a label map; a float file is accepted if all its values are whole numbers.
 
+    Parameters
+    ----------
+    path : Path
+        A NIfTI, NRRD or MHA/MHD file.
+
+    Returns
+    -------
+    Mask
+        On its own whole grid, in the file's integer type; 32 bits for a float file.
+
     Raises
     ------
     ImageError
-        If the file is missing, truncated, not 3D, empty, or holds values that are no labels.
+        If the file is missing, truncated, not 3D, not scalar, only background, or holds values that are no labels
+        (negative or not whole).
     """
     source_files(path)
     volume = _read_volume(path)

@@ -42,10 +42,16 @@ class Image:
 
     @staticmethod
     def from_sitk(image: sitk.Image) -> Image:
-        """Make an image from a 3D scalar SimpleITK image, to the last bit."""
+        """Make an image from a SimpleITK image, to the last bit.
+
+        Parameters
+        ----------
+        image : SimpleITK.Image
+            3D, with one value in each voxel.
+        """
         import SimpleITK as sitk
 
-        return Image(sitk.GetArrayFromImage(image), geometry_of(image))
+        return Image(sitk.GetArrayFromImage(image), _geometry_of(image))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +100,13 @@ class Mask:
         return [int(value) for value in np.unique(self.array) if value != 0]
 
     def select(self, label: int) -> Mask:
-        """Return one label as a boolean mask in its tight box; empty if it is not present."""
+        """Return one label as a boolean mask in its tight box; empty if it is not present.
+
+        Parameters
+        ----------
+        label : int
+            Value of the label.
+        """
         return Mask(self.array == label, self.geometry, self.offset).tight()
 
     def tight(self) -> Mask:
@@ -110,7 +122,18 @@ class Mask:
         return Mask(np.ascontiguousarray(self.array[box]), self.geometry, (z, y, x))
 
     def within(self, box: Box) -> NDArray[Any]:
-        """Return the labels in any box of the whole grid, with background where the mask holds nothing."""
+        """Return the labels in any box of the whole grid, with background where the mask holds nothing.
+
+        Parameters
+        ----------
+        box : Box
+            Voxels of the whole grid along (z, y, x); it may lie partly or wholly outside the mask's own box.
+
+        Returns
+        -------
+        ndarray of shape (z, y, x)
+            As large as ``box``, of the type of ``array``.
+        """
         result = np.zeros([part.stop - part.start for part in box], dtype=self.array.dtype)
         source, target = [], []
         for part, own in zip(box, self.box, strict=True):
@@ -132,7 +155,17 @@ class Mask:
 
 
 def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) -> Box:
-    """Return a box widened by a margin in voxels along (z, y, x), as far as the grid reaches."""
+    """Return a box widened on all sides, as far as the grid reaches.
+
+    Parameters
+    ----------
+    box : Box
+        The box, (z, y, x).
+    margin : tuple of int
+        Voxels to add on either side along (z, y, x).
+    shape : tuple of int
+        Number of voxels of the grid along (z, y, x).
+    """
     z, y, x = (
         slice(max(part.start - width, 0), min(part.stop + width, size))
         for part, width, size in zip(box, margin, shape, strict=True)
@@ -140,7 +173,7 @@ def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) 
     return z, y, x
 
 
-def geometry_of(image: sitk.Image) -> Geometry:
+def _geometry_of(image: sitk.Image) -> Geometry:
     """Return the geometry of a 3D SimpleITK image, reversing ITK's (x, y, z) order."""
     x, y, z = image.GetSize()
     dx, dy, dz = image.GetSpacing()
