@@ -53,7 +53,15 @@ class Block(Protocol):
 
 @dataclass(frozen=True)
 class RadiomicsBlock:
-    """Radiomics features of a parameter file, by one engine."""
+    """Radiomics features of a parameter file, by one engine.
+
+    Parameters
+    ----------
+    params : RadiomicsParams
+        Which features on which images.
+    engine_name : str
+        Name of the engine, such as ``pyradiomics``.
+    """
 
     params: RadiomicsParams
     engine_name: str

@@ -93,7 +93,7 @@ def extract_cohort(
     cohort : Cohort, optional
         The table that the scans come from, for the manifest.
     jobs : int, default 1
-        Number of worker processes; the table is the same for any number.
+        Number of worker processes; -1 is one for each core. The table is the same for any number.
     resume : bool, default True
         Whether to use and keep finished results.
     progress : bool, default True
@@ -107,9 +107,10 @@ def extract_cohort(
     Raises
     ------
     UsageError
-        If the table could not be written, or no scan be read; nothing is computed then.
+        If the table's format is not known, ``jobs`` is 0, or a package that the table or an engine needs is
+        missing.
     """
-    check_output(out)
+    _check_output(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
@@ -136,14 +137,8 @@ def extract_cohort(
     )
 
 
-def check_output(out: Path) -> None:
-    """Raise a UsageError unless a table of this name can be written; before hours are spent on it.
-
-    Parameters
-    ----------
-    out : Path
-        The table.
-    """
+def _check_output(out: Path) -> None:
+    """Refuse a table that could not be written, before hours are spent on it."""
     if out.suffix not in SUFFIXES:
         raise UsageError("the table's format is not known", got=out.name, expected=" or ".join(SUFFIXES))
     if out.suffix == ".parquet":

@@ -31,8 +31,8 @@ class ExtractionRequest:
         The levels wanted; by default all that the scheme names and the mask holds.
     scheme : str, default "auto"
         Name or file of the label scheme; ``auto`` tells it from each mask.
-    missing : {"fail", "skip", "first"}
-        What to do about a level that a mask does not hold.
+    missing : {"fail", "skip", "first"}, default "fail"
+        What to do about a level that a mask does not hold (see `VoiRequest`).
     options : VoiOptions
         Options of the recipe.
     align : bool, default False
@@ -82,22 +82,27 @@ def make_request(
 
     Parameters
     ----------
-    params : str
+    params : str, default "original"
         A preset's name, or the path of a PyRadiomics parameter file.
-    engine : str
-        Name of the radiomics engine.
-    voi : str
+    engine : str, default "pyradiomics"
+        Name of the radiomics engine; it is looked up only when features are computed.
+    voi : str, default "label"
         VOI recipe by name, or by name and version.
     options : VoiOptions, optional
         Options of the recipe.
     levels : str, optional
         Levels and ranges, such as ``L1-L4``; by default all in the mask.
-    scheme : str
+    scheme : str, default "auto"
         Name or file of the label scheme.
-    missing : str
+    missing : str, default "fail"
         ``fail``, ``skip`` or ``first``.
-    align : bool
+    align : bool, default False
         Resample a mask that lies on another grid than its image.
+
+    Returns
+    -------
+    ExtractionRequest
+        With the radiomics block first, then density.
 
     Raises
     ------

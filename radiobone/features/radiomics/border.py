@@ -14,12 +14,24 @@ _OF_NO_USE = ("GLCM is symmetrical, therefore Sum Average = 2 * Joint Average",)
 
 @dataclass
 class RadiomicsMessages:
-    """Distinct messages, in the order in which they came."""
+    """Distinct messages, in the order in which they came.
+
+    Parameters
+    ----------
+    texts : list of str
+        The messages so far, each on one line.
+    """
 
     texts: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
-        """Add a message unless it stands there already or is of no use."""
+        """Add a message unless it stands there already or is of no use.
+
+        Parameters
+        ----------
+        text : str
+            The message; line ends become spaces.
+        """
         text = " ".join(text.split())
         if text not in self.texts and not any(phrase in text for phrase in _OF_NO_USE):
             self.texts.append(text)

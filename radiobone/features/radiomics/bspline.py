@@ -30,7 +30,7 @@ def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, 
     Parameters
     ----------
     read : callable
-        Gives the voxels of a box of the source grid.
+        Takes a `Box` of the source grid and gives its voxels, of shape (z, y, x).
     grid : ResamplingGrid
         Where the samples lie.
     dtype : dtype
@@ -54,7 +54,20 @@ def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, 
 
 
 def in_step(box: Box, shape: tuple[int, int, int]) -> Box:
-    """Widen a box so that it begins and ends an even number of voxels from the image's border."""
+    """Widen a box so that it begins and ends an even number of voxels from the image's border.
+
+    Parameters
+    ----------
+    box : Box
+        The box, (z, y, x), inside the image.
+    shape : tuple of int
+        Number of voxels of the image along (z, y, x).
+
+    Returns
+    -------
+    Box
+        Wider by at most one voxel on each side, and still inside the image.
+    """
     z, y, x = (
         slice(part.start - part.start % 2, part.stop + (size - part.stop) % 2)
         for part, size in zip(box, shape, strict=True)

@@ -163,5 +163,11 @@ WITHOUT_VALUE = {
 
 
 def default_features(family: str) -> tuple[str, ...]:
-    """Return the features that PyRadiomics computes for a family where a file names none."""
+    """Return the features that PyRadiomics computes for a family where a file names none.
+
+    Parameters
+    ----------
+    family : str
+        A key of `FEATURES`, such as ``glcm``.
+    """
     return tuple(name for name in FEATURES[family] if name not in OFF_BY_DEFAULT.get(family, ()))

@@ -16,6 +16,11 @@ SHAPE_FAMILIES = ("shape", "shape2D")
 def columns(params: RadiomicsParams) -> list[Column]:
     """List all columns of a parameter file, in the order in which PyRadiomics returns them.
 
+    Parameters
+    ----------
+    params : RadiomicsParams
+        The parameter file.
+
     Examples
     --------
     >>> len(columns(RadiomicsParams()))
@@ -42,6 +47,13 @@ def columns(params: RadiomicsParams) -> list[Column]:
 
 def image_names(image_type: str, settings: Settings) -> list[str]:
     """List the names of the images that an image type yields, in PyRadiomics' order.
+
+    Parameters
+    ----------
+    image_type : str
+        As parameter files name it, such as ``Wavelet``.
+    settings : Settings
+        Of this image type (see `RadiomicsParams.settings_of`).
 
     Examples
     --------

@@ -40,9 +40,14 @@ def margin(image_type: str, settings: Settings, spacing_mm: tuple[float, float, 
         Of this image type; for ``LoG`` the largest sigma counts.
     spacing_mm : tuple of float
         Along (z, y, x).
+
+    Returns
+    -------
+    tuple of int
+        0 for image types that are computed voxel by voxel.
     """
     if image_type == "LoG":
-        return log_margin(LOG_EXACT_SIGMA, settings, spacing_mm)
+        return _log_margin(LOG_EXACT_SIGMA, settings, spacing_mm)
     if image_type == "Gradient":
         return _GRADIENT, _GRADIENT, _GRADIENT
     if image_type == "LBP2D":
@@ -55,7 +60,9 @@ def margin(image_type: str, settings: Settings, spacing_mm: tuple[float, float, 
     return 0, 0, 0
 
 
-def log_margin(n_sigma: float, settings: Settings, spacing_mm: tuple[float, float, float]) -> tuple[int, int, int]:
+def _log_margin(
+    n_sigma: float, settings: Settings, spacing_mm: tuple[float, float, float]
+) -> tuple[int, int, int]:
     """Return so many (largest) sigma in voxels along (z, y, x)."""
     z, y, x = (
         max(math.ceil(n_sigma * max(settings.sigma) / spacing - 1e-9), _LOG_LEAST) for spacing in spacing_mm
@@ -64,7 +71,22 @@ def log_margin(n_sigma: float, settings: Settings, spacing_mm: tuple[float, floa
 
 
 def crop(region: Region, widths: tuple[int, int, int]) -> tuple[Box, Box]:
-    """Return the VOI's box widened by a margin as far as the region goes, and the VOI's box inside it."""
+    """Return the VOI's box widened by a margin as far as the region goes, and the VOI's box inside it.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan.
+    widths : tuple of int
+        Margin in voxels along (z, y, x), from `margin`.
+
+    Returns
+    -------
+    outer : Box
+        The crop, in voxels of the region.
+    inner : Box
+        The VOI's box, in voxels of the crop.
+    """
     outer = bspline.in_step(expand(region.box, widths, region.shape), region.shape)
     z, y, x = (
         slice(part.start - edge.start, part.stop - edge.start)
@@ -75,6 +97,16 @@ def crop(region: Region, widths: tuple[int, int, int]) -> tuple[Box, Box]:
 
 def wavelet_reach(settings: Settings) -> tuple[int, int, int]:
     """Return how many voxels along (z, y, x) a wavelet image reaches at most beyond a voxel.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of the image type ``Wavelet``.
+
+    Raises
+    ------
+    MissingExtraError
+        If PyWavelets is not installed.
 
     Notes
     -----
@@ -89,6 +121,20 @@ def wavelet_reach(settings: Settings) -> tuple[int, int, int]:
 
 def wavelet_crop(region: Region, settings: Settings) -> tuple[Indices, Box]:
     """Return the voxels that a wavelet crop takes, and the VOI's box inside it.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan.
+    settings : Settings
+        Of the image type ``Wavelet``.
+
+    Returns
+    -------
+    taken : Indices
+        Voxels of the region along (z, y, x), for `Region.take`.
+    inner : Box
+        The VOI's box, in voxels of the crop.
 
     Notes
     -----
@@ -119,9 +165,19 @@ def _circular(part: slice, reach: int, size: int) -> NDArray[np.intp]:
 
 
 def needed_padding(image_type: str, settings: Settings, spacing_mm: tuple[float, float, float]) -> int:
-    """Return the ``padDistance`` (voxels) that an image type needs where PyRadiomics crops before it filters."""
+    """Return the ``padDistance`` (voxels) that an image type needs where PyRadiomics crops before it filters.
+
+    Parameters
+    ----------
+    image_type : str
+        Such as ``LoG``.
+    settings : Settings
+        Of this image type; for ``LoG`` the largest sigma counts.
+    spacing_mm : tuple of float
+        Along (z, y, x), of the image that is filtered.
+    """
     if image_type == "LoG":
-        return max(log_margin(LOG_SIGMA, settings, spacing_mm))
+        return max(_log_margin(LOG_SIGMA, settings, spacing_mm))
     if image_type == "Wavelet":
         return max(wavelet_reach(settings))
     if image_type == "Gradient":
@@ -132,7 +188,22 @@ def needed_padding(image_type: str, settings: Settings, spacing_mm: tuple[float,
 
 
 def border_warnings(region: Region, image_type: str, settings: Settings) -> list[str]:
-    """Say where a filter takes in what does not belong beside the VOI."""
+    """Say where a filter takes in what does not belong beside the VOI.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan.
+    image_type : str
+        Such as ``LoG``.
+    settings : Settings
+        Of this image type.
+
+    Returns
+    -------
+    list of str
+        Empty, or one warning: too small a ``padDistance``, or a wavelet that goes round the image's border.
+    """
     needed = needed_padding(image_type, settings, region.spacing_mm)
     if region.pad_distance is not None and region.pad_distance < needed:
         return [

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VoiValues:
-    """What an engine computes for one VOI.
+    """What a block of features gives for one VOI.
 
     Parameters
     ----------
     features : mapping of str to float
-        Every column of the parameter file, in its order.
+        Every column of the block, in its order; NaN where a feature is not defined for this VOI.
     n_grey : mapping of str to int
-        For each image (``original``, ``wavelet-LLH``, ...): number of grey levels after discretisation.
+        For each image (``original``, ``wavelet-LLH``, ...): number of grey levels after discretisation; empty if
+        nothing is discretised.
     warnings : tuple of str
         What a user should know of this VOI's values.
     """

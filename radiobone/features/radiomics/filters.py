@@ -16,14 +16,30 @@ Values = NDArray[np.float64]
 
 
 def square(array: NDArray[Any], magnitude: float) -> Values:
-    """Return ``(c x)²`` with ``c = 1 / sqrt(magnitude)``."""
+    """Return ``(c x)²`` with ``c = 1 / sqrt(magnitude)``.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels ``x`` of any shape, in the unit of the image.
+    magnitude : float
+        Largest absolute value in the whole region, above 0.
+    """
     coefficient = 1 / np.sqrt(np.float64(magnitude))
     result: Values = (coefficient * array.astype(np.float64)) ** 2
     return result
 
 
 def square_root(array: NDArray[Any], magnitude: float) -> Values:
-    """Return ``sign(x) sqrt(|x| magnitude)``."""
+    """Return ``sign(x) sqrt(|x| magnitude)``.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels ``x`` of any shape, in the unit of the image.
+    magnitude : float
+        Largest absolute value in the whole region, above 0.
+    """
     values = array.astype(np.float64)
     values[values > 0] = np.sqrt(values[values > 0] * magnitude)
     values[values < 0] = -np.sqrt(-values[values < 0] * magnitude)
@@ -31,7 +47,15 @@ def square_root(array: NDArray[Any], magnitude: float) -> Values:
 
 
 def logarithm(array: NDArray[Any], magnitude: float) -> Values:
-    """Return ``sign(x) log(|x| + 1)``, scaled so that the magnitude stays what it is."""
+    """Return ``sign(x) log(|x| + 1)``, scaled so that the magnitude stays what it is.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels ``x`` of any shape, in the unit of the image.
+    magnitude : float
+        Largest absolute value in the whole region, above 0.
+    """
     values = array.astype(np.float64)
     values[values > 0] = np.log(values[values > 0] + 1)
     values[values < 0] = -np.log(-(values[values < 0] - 1))
@@ -40,7 +64,15 @@ def logarithm(array: NDArray[Any], magnitude: float) -> Values:
 
 
 def exponential(array: NDArray[Any], magnitude: float) -> Values:
-    """Return ``exp(c x)`` with ``c = log(magnitude) / magnitude``."""
+    """Return ``exp(c x)`` with ``c = log(magnitude) / magnitude``.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels ``x`` of any shape, in the unit of the image.
+    magnitude : float
+        Largest absolute value in the whole region, above 0.
+    """
     coefficient = np.log(np.float64(magnitude)) / magnitude
     result: Values = np.exp(coefficient * array.astype(np.float64))
     return result

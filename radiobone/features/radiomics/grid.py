@@ -2,7 +2,7 @@
 
 PyRadiomics anchors its grid at the origin of the whole image and computes only the part round the VOI.
 Cropping the image first would move the grid, and every sample with it; so the grid is found here from the
-whole header, and only the voxels that it needs are read (`bspline`, `regions`).
+whole header, and only the voxels that it needs are read (`bspline`, `region`).
 
 The positions of the samples are found as ITK finds them, operation by operation. That is more than
 pedantry: where a sample falls on a voxel edge, the last bit of its position decides which voxel a mask
@@ -55,7 +55,17 @@ class ResamplingGrid:
         return ends[0], ends[1]
 
     def positions(self, z: int) -> NDArray[np.float64]:
-        """Return the source indices (z, y, x) of the samples of one slice, of shape (3, y, x).
+        """Return where the samples of one slice lie in the source grid.
+
+        Parameters
+        ----------
+        z : int
+            Slice of the target grid.
+
+        Returns
+        -------
+        ndarray of shape (3, y, x)
+            Continuous source indices (z, y, x) of each sample.
 
         Notes
         -----
@@ -81,13 +91,35 @@ class ResamplingGrid:
         return z, y, x
 
     def inside(self, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which positions lie inside the image, its voxels' outer edges being its border."""
+        """Tell which positions lie inside the image, its voxels' outer edges being its border.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (3, y, x)
+            Continuous source indices (z, y, x), from `positions`.
+
+        Returns
+        -------
+        ndarray of bool of shape (y, x)
+            The lower edge belongs to the image, the upper one does not.
+        """
         size = np.asarray(self.source.shape, dtype=np.float64).reshape(3, 1, 1)
         within = (positions >= -0.5) & (positions < size - 0.5)
         return np.asarray(within.all(axis=0), dtype=np.bool_)
 
     def resample_mask(self, mask: Mask) -> NDArray[np.uint8]:
-        """Return a VOI on the target grid, each sample taking the nearest voxel (1 inside, 0 outside)."""
+        """Return a VOI on the target grid, each sample taking the nearest voxel.
+
+        Parameters
+        ----------
+        mask : Mask
+            The VOI on the source grid; every voxel that is not 0 belongs to it.
+
+        Returns
+        -------
+        ndarray of uint8 of shape ``target.shape``
+            1 inside the VOI, 0 outside.
+        """
         result = np.zeros(self.target.shape, dtype=np.uint8)
         offset = np.asarray(mask.offset).reshape(3, 1, 1)
         size = np.asarray(mask.array.shape).reshape(3, 1, 1)
@@ -143,7 +175,13 @@ def resampling_grid(
 
 
 def header(geometry: Geometry) -> sitk.Image:
-    """Return an image of one voxel that carries a grid's geometry: ITK's own arithmetic, without the voxels."""
+    """Return an image of one voxel that carries a grid's geometry: ITK's own arithmetic, without the voxels.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The grid; its shape is left out.
+    """
     import SimpleITK as sitk
 
     image = sitk.Image(1, 1, 1, sitk.sitkUInt8)

@@ -122,13 +122,30 @@ class RadiomicsParams(FileModel):
         return self.setting.spacing_mm
 
     def features(self, family: str) -> tuple[str, ...]:
-        """Return the features of a family that get a column, in order."""
+        """Return the features of a family that get a column, in order.
+
+        Parameters
+        ----------
+        family : str
+            One of `families`.
+
+        Returns
+        -------
+        tuple of str
+            Those that the file names, less those that have no value; PyRadiomics' default if it names none.
+        """
         named = tuple(dict.fromkeys(getattr(self.featureClass, family)))
         without = WITHOUT_VALUE.get(family, set())
         return tuple(name for name in named if name not in without) if named else default_features(family)
 
     def settings_of(self, image_type: str) -> Settings:
-        """Return the settings that hold for one image type: ``setting``, and what stands under the type."""
+        """Return the settings that hold for one image type: ``setting``, and what stands under the type.
+
+        Parameters
+        ----------
+        image_type : str
+            One of `image_types`, such as ``LoG``.
+        """
         given: ImageType | None = getattr(self.imageType, image_type)
         return self.setting.model_copy(update=given.overrides() if given else {})
 
@@ -173,6 +190,11 @@ FILTER_SETTINGS = {
 
 def read_params(name_or_path: str | Path) -> RadiomicsParams:
     """Read a shipped preset by name, or the user's own parameter file by path.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A preset such as ``original``; with a folder or a ``.yaml`` suffix it is a path.
 
     Raises
     ------

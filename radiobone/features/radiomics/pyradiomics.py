@@ -216,7 +216,7 @@ def _count_grey(image: sitk.Image, mask: sitk.Image, kwargs: dict[str, Any]) -> 
 def _checked(
     values: Mapping[str, Any], n_grey: dict[str, int], params: RadiomicsParams, messages: RadiomicsMessages
 ) -> VoiValues:
-    """Return the values as numbers, in the order of the catalogue; PyRadiomics must have given every one."""
+    """Return the values as numbers, in the order of the columns; PyRadiomics must have given every one."""
     expected = [column.name for column in columns(params)]
     missing = [name for name in expected if name not in values]
     if missing or len(values) != len(expected):

@@ -65,11 +65,33 @@ class Region:
         return z, y, x
 
     def read(self, box: Box) -> NDArray[Any]:
-        """Return the voxels of a box, normalised if asked for."""
+        """Return the voxels of a box, normalised if the parameter file asks for it.
+
+        Parameters
+        ----------
+        box : Box
+            In voxels of the region, (z, y, x).
+
+        Returns
+        -------
+        ndarray of shape (z, y, x)
+            In the image's own type, or float64 if normalised.
+        """
         return self._ready(self.array[box])
 
     def take(self, indices: Indices) -> NDArray[Any]:
-        """Return the voxels at any indices along each axis, normalised if asked for."""
+        """Return the voxels at any indices along each axis, normalised if the parameter file asks for it.
+
+        Parameters
+        ----------
+        indices : Indices
+            Along (z, y, x); an index may come again.
+
+        Returns
+        -------
+        ndarray of shape (z, y, x)
+            One voxel for each combination of indices, of the type that `read` gives.
+        """
         return self._ready(self.array[np.ix_(*indices)])
 
     @cached_property
@@ -83,7 +105,13 @@ class Region:
         return self.normalisation(array) if self.normalisation else np.ascontiguousarray(array)
 
     def to_sitk(self, array: NDArray[Any]) -> sitk.Image:
-        """Return voxels as a SimpleITK image with the region's spacing."""
+        """Return voxels as a SimpleITK image with the region's spacing.
+
+        Parameters
+        ----------
+        array : ndarray of shape (z, y, x)
+            Any crop of the region. Origin and direction stay ITK's defaults: no feature depends on them.
+        """
         import SimpleITK as sitk
 
         image = sitk.GetImageFromArray(array)
@@ -103,10 +131,16 @@ def seen_region(scan: Scan, voi: Mask, settings: Settings) -> Region:
     settings : Settings
         The parameter file's ``setting``.
 
+    Returns
+    -------
+    Region
+        The whole scan (not copied), a crop of it, or resampled voxels.
+
     Raises
     ------
     EngineError
-        If no voxel of the VOI is left on the new grid, or the image is not finite where it is read.
+        If no voxel of the VOI is left on the new grid, or the image is not finite where it is read or cannot be
+        normalised.
     """
     geometry = scan.image.geometry
     normalisation = scan.normalisation(settings)
@@ -176,7 +210,20 @@ _ITK_REACH = 12
 
 
 def finite(array: NDArray[Any], reader: str) -> NDArray[Any]:
-    """Return an array as it is, or raise the error of a VOI whose surroundings hold NaN or infinity."""
+    """Return an array as it is, unless it holds NaN or infinity.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels of any shape.
+    reader : str
+        Who reads them (a filter, say), for the message.
+
+    Raises
+    ------
+    EngineError
+        If a voxel is NaN or infinite.
+    """
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         wrong = int(array.size - np.isfinite(array).sum())
         raise EngineError(

@@ -16,6 +16,11 @@ ENGINES: dict[str, Callable[[], Engine]] = {"pyradiomics": PyRadiomicsEngine}
 def find_engine(name: str) -> Engine:
     """Return the engine of this name.
 
+    Parameters
+    ----------
+    name : str
+        One of `ENGINES`, such as ``pyradiomics``.
+
     Raises
     ------
     UsageError

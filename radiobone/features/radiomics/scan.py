@@ -45,13 +45,25 @@ class Normalisation:
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """A scan whose statistics are computed once, when first asked for, and serve all its VOIs."""
+    """A scan whose statistics are computed once, when first asked for, and serve all its VOIs.
+
+    Parameters
+    ----------
+    image : Image
+        The whole scan.
+    """
 
     image: Image
 
     @cached_property
     def extremes(self) -> tuple[float, float]:
-        """Smallest and largest value of the whole image."""
+        """Smallest and largest value of the whole image.
+
+        Raises
+        ------
+        EngineError
+            If a voxel is NaN or infinite.
+        """
         low, high = float(self.image.array.min()), float(self.image.array.max())
         if not (math.isfinite(low) and math.isfinite(high)):
             raise EngineError(
@@ -65,6 +77,11 @@ class Scan:
     @cached_property
     def mean_sd(self) -> tuple[float, float]:
         """Mean and standard deviation of the whole image, slice by slice so that no float copy is made.
+
+        Raises
+        ------
+        EngineError
+            If a voxel is NaN or infinite.
 
         Notes
         -----
@@ -89,7 +106,18 @@ class Scan:
         return total / array.size, math.sqrt(max(variance, 0.0))
 
     def normalisation(self, settings: Settings) -> Normalisation | None:
-        """Return how PyRadiomics normalises this image, or None if the settings do not ask for it."""
+        """Return how PyRadiomics normalises this image, or None if the settings do not ask for it.
+
+        Parameters
+        ----------
+        settings : Settings
+            The parameter file's ``setting``.
+
+        Raises
+        ------
+        EngineError
+            If the image has one single value, or a voxel that is NaN or infinite.
+        """
         if not settings.normalize:
             return None
         mean, sd = self.mean_sd
