@@ -50,7 +50,13 @@ class VertebraShape:
     spinous_length: float
 
     def scaled(self, factor: float) -> VertebraShape:
-        """Return the same shape in another size."""
+        """Return the same shape in another size.
+
+        Parameters
+        ----------
+        factor : float
+            By which every measure is multiplied.
+        """
         return VertebraShape(*(factor * getattr(self, field.name) for field in fields(self)))
 
     @property
@@ -75,7 +81,20 @@ class VertebraShape:
 
 
 def outline(points: Points, shape: VertebraShape) -> Array:
-    """Return the place within the body's outline seen from above: 0 on the axis, 1 on the surface."""
+    """Return the place within the body's outline seen from above: 0 on the axis, 1 on the surface.
+
+    Parameters
+    ----------
+    points : Points
+        Places in the vertebra's own axes u, v and w, in mm, of one shape or to be broadcast.
+    shape : VertebraShape
+        Measures of the vertebra.
+
+    Returns
+    -------
+    ndarray of float32
+        Without unit; above 1 outside. Beyond the endplates the outline stays what it is there.
+    """
     u, v, w = points
     level = np.minimum(np.abs(w) * (2.0 / shape.height), 1.0)
     waist = (1.0 - BODY_WAIST) + BODY_WAIST * level**2
@@ -87,7 +106,20 @@ def outline(points: Points, shape: VertebraShape) -> Array:
 
 
 def body_distance(points: Points, shape: VertebraShape) -> Array:
-    """Return the signed distance to the surface of the vertebral body."""
+    """Return the signed distance to the surface of the vertebral body.
+
+    Parameters
+    ----------
+    points : Points
+        Places in the vertebra's own axes u, v and w, in mm, of one shape or to be broadcast.
+    shape : VertebraShape
+        Measures of the vertebra.
+
+    Returns
+    -------
+    ndarray of float32
+        In mm at each point, negative inside.
+    """
     u, v, w = points
     radius = outline(points, shape)
     # Along the ray from the axis; near the axis, where a ray has no direction, any radius of the body will do.
@@ -99,7 +131,20 @@ def body_distance(points: Points, shape: VertebraShape) -> Array:
 
 
 def canal_distance(points: Points, shape: VertebraShape) -> Array:
-    """Return the signed distance to the wall of the canal, which narrows to the back like a rounded triangle."""
+    """Return the signed distance to the wall of the canal, which narrows to the back like a rounded triangle.
+
+    Parameters
+    ----------
+    points : Points
+        Places in the vertebra's own axes u, v and w, in mm, of one shape or to be broadcast.
+    shape : VertebraShape
+        Measures of the vertebra.
+
+    Returns
+    -------
+    ndarray of float32
+        In mm at each point, negative inside the canal; it has no ends along w.
+    """
     u, v, _ = points
     behind = (v - shape.canal_centre) * (2.0 / shape.canal_depth)
     half_width = 0.5 * shape.canal_width * (1.0 - 0.22 * np.clip(behind, -1.0, 1.0))
@@ -108,7 +153,20 @@ def canal_distance(points: Points, shape: VertebraShape) -> Array:
 
 
 def arch_distance(points: Points, shape: VertebraShape) -> Array:
-    """Return the signed distance to the posterior arch with its processes, outside the canal."""
+    """Return the signed distance to the posterior arch with its processes, outside the canal.
+
+    Parameters
+    ----------
+    points : Points
+        Places in the vertebra's own axes u, v and w, in mm, of one shape or to be broadcast.
+    shape : VertebraShape
+        Measures of the vertebra.
+
+    Returns
+    -------
+    ndarray of float32
+        In mm at each point, negative inside.
+    """
     half = np.abs(points[0]), points[1], points[2]
     parts = [_bar(half, *part) for part in _arch_parts(shape)]
     union = functools.reduce(lambda one, other: _blend(one, other, JOINT_MM), parts)
@@ -116,7 +174,20 @@ def arch_distance(points: Points, shape: VertebraShape) -> Array:
 
 
 def vertebra_distance(points: Points, shape: VertebraShape) -> tuple[Array, Array, Array]:
-    """Return the signed distances to the whole vertebra, its body, and its arch."""
+    """Return the signed distances to the whole vertebra, its body, and its arch.
+
+    Parameters
+    ----------
+    points : Points
+        Places in the vertebra's own axes u, v and w, in mm, of one shape or to be broadcast.
+    shape : VertebraShape
+        Measures of the vertebra.
+
+    Returns
+    -------
+    whole, body, arch : ndarray of float32
+        In mm at each point, negative inside. The whole is rounded where body and arch meet.
+    """
     body, arch = body_distance(points, shape), arch_distance(points, shape)
     whole = np.maximum(_blend(body, arch, JOINT_MM), -canal_distance(points, shape))
     return whole, body, arch

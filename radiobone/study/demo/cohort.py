@@ -30,11 +30,11 @@ def make_demo_cohort(
     folder : Path
         Where the files go; made if need be. Files of an earlier run are replaced.
     patients : int, default 60
-        Number of patients, one third in each class.
+        Number of patients, one third in each class (as nearly as the number allows).
     seed : int, default 0
         The same seed gives the same bytes; a longer cohort begins with the shorter one's patients.
     jobs : int, default 1
-        Number of worker processes; it changes no byte.
+        Number of worker processes, -1 being one for each core; it changes no byte.
     progress : bool, default True
         Show a progress bar, if standard error is a terminal.
 
@@ -47,7 +47,7 @@ def make_demo_cohort(
     Raises
     ------
     UsageError
-        If ``patients`` or ``seed`` is out of range.
+        If ``patients`` or ``seed`` is out of range, or ``jobs`` is 0.
     RadioboneError
         If a file cannot be written.
     """

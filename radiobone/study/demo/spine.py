@@ -57,7 +57,18 @@ class Vertebra:
     axes: NDArray[np.float64]
 
     def local(self, x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32]) -> Points:
-        """Return the coordinates u, v and w of world points."""
+        """Return the coordinates u, v and w of world points.
+
+        Parameters
+        ----------
+        x, y, z : ndarray of float32
+            World coordinates (to L, P and S) in mm, of shapes that broadcast together.
+
+        Returns
+        -------
+        Points
+            In mm, relative to the middle of the body, of the broadcast shape.
+        """
         dx, dy, dz = (
             np.asarray(axis - centre, dtype=np.float32)
             for axis, centre in zip((x, y, z), self.centre, strict=True)
@@ -69,7 +80,20 @@ class Vertebra:
 
 
 def pose_spine(patient: Patient, rng: np.random.Generator) -> tuple[Vertebra, ...]:
-    """Place the vertebrae from T12 to L4, from head to foot."""
+    """Place the vertebrae from T12 to L4, from head to foot.
+
+    Parameters
+    ----------
+    patient : Patient
+        Only the sex plays a role: for the size.
+    rng : numpy.random.Generator
+        Draws size, lordosis and the pose of the spine and of each vertebra.
+
+    Returns
+    -------
+    tuple of Vertebra
+        T12, L1, L2, L3, L4, with the origin of the world in the middle of L2.
+    """
     size = SIZE_BY_SEX[patient.sex] * (1.0 + rng.normal(0.0, SIZE_SD))
     lordosis = 1.0 + rng.normal(0.0, LORDOSIS_SD)
     lean, tilt, turn = rng.normal(0.0, (LEAN_SD_DEGREES, TILT_SD_DEGREES, TURN_SD_DEGREES))
