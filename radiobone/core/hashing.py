@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -18,17 +17,6 @@ def sha256_file(path: Path) -> str:
     """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sha256_files(paths: Iterable[Path]) -> str:
-    """Return one SHA-256 for several files, whatever their order and names (a DICOM series).
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The files.
-    """
-    return sha256_json(sorted(sha256_file(path) for path in paths))
 
 
 def sha256_json(value: object) -> str:
