@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from radiobone.core.errors import TableError
 from radiobone.core.hashing import sha256_file
-from radiobone.tables.keys import DEFAULT_SCAN, PATIENT, REPEAT, SCAN, forbid_near_misses, require_columns
+from radiobone.tables.keys import (
+    DEFAULT_SCAN,
+    PATIENT,
+    REPEAT,
+    SCAN,
+    forbid_duplicates,
+    forbid_near_misses,
+    require_columns,
+)
 from radiobone.tables.reading import read_text_table
 
 if TYPE_CHECKING:
@@ -68,7 +76,13 @@ class Cohort:
     sha256: str
 
     def scans(self) -> list[Scan]:
-        """List the scans; paths are relative to the table's folder."""
+        """List the scans; paths are relative to the table's folder.
+
+        Returns
+        -------
+        list of Scan
+            In the order of the rows.
+        """
         base = self.path.parent
         has_body, has_repeat = BODY_MASK in self.table, REPEAT in self.table
         return [
@@ -95,6 +109,11 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
     images : bool, default True
         Whether ``image`` and ``mask`` are needed; training needs only the patients.
 
+    Returns
+    -------
+    Cohort
+        The table with ``scan_id``; its index names rows as `radiobone.tables.reading.read_text_table` says.
+
     Raises
     ------
     TableError
@@ -111,15 +130,10 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
     for column in required if SCAN not in table.columns else (*required, SCAN):
         empty = table.index[table[column] == ""]
         if len(empty):
-            raise TableError(f"column {column!r} is empty", where=f"{where}, row {empty[0] + 2}")
-    twice = table.duplicated(keys, keep=False)
-    if twice.any():
-        rows = ", ".join(str(index + 2) for index in table.index[twice][:10])
-        raise TableError(
-            f"{int(twice.sum())} rows share the same {' + '.join(keys)}",
-            where=f"{where}, rows {rows}",
-            do="remove the copies, or tell scans of one patient apart by a column scan_id",
-        )
+            raise TableError(f"column {column!r} is empty", where=f"{where}, {table.index.name} {empty[0]}")
+    forbid_duplicates(
+        table, keys, where, "remove the copies, or tell scans of one patient apart by a column scan_id"
+    )
     if SCAN not in table.columns:
         table.insert(1, SCAN, DEFAULT_SCAN)
     return Cohort(path, table, sha256_file(path))

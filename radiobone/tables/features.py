@@ -20,6 +20,7 @@ from radiobone.tables.keys import (
     SCAN,
     STATUS,
     VOI,
+    forbid_duplicates,
     require_columns,
 )
 from radiobone.tables.reading import read_header, read_typed_table
@@ -184,12 +185,36 @@ class FeatureTable:
 
 
 def manifest_path(table: Path) -> Path:
-    """Return the path of the manifest beside a feature table."""
+    """Return the path of the manifest beside a feature table.
+
+    Parameters
+    ----------
+    table : Path
+        The feature table.
+
+    Returns
+    -------
+    Path
+        ``<table>.manifest.json``.
+    """
     return table.with_name(f"{table.name}.manifest.json")
 
 
 def write_features(path: Path, table: pd.DataFrame) -> str:
-    """Write a feature table atomically, as CSV or (by its suffix) Parquet; return its SHA-256."""
+    """Write a feature table atomically.
+
+    Parameters
+    ----------
+    path : Path
+        Parquet by its suffix, else CSV.
+    table : DataFrame
+        The rows.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+    """
     with atomic_path(path) as part:
         if path.suffix == ".parquet":
             table.to_parquet(part, index=False)
@@ -200,12 +225,30 @@ def write_features(path: Path, table: pd.DataFrame) -> str:
 
 
 def write_manifest(table: Path, manifest: FeatureManifest) -> None:
-    """Write the manifest beside its feature table."""
+    """Write the manifest beside its feature table.
+
+    Parameters
+    ----------
+    table : Path
+        The feature table.
+    manifest : FeatureManifest
+        Its manifest.
+    """
     write_json(manifest_path(table), manifest.model_dump(mode="json"))
 
 
 def read_features(path: Path) -> FeatureTable:
     """Read a feature table and, where there is one, its manifest.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, or Parquet by its suffix.
+
+    Returns
+    -------
+    FeatureTable
+        Every column that is no key, no ``status`` or ``reason`` and no ``qc_`` column is a feature.
 
     Raises
     ------
@@ -220,10 +263,7 @@ def read_features(path: Path) -> FeatureTable:
     features = [name for name in columns if name not in text and not name.startswith(QUALITY_PREFIX)]
     table = read_typed_table(path, numeric=features)
     keys = [name for name in FEATURE_KEYS if name in columns]
-    twice = table.duplicated(keys, keep=False)
-    if twice.any():
-        rows = ", ".join(str(index + 2) for index in table.index[twice][:10])
-        raise TableError(f"{int(twice.sum())} rows share the same keys", where=f"{where}, rows {rows}")
+    forbid_duplicates(table, keys, where, "remove the copies, or extract again")
     manifest = _read_manifest(path)
     if manifest is not None and features != manifest.feature_columns:
         raise TableError(

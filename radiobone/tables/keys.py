@@ -29,7 +29,22 @@ DEFAULT_SCAN = "1"
 
 
 def require_columns(columns: Sequence[str], required: Sequence[str], where: str) -> None:
-    """Raise a TableError that names each missing column and any near miss of it."""
+    """Check that columns are there.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The columns of a table.
+    required : sequence of str
+        Those that are needed.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    TableError
+        That names each missing column, and any near miss of it.
+    """
     missing = [name for name in required if name not in columns]
     if missing:
         spare = [name for name in columns if name not in required]
@@ -44,7 +59,22 @@ def require_columns(columns: Sequence[str], required: Sequence[str], where: str)
 
 
 def forbid_near_misses(columns: Sequence[str], optional: Sequence[str], where: str) -> None:
-    """Raise a TableError if a column looks like a mistyped optional key (``scanid``)."""
+    """Check that no column is a mistyped optional key (``scanid``), which would silently be ignored.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The columns of a table.
+    optional : sequence of str
+        Keys that a table may lack.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    TableError
+        That names the column and the key.
+    """
     for column in columns:
         folded = column.strip().casefold().replace("_", "").replace(" ", "").replace("-", "")
         for name in optional:
@@ -54,8 +84,47 @@ def forbid_near_misses(columns: Sequence[str], optional: Sequence[str], where: s
                 )
 
 
+def forbid_duplicates(table: pd.DataFrame, keys: Sequence[str], where: str, do: str) -> None:
+    """Check that no two rows share their keys.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With the columns ``keys``.
+    keys : sequence of str
+        The columns that together tell rows apart.
+    where, do : str
+        The file, and what the user can do about it, for the message.
+
+    Raises
+    ------
+    TableError
+        That lists up to five of the keys given twice.
+    """
+    twice = table.duplicated(keys, keep=False)
+    if twice.any():
+        copies = table.loc[twice, list(keys)].drop_duplicates().head(5)
+        raise TableError(
+            f"{int(twice.sum())} rows share the same {' + '.join(keys)}",
+            where=where,
+            got="; ".join(" + ".join(map(repr, row)) for row in copies.itertuples(index=False)),
+            do=do,
+        )
+
+
 def sort_by_keys(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows ordered by patient, scan, VOI, vertebra from head to foot, and repeat."""
+    """Return the rows ordered by patient, scan, VOI, vertebra from head to foot, and repeat.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of a feature table, in any order.
+
+    Returns
+    -------
+    DataFrame
+        The same rows, counted from 0.
+    """
     keys = [name for name in FEATURE_KEYS if name in table.columns]
 
     def sort_key(row: tuple[str, ...]) -> tuple[object, ...]:

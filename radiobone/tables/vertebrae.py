@@ -24,6 +24,16 @@ _RANK = {name: rank for rank, name in enumerate(VERTEBRAE)}
 def level_order(level: str) -> tuple[int, str]:
     """Return a sort key: vertebrae from head to foot, then all other levels by name.
 
+    Parameters
+    ----------
+    level : str
+        Name of a level.
+
+    Returns
+    -------
+    tuple of (int, str)
+        The key.
+
     Examples
     --------
     >>> sorted(["S1", "femur_left", "T12", "L1"], key=level_order)
@@ -37,6 +47,16 @@ def parse_levels(text: str) -> tuple[str, ...]:
 
     A range runs from head to foot over the vertebra vocabulary. It covers T13 and L6 only where
     it begins or ends with them, since most people have neither.
+
+    Parameters
+    ----------
+    text : str
+        Levels and ranges, separated by commas.
+
+    Returns
+    -------
+    tuple of str
+        Each level once, in the order given.
 
     Raises
     ------

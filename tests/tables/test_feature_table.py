@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,11 +73,41 @@ def test_a_changed_table_is_not_the_one_of_its_manifest(tmp_path):
 def test_doubled_rows_and_wrong_cells_are_refused(tmp_path):
     path = tmp_path / "features.csv"
     write_features(path, pd.concat([example(), example()]))
-    with pytest.raises(TableError, match="4 rows share the same keys"):
+    with pytest.raises(TableError, match=r"4 rows share the same patient_id .*'0012' \+ '1'"):
         read_features(path)
     write_features(path, example().astype({"f1": object}).assign(f1=["high", "low"]))
     with pytest.raises(TableError, match="cannot be read"):
         read_features(path)
+
+
+def test_a_row_longer_than_the_header_is_refused(tmp_path):
+    path = tmp_path / "features.csv"
+    write_features(path, example())
+    path.write_text("".join(f"{line},7\n" if number else f"{line}\n" for number, line in enumerate(lines(path))))
+    # As for a user: pandas only warns.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(TableError, match="cannot be read"):
+            read_features(path)
+
+
+def lines(path) -> list[str]:
+    return path.read_text().splitlines()
+
+
+def test_text_among_the_features_of_a_parquet_table_is_refused(tmp_path):
+    path = tmp_path / "features.parquet"
+    write_features(path, example().assign(scanner=["A", "B"]))
+    with pytest.raises(TableError, match=r"1 feature columns hold no numbers.*scanner"):
+        read_features(path)
+
+
+def test_whole_numbers_and_gaps_of_a_parquet_table_become_floats(tmp_path):
+    path = tmp_path / "features.parquet"
+    write_features(path, example().assign(f2=pd.array([3, None], dtype="Int64")))
+    table = read_features(path).table
+    assert table["f2"].dtype == np.float64
+    np.testing.assert_array_equal(table["f2"], [3.0, np.nan])
 
 
 def test_rows_are_sorted_by_patient_then_from_head_to_foot():
