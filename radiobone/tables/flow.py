@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.keys import PATIENT, REASON, STATUS
+from radiobone.tables.keys import PATIENT, REASON, STATUS, sort_by_keys
+from radiobone.tables.wide import restrict_levels
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOSS_WARNING = 0.10
-"""Share of labelled patients lost above which a warning is due."""
+"""Share of labelled patients, or of their rows, lost above which a warning is due."""
 
 DIFFERENTIAL_P = 0.05
 """Chi-square p below which loss is said to differ between classes."""
 
 UNKNOWN = "unknown"
+COHORT, EXCLUDED, LOST_ROWS, ANALYSED = "cohort", "excluded", "rows without features", "analysed"
 
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """Patients from the cohort table to the analysis.
+    """Patients, and rows of the feature table, from the cohort to the analysis.
 
     Parameters
     ----------
     table : DataFrame
-        Columns ``step``, ``reason``, ``class``, ``patients``: step ``cohort``, then ``excluded`` once for
-        each reason, then ``analysed``.
+        Columns ``step``, ``reason``, ``class``, ``patients`` and ``rows`` (rows of the feature table that
+        belong to these patients). Steps are ``cohort``, then ``excluded: ...`` once for each reason, then
+        ``rows without features`` of patients who are analysed all the same (no patients, only rows), then
+        ``analysed``. Both counts of the cohort are the sums of those of all later steps.
     analysed : list of str
         The patients left, sorted.
     """
@@ -40,18 +44,61 @@ class Flow:
     analysed: list[str]
 
 
-def unusable_patients(features: FeatureTable) -> dict[str, str]:
-    """Return the patients of a feature table without any row of status ``ok``, and their first reason."""
-    table = features.table
+def short_reason(reason: str) -> str:
+    """Return what went wrong without the case that it went wrong in, so that reasons can be counted.
+
+    Parameters
+    ----------
+    reason : str
+        As a row of the feature table holds it.
+
+    Returns
+    -------
+    str
+        The part before the first `` | ``.
+
+    Examples
+    --------
+    >>> short_reason("mask is empty | where: p01.nii.gz")
+    'mask is empty'
+    """
+    return reason.split(" | ", maxsplit=1)[0]
+
+
+def unusable_patients(features: FeatureTable, levels: Collection[str] | None = None) -> dict[str, str]:
+    """Tell the patients of a feature table who have no row of status ``ok``.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        The long table, its rows in any order.
+    levels : collection of str, optional
+        The levels that count; by default all.
+
+    Returns
+    -------
+    dict of str to str
+        For each of them the reason of their first row in the order of the keys, if there is one at these levels.
+    """
+    table = restrict_levels(features, levels).table
     usable = set(table[PATIENT][table[STATUS] == "ok"])
-    lost = table[~table[PATIENT].isin(usable)].drop_duplicates(PATIENT)
-    return dict(zip(lost[PATIENT], lost[REASON], strict=True))
+    reasons = {}
+    if levels is not None:
+        elsewhere = sorted(set(features.table[PATIENT]) - set(table[PATIENT]))
+        reasons = dict.fromkeys(elsewhere, f"no row of level {', '.join(levels)}")
+    lost = sort_by_keys(table[~table[PATIENT].isin(usable)]).drop_duplicates(PATIENT)
+    return reasons | dict(zip(lost[PATIENT], lost[REASON], strict=True))
 
 
 def count_flow(
-    labels: pd.Series[str], exclusions: Sequence[tuple[str, dict[str, str]]], classes: Sequence[str]
+    labels: pd.Series[str],
+    exclusions: Sequence[tuple[str, dict[str, str]]],
+    classes: Sequence[str],
+    *,
+    rows: pd.DataFrame | None = None,
+    left_out: Collection[str] = (),
 ) -> Flow:
-    """Count patients step by step; each is excluded once, for the first reason that holds.
+    """Count patients and rows step by step; each patient is excluded once, for the first reason that holds.
 
     Parameters
     ----------
@@ -61,6 +108,11 @@ def count_flow(
         For each step its name and ``{patient_id: reason}``, in the order of the steps.
     classes : sequence of str
         The classes in order.
+    rows : DataFrame, optional
+        The rows of the feature table: ``patient_id``, ``status`` and ``reason``. Without them only patients are
+        counted.
+    left_out : collection of str
+        Classes that the design leaves out: they are counted, but are no loss.
 
     Returns
     -------
@@ -70,54 +122,82 @@ def count_flow(
     Warns
     -----
     RadioboneWarning
-        If more than a tenth of the labelled patients is lost, or loss differs between classes.
+        If more than a tenth of the labelled patients or of their rows is lost, or loss differs between classes.
     """
     import pandas as pd
 
     named = labels.replace("", UNKNOWN)
     order = [*classes, *([UNKNOWN] if (named == UNKNOWN).any() else [])]
-    rows: list[tuple[str, str, str, int]] = []
+    if rows is None:
+        rows = pd.DataFrame(columns=[PATIENT, STATUS, REASON], dtype=str)
+    counted: list[tuple[str, str, str, int, int]] = []
 
-    def count(step: str, reason: str, patients: pd.Index[str]) -> None:
-        counts = named.loc[patients].value_counts()
-        rows.extend((step, reason, name, int(counts.get(name, 0))) for name in order)
+    def count(step: str, reason: str, patients: pd.Series[str], of_rows: pd.Series[str]) -> None:
+        """Count by class; both series hold patient identifiers."""
+        by_patient = patients.map(named).value_counts()
+        by_row = of_rows.map(named).value_counts()
+        counted.extend(
+            (step, reason, name, int(by_patient.get(name, 0)), int(by_row.get(name, 0))) for name in order
+        )
 
-    count("cohort", "", named.index)
-    left = named.index
-    steps = [("label", dict.fromkeys(named.index[named == UNKNOWN], "no label")), *exclusions]
-    for step, reasons in steps:
-        lost = [patient for patient in left if patient in reasons]
-        by_reason = pd.Series({patient: reasons[patient] for patient in lost}, dtype=str)
-        for reason in sorted(by_reason.unique()):
-            count(f"excluded: {step}", reason, by_reason.index[by_reason == reason])
-        left = left.difference(lost, sort=False)
-    count("analysed", "", left)
-    _warn_of_loss(named, left, classes)
-    table = pd.DataFrame(rows, columns=["step", "reason", "class", "patients"])
+    everyone = pd.Series(named.index, dtype=str)
+    nobody = everyone.iloc[:0]
+    count(COHORT, "", everyone, rows[PATIENT])
+    left = everyone
+    for step, reasons in [("label", dict.fromkeys(named.index[named == UNKNOWN], "no label")), *exclusions]:
+        why = left[left.isin(list(reasons))].map(reasons)
+        for reason in sorted(why.unique()):
+            lost = left[why.index[why == reason]]
+            count(f"{EXCLUDED}: {step}", reason, lost, rows[PATIENT][rows[PATIENT].isin(lost)])
+        left = left.drop(why.index)
+    kept = rows[rows[PATIENT].isin(left)]
+    usable = kept[STATUS] == "ok"
+    short = kept[REASON][~usable].map(short_reason)
+    for reason in sorted(short.unique()):
+        count(LOST_ROWS, reason, nobody, kept[PATIENT][short.index[short == reason]])
+    count(ANALYSED, "", left, kept[PATIENT][usable])
+    table = pd.DataFrame(counted, columns=["step", "reason", "class", "patients", "rows"])
+    whole = set(left) - set(kept[PATIENT][~usable])
+    _warn_of_loss(table, named, whole, [name for name in classes if name not in left_out])
     return Flow(table, sorted(left))
 
 
-def _warn_of_loss(named: pd.Series[str], left: pd.Index[str], classes: Sequence[str]) -> None:
+def _warn_of_loss(table: pd.DataFrame, named: pd.Series[str], whole: set[str], classes: Sequence[str]) -> None:
+    """Warn of patients and of rows that are lost; ``whole`` are the patients who lost neither."""
+    sums = table.groupby(["step", "class"])[["patients", "rows"]].sum()
+    before, after = (sums.loc[step].reindex(list(classes), fill_value=0) for step in (COHORT, ANALYSED))
+    patients = before["patients"].sub(after["patients"])
+    _warn_of_share("labelled patients", patients, before["patients"])
+    _warn_of_difference("loss", patients, before["patients"])
+    # The rows of a patient are lost together, so that patients who lost any row are compared, not rows.
+    complete = named[named.index.isin(whole)].value_counts().reindex(list(classes), fill_value=0)
+    some = before["patients"].sub(complete)
+    if not some.equals(patients):
+        _warn_of_share("labelled patients' rows", before["rows"].sub(after["rows"]), before["rows"])
+        _warn_of_difference("loss of patients or some of their rows", some, before["patients"])
+
+
+def _warn_of_share(whose: str, lost: pd.Series[int], before: pd.Series[int]) -> None:
+    share = lost.sum() / max(before.sum(), 1)
+    if share > LOSS_WARNING:
+        _warn(f"{share:.0%} of the {whose} are lost ({_told(lost, before)})")
+
+
+def _warn_of_difference(what: str, lost: pd.Series[int], before: pd.Series[int]) -> None:
     from scipy.stats import chi2_contingency
 
-    before = named[named != UNKNOWN].value_counts().reindex(list(classes), fill_value=0)
-    after = named.loc[left].value_counts().reindex(list(classes), fill_value=0)
-    lost = before - after
-    if not lost.sum():
-        return
-    told = ", ".join(f"{name} {lost[name]} of {before[name]}" for name in classes)
-    if lost.sum() > LOSS_WARNING * before.sum():
-        warnings.warn(
-            f"{lost.sum() / before.sum():.0%} of the labelled patients are lost ({told})",
-            RadioboneWarning,
-            stacklevel=3,
-        )
     present = before > 0
-    if present.sum() > 1 and after.sum():
-        p = chi2_contingency([lost[present], after[present]], correction=False).pvalue
-        if p < DIFFERENTIAL_P:
-            warnings.warn(
-                f"loss differs between the classes ({told}; chi-square p = {p:.2g}): the sample is selected",
-                RadioboneWarning,
-                stacklevel=3,
-            )
+    if present.sum() < 2 or not lost.sum() or not (before - lost).sum():
+        return
+    p = chi2_contingency([lost[present], (before - lost)[present]], correction=False).pvalue
+    if p < DIFFERENTIAL_P:
+        told = _told(lost, before)
+        _warn(f"{what} differs between the classes ({told}; chi-square p = {p:.2g}): the sample is selected")
+
+
+def _told(lost: pd.Series[int], before: pd.Series[int]) -> str:
+    return ", ".join(f"{name} {lost[name]} of {before[name]}" for name in before.index)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RadioboneWarning, stacklevel=2)

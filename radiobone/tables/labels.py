@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-import numpy as np
 from pydantic import model_validator
 
 from radiobone.core.config import FileModel
@@ -16,7 +16,11 @@ from radiobone.tables.reading import numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-NORMAL, OSTEOPENIA, OSTEOPOROSIS = "normal", "osteopenia", "osteoporosis"
+BoneClass = Literal["normal", "osteopenia", "osteoporosis"]
+
+NORMAL: Final = "normal"
+OSTEOPENIA: Final = "osteopenia"
+OSTEOPOROSIS: Final = "osteoporosis"
 
 BONE_CLASSES = (NORMAL, OSTEOPENIA, OSTEOPOROSIS)
 """The three classes, from strong to weak bone: the order of every table and picture."""
@@ -75,6 +79,58 @@ class LabelRule(FileModel):
         return self
 
 
+def bmd_class(bmd_mg_cm3: float, cuts: tuple[float, float] = QCT_CUTS_MG_CM3) -> BoneClass:
+    """Return the class of a BMD; both cuts belong to osteopenia.
+
+    Parameters
+    ----------
+    bmd_mg_cm3 : float
+        BMD in mg/cm³.
+    cuts : tuple of float
+        Two ascending cuts in mg/cm³.
+
+    Returns
+    -------
+    {"normal", "osteopenia", "osteoporosis"}
+        The class.
+
+    Examples
+    --------
+    >>> [bmd_class(bmd) for bmd in (79.9, 80.0, 120.0, 120.1)]
+    ['osteoporosis', 'osteopenia', 'osteopenia', 'normal']
+    """
+    low, high = cuts
+    if bmd_mg_cm3 < low:
+        return OSTEOPOROSIS
+    return NORMAL if bmd_mg_cm3 > high else OSTEOPENIA
+
+
+def t_score_class(t_score: float, cuts: tuple[float, float] = T_SCORE_CUTS) -> BoneClass:
+    """Return the class of a T-score; neither cut belongs to osteopenia.
+
+    Parameters
+    ----------
+    t_score : float
+        The T-score.
+    cuts : tuple of float
+        Two ascending cuts.
+
+    Returns
+    -------
+    {"normal", "osteopenia", "osteoporosis"}
+        The class.
+
+    Examples
+    --------
+    >>> [t_score_class(t) for t in (-2.5, -2.4, -1.1, -1.0)]
+    ['osteoporosis', 'osteopenia', 'osteopenia', 'normal']
+    """
+    low, high = cuts
+    if t_score <= low:
+        return OSTEOPOROSIS
+    return NORMAL if t_score >= high else OSTEOPENIA
+
+
 def classify(values: pd.Series[float], rule: LabelRule) -> pd.Series[str]:
     """Give each measured value its class; a missing value gives an empty text.
 
@@ -85,6 +141,11 @@ def classify(values: pd.Series[float], rule: LabelRule) -> pd.Series[str]:
     rule : LabelRule
         With ``source`` ``bmd`` or ``t_score``.
 
+    Returns
+    -------
+    Series of str
+        Index of ``values``.
+
     Examples
     --------
     >>> import pandas as pd
@@ -94,14 +155,14 @@ def classify(values: pd.Series[float], rule: LabelRule) -> pd.Series[str]:
     """
     import pandas as pd
 
-    if rule.source == "bmd":
-        low, high = rule.cuts or QCT_CUTS_MG_CM3
-        porotic, normal = values < low, values > high
-    else:
-        low, high = rule.cuts or T_SCORE_CUTS
-        porotic, normal = values <= low, values >= high
-    named = np.select([values.isna(), porotic, normal], ["", OSTEOPOROSIS, NORMAL], OSTEOPENIA)
-    return pd.Series(named, index=values.index, dtype=str)
+    def name(value: float) -> str:
+        if math.isnan(value):
+            return ""
+        if rule.source == "bmd":
+            return bmd_class(value, rule.cuts or QCT_CUTS_MG_CM3)
+        return t_score_class(value, rule.cuts or T_SCORE_CUTS)
+
+    return pd.Series([name(value) for value in values], index=values.index, dtype=str)
 
 
 def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Series[str]:
@@ -125,6 +186,11 @@ def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Seri
     ------
     TableError
         If the column is missing, holds no number, names unknown classes, or the rows of one patient disagree.
+
+    Warns
+    -----
+    RadioboneWarning
+        If BMD was measured in the very scans that features come from.
     """
     require_columns(list(cohort.columns), (PATIENT, rule.column), where)
     if rule.source == "class":

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from radiobone.core.errors import UsageError
 from radiobone.study.demo import simulate_patients
-from radiobone.study.demo.patients import CLASSES, SCANNERS, class_of
+from radiobone.study.demo.patients import CLASSES, SCANNERS
 
 MEAN_HU = [0]
 ALL_FEATURES = [0, 1, 2, 3]
@@ -97,7 +98,8 @@ def test_scanner_is_no_confounder():
 
 
 def test_class_borders_belong_to_osteopenia():
-    assert [class_of(bmd) for bmd in (79.9, 80.0, 120.0, 120.1)] == [
+    (one,) = simulate_patients(1)
+    assert [replace(one, bmd_mg_cm3=bmd).demo_class for bmd in (79.9, 80.0, 120.0, 120.1)] == [
         "osteoporosis",
         "osteopenia",
         "osteopenia",

@@ -15,12 +15,11 @@ from typing import Literal
 import numpy as np
 
 from radiobone.core.errors import UsageError
-from radiobone.tables.labels import QCT_CUTS_MG_CM3
+from radiobone.tables.labels import BoneClass, bmd_class
 
 Sex = Literal["F", "M"]
-DemoClass = Literal["osteoporosis", "osteopenia", "normal"]
 
-CLASSES: tuple[DemoClass, ...] = ("osteoporosis", "osteopenia", "normal")
+CLASSES: tuple[BoneClass, ...] = ("osteoporosis", "osteopenia", "normal")
 
 # Assumption: a clinical CT population over 45 years, more women than men.
 FEMALE_SHARE = 0.6
@@ -141,23 +140,9 @@ class Patient:
         return f"demo_{self.index + 1:03d}"
 
     @property
-    def demo_class(self) -> DemoClass:
+    def demo_class(self) -> BoneClass:
         """Class by BMD; 80 and 120 mg/cm³ both count as osteopenia."""
-        return class_of(self.bmd_mg_cm3)
-
-
-def class_of(bmd_mg_cm3: float) -> DemoClass:
-    """Return the class of a lumbar trabecular BMD.
-
-    Examples
-    --------
-    >>> class_of(79.9), class_of(80.0), class_of(120.0), class_of(120.1)
-    ('osteoporosis', 'osteopenia', 'osteopenia', 'normal')
-    """
-    low, high = QCT_CUTS_MG_CM3
-    if bmd_mg_cm3 < low:
-        return "osteoporosis"
-    return "normal" if bmd_mg_cm3 > high else "osteopenia"
+        return bmd_class(self.bmd_mg_cm3)
 
 
 def simulate_patients(n: int, seed: int = 0) -> tuple[Patient, ...]:
@@ -213,7 +198,7 @@ def _patient(index: int, seed: int) -> Patient:
     )
 
 
-def _person(rng: np.random.Generator, wanted: DemoClass) -> tuple[float, Sex, float]:
+def _person(rng: np.random.Generator, wanted: BoneClass) -> tuple[float, Sex, float]:
     """Draw age, sex and BMD from the population until the BMD is of the wanted class."""
     while True:
         sex: Sex = "F" if rng.random() < FEMALE_SHARE else "M"
@@ -221,7 +206,7 @@ def _person(rng: np.random.Generator, wanted: DemoClass) -> tuple[float, Sex, fl
         expected = PEAK_BMD_MG_CM3 - LOSS_MG_CM3_PER_YEAR[sex] * (age - PEAK_AGE_YEARS)
         bmd = round(float(rng.normal(expected, BMD_SD_MG_CM3)), 1)
         low, high = BMD_RANGE_MG_CM3
-        if low <= bmd <= high and class_of(bmd) == wanted:
+        if low <= bmd <= high and bmd_class(bmd) == wanted:
             return age, sex, bmd
 
 
