@@ -6,7 +6,7 @@ messages and the estimator that is built follow from it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,11 +16,27 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
 class Standardise(FileModel):
     """Subtract the mean and divide by the standard deviation of the training rows."""
 
     def build(self, inner_folds: int, seed: int) -> BaseEstimator:
-        """Return the transformer."""
+        """Return the transformer.
+
+        Parameters
+        ----------
+        inner_folds : int
+            Folds of the inner validation, for a step that cross-validates.
+        seed : int
+            Shuffles those folds.
+
+        Returns
+        -------
+        transformer
+            Not fitted.
+        """
         from sklearn.preprocessing import StandardScaler
 
         return StandardScaler()
@@ -41,7 +57,20 @@ class Correlation(FileModel):
     threshold: float = Field(default=0.9, gt=0, le=1)
 
     def build(self, inner_folds: int, seed: int) -> BaseEstimator:
-        """Return the transformer."""
+        """Return the transformer.
+
+        Parameters
+        ----------
+        inner_folds : int
+            Folds of the inner validation, for a step that cross-validates.
+        seed : int
+            Shuffles those folds.
+
+        Returns
+        -------
+        transformer
+            Not fitted.
+        """
         from radiobone.learning.correlation import CorrelationFilter
 
         return CorrelationFilter(method=self.method, threshold=self.threshold)
@@ -68,7 +97,20 @@ class Lasso(FileModel):
     folds: int | None = Field(default=None, ge=2)
 
     def build(self, inner_folds: int, seed: int) -> BaseEstimator:
-        """Return the transformer."""
+        """Return the transformer.
+
+        Parameters
+        ----------
+        inner_folds : int
+            Folds of the inner validation, for a step that cross-validates.
+        seed : int
+            Shuffles those folds.
+
+        Returns
+        -------
+        transformer
+            Not fitted.
+        """
         from radiobone.learning.lasso import LassoSelector
 
         return LassoSelector(
@@ -110,7 +152,17 @@ class _OneKey(FileModel):
 
 
 class SelectionStep(_OneKey):
-    """One step before the model."""
+    """One step before the model; exactly one of the keys is given.
+
+    Parameters
+    ----------
+    standardise : Standardise, optional
+        Scale columns.
+    correlation : Correlation, optional
+        Drop columns that are too similar to another.
+    lasso : Lasso, optional
+        Keep the columns of a LASSO.
+    """
 
     standardise: Standardise | None = None
     correlation: Correlation | None = None
@@ -133,8 +185,8 @@ class Svm(FileModel):
     """
 
     kernel: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
-    C: tuple[float, ...] = (0.01, 0.1, 1.0, 10.0)
-    gamma: tuple[float | Literal["scale"], ...] = ("scale", 0.01)
+    C: tuple[Positive, ...] = (0.01, 0.1, 1.0, 10.0)
+    gamma: tuple[Positive | Literal["scale"], ...] = ("scale", 0.01)
     class_weight: Literal["balanced"] | None = "balanced"
 
     @model_validator(mode="after")
@@ -145,13 +197,25 @@ class Svm(FileModel):
         return self
 
     def build(self) -> BaseEstimator:
-        """Return the classifier."""
+        """Return the classifier.
+
+        Returns
+        -------
+        SVC
+            Not fitted.
+        """
         from sklearn.svm import SVC
 
         return SVC(class_weight=self.class_weight)
 
     def grid(self) -> list[dict[str, list[Any]]]:
-        """Return the settings in the order in which ties are broken."""
+        """Return the settings in the order in which ties are broken.
+
+        Returns
+        -------
+        list of dict
+            Grids, as scikit-learn takes them.
+        """
         settings: list[dict[str, list[Any]]] = []
         for kernel in self.kernel:
             one: dict[str, list[Any]] = {"kernel": [kernel], "C": list(self.C)}
@@ -160,6 +224,12 @@ class Svm(FileModel):
 
 
 class ModelChoice(_OneKey):
-    """The model at every node."""
+    """The model at every node; exactly one of the keys is given.
+
+    Parameters
+    ----------
+    svm : Svm, optional
+        A support vector machine.
+    """
 
     svm: Svm | None = None

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 import yaml
 
 from radiobone.core.errors import ConfigError
 from radiobone.core.resources import find, names
+from radiobone.features.radiomics.params import read_params
 from radiobone.study.recipe import read_recipe
+from radiobone.voi import VoiOptions
 
 
 @pytest.mark.parametrize("name", names("pipelines"))
@@ -35,6 +39,28 @@ def test_the_order_of_nodes_is_configuration():
         ({"model": {"svm": {"C": []}}}, "at least one value"),
         ({"primary": {"node": "other"}}, "is no node of this recipe"),
         ({"nodes": [{"name": "a", "positive": ["porous"], "negative": ["normal"]}]}, "porous"),
+        (
+            {
+                "nodes": [{"name": "a", "positive": ["osteoporosis"], "negative": ["osteopenia", "normal"]}],
+                "primary": {"node": "a"},
+            },
+            "nodes: no node splits the classes of one side (a, negative side)",
+        ),
+        (
+            {"nodes": [{"name": "a", "positive": ["normal"], "negative": ["normal"]}], "primary": {"node": "a"}},
+            "nodes: a class stands twice in a node",
+        ),
+        ({"voi": {"levels": "L3-L1"}}, "voi.levels: not a range of vertebrae"),
+        ({"voi": {"recipe": "trabecula"}}, "voi.recipe: no VOI recipe of this name (did you mean 'trabecular'?)"),
+        ({"voi": {"recipe": "body", "upper_hu": 300}}, "voi: the recipe body@1 has no option upper_hu"),
+        ({"voi": {"erosion_mm": -1}}, "voi: erosion_mm is negative"),
+        ({"extraction": {"engine": "pyradiomic"}}, "extraction.engine: no engine of this name"),
+        ({"extraction": {"params": "orignal"}}, "extraction.params: no shipped params file of this name"),
+        ({"extraction": {"params": "own.yaml"}}, "extraction.params: params file not found"),
+        ({"steps": [{"lasso": {}}, {"lasso": {"rule": "1se"}}]}, "steps: given twice: lasso"),
+        ({"table": {"blocks": ["radiomics", "radiomics"]}}, "table.blocks: given twice: radiomics"),
+        ({"table": {"blocks": []}}, "table.blocks"),
+        ({"model": {"svm": {"C": [0]}}}, "model.svm.C.0"),
     ],
 )
 def test_mistakes_are_told_with_their_path(tmp_path, change, told):
@@ -44,6 +70,7 @@ def test_mistakes_are_told_with_their_path(tmp_path, change, told):
     with pytest.raises(ConfigError) as caught:
         read_recipe(path)
     assert told in str(caught.value)
+    assert str(path) in str(caught.value)
 
 
 def test_steps_without_options_have_defaults(tmp_path):
@@ -52,3 +79,32 @@ def test_steps_without_options_have_defaults(tmp_path):
     path = tmp_path / "study.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert [step.name for step in read_recipe(path).steps] == ["standardise", "lasso"]
+
+
+def write_recipe(path: Path, **changes: object) -> Path:
+    content = yaml.safe_load(find("pipelines", "demo").read_text(encoding="utf-8"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content | changes), encoding="utf-8")
+    return path
+
+
+def test_a_path_to_parameters_is_relative_to_the_recipe(tmp_path, monkeypatch):
+    preset = find("params", "original")
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/own.yaml").write_bytes(preset.read_bytes())
+    path = write_recipe(tmp_path / "study/recipes/one.yaml", extraction={"params": "../own.yaml"})
+    monkeypatch.chdir(tmp_path)
+    recipe = read_recipe(path.relative_to(tmp_path))
+    monkeypatch.chdir("/")
+    assert recipe.params().sha256 == read_params("original").sha256
+    elsewhere = write_recipe(tmp_path / "other/two.yaml", extraction={"params": str(preset.resolve())})
+    before = recipe.sha256
+    assert read_recipe(elsewhere).sha256 == before, "a study is the same wherever its files lie"
+    (tmp_path / "study/own.yaml").write_bytes(find("params", "wavelet").read_bytes())
+    assert read_recipe(path).sha256 != before
+
+
+def test_bounds_of_hu_are_options_of_the_voi(tmp_path):
+    recipe = read_recipe(write_recipe(tmp_path / "study.yaml", voi={"upper_hu": 300}))
+    assert recipe.voi.options == VoiOptions(upper_hu=300.0)
+    assert recipe.voi.level_names is None
