@@ -50,11 +50,13 @@ class FeatureSource(FileModel):
     voi_options : mapping
         The recipe's options, complete.
     levels : list of str or None
-        The levels asked for; None is every level of the mask.
+        The levels whose rows count; None is every level of the mask.
     aggregation : {"mean", "min", "concat"}
         What became of the levels of a patient.
     blocks : list of BlockSource
         The blocks that the columns were taken from.
+    first_level : bool, default False
+        Whether only the first of the levels that a mask holds was extracted (``missing_levels: first``).
     """
 
     voi_recipe: str
@@ -62,10 +64,15 @@ class FeatureSource(FileModel):
     levels: list[str] | None
     aggregation: Aggregation
     blocks: list[BlockSource]
+    first_level: bool = False
 
     @staticmethod
     def of(
-        manifest: FeatureManifest, *, aggregation: Aggregation, blocks: Sequence[str] | None = None
+        manifest: FeatureManifest,
+        *,
+        aggregation: Aggregation,
+        blocks: Sequence[str] | None = None,
+        levels: Sequence[str] | None = None,
     ) -> FeatureSource:
         """Take what matters from a feature table's manifest.
 
@@ -77,11 +84,18 @@ class FeatureSource(FileModel):
             How it was made wide.
         blocks : sequence of str, optional
             The blocks that were used; by default all.
+        levels : sequence of str, optional
+            The levels whose rows were used; by default those that were extracted.
+
+        Returns
+        -------
+        FeatureSource
+            What a model's manifest holds.
         """
         return FeatureSource(
             voi_recipe=manifest.voi.recipe,
             voi_options=manifest.voi.options,
-            levels=manifest.voi.levels,
+            levels=manifest.voi.levels if levels is None else list(levels),
             aggregation=aggregation,
             blocks=[
                 BlockSource(
@@ -93,14 +107,61 @@ class FeatureSource(FileModel):
                 for block in manifest.blocks
                 if blocks is None or block.name in blocks
             ],
+            first_level=manifest.voi.missing_levels == "first",
         )
 
+    @staticmethod
+    def unknown(*, aggregation: Aggregation, levels: Sequence[str] | None = None) -> FeatureSource:
+        """Say what is known of a table without a manifest: how it was used.
+
+        Parameters
+        ----------
+        aggregation : {"mean", "min", "concat"}
+            How it was made wide.
+        levels : sequence of str, optional
+            The levels whose rows were used; by default all.
+
+        Returns
+        -------
+        FeatureSource
+            Without a VOI recipe.
+        """
+        chosen = None if levels is None else list(levels)
+        return FeatureSource(voi_recipe="", voi_options={}, levels=chosen, aggregation=aggregation, blocks=[])
+
+    def holds_levels_of(self, model: FeatureSource) -> bool:
+        """Say whether a table made in this way has the rows that a model needs.
+
+        Parameters
+        ----------
+        model : FeatureSource
+            Of the model.
+
+        Returns
+        -------
+        bool
+            True for the same levels or more, since rows of others are left out; but "all" and "the first" of
+            some levels speak of those levels only.
+        """
+        if model.levels is None or model.first_level:
+            return self.levels == model.levels
+        return self.levels is None or set(model.levels) <= set(self.levels)
+
     def facts(self) -> dict[str, object]:
-        """Return each fact under the name by which a message tells it."""
+        """Return each known fact under the name by which a message tells it.
+
+        Returns
+        -------
+        dict of str to object
+            None are known of a table without a manifest, but for how it was made wide.
+        """
+        if not self.voi_recipe:
+            return {"aggregation": self.aggregation}
         found: dict[str, object] = {
             "VOI recipe": self.voi_recipe,
             "VOI options": self.voi_options,
             "levels": self.levels,
+            "first level only": self.first_level,
             "aggregation": self.aggregation,
         }
         for block in self.blocks:
@@ -133,7 +194,22 @@ class NodeRecord(FileModel):
 
     @staticmethod
     def of(node: Node, selected: Sequence[str] | None, notes: Sequence[str]) -> NodeRecord:
-        """Record a node of a fitted tree."""
+        """Record a node of a fitted tree.
+
+        Parameters
+        ----------
+        node : Node
+            The node.
+        selected : sequence of str or None
+            Features that its model uses; None where this is not known.
+        notes : sequence of str
+            What a reader of the result should know.
+
+        Returns
+        -------
+        NodeRecord
+            For the model's manifest.
+        """
         return NodeRecord(
             name=node.name,
             positive=[str(label) for label in node.positive],
@@ -204,6 +280,8 @@ class ModelManifest(FileModel):
         """
         wanted = {} if self.source is None else self.source.facts()
         got = {} if source is None else source.facts()
+        if source is not None and self.source is not None and source.holds_levels_of(self.source):
+            got["levels"] = wanted.get("levels")
         # A table may hold more blocks than the model uses.
         differences = [
             f"{name}: {got.get(name, 'unknown')} instead of {value}"
@@ -227,6 +305,11 @@ class ModelManifest(FileModel):
             One row for each patient.
         where : str
             The table, for the message.
+
+        Returns
+        -------
+        DataFrame of shape (n_rows, n_features)
+            The columns ``feature_names``.
 
         Raises
         ------

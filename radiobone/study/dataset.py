@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiobone.core.errors import RadioboneWarning, TableError
-from radiobone.features.radiomics.params import read_params
 from radiobone.study.recipe import Recipe
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.flow import Flow, count_flow, unusable_patients
-from radiobone.tables.keys import PATIENT, STATUS, require_columns
+from radiobone.tables.flow import EXCLUDED, Flow, count_flow, short_reason, unusable_patients
+from radiobone.tables.keys import LEVEL, PATIENT, STATUS, require_columns
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.reading import numbers
-from radiobone.tables.wide import wide
-from radiobone.voi import VoiOptions, find_recipe
+from radiobone.tables.vertebrae import level_order
+from radiobone.tables.wide import incomplete_rows, restrict_levels, wide
+from radiobone.voi import find_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,6 +63,11 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
     cohort : Cohort
         Labels and exclusions.
 
+    Returns
+    -------
+    Dataset
+        The patients of the recipe's classes, by the rows of the recipe's levels.
+
     Raises
     ------
     TableError
@@ -72,9 +77,11 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
     Warns
     -----
     RadioboneWarning
-        If the table's provenance is unknown, or BMD seems to have been measured in the same scans.
+        If the table's provenance is unknown, BMD seems to have been measured in the same scans, or many patients
+        or rows are lost.
     """
     check_provenance(recipe, features)
+    check_levels(recipe, features)
     labels = patient_labels(cohort.table, recipe.label, str(cohort.path))
     strangers = sorted(set(features.table[PATIENT]) - set(labels.index))
     if strangers:
@@ -84,39 +91,46 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
             got=", ".join(strangers[:5]),
             do="give the cohort table that the features were extracted from",
         )
-    chosen = _restrict(features, recipe)
-    X = wide(chosen, recipe.table.levels)
-    gaps = X.index[X.isna().any(axis=1)]
-    exclusions: list[tuple[str, dict[str, str]]] = [
+    left_out = [name for name in recipe.label.classes if name not in recipe.classes]
+    levels = recipe.voi.level_names
+    rows = restrict_levels(features, levels)
+    X = wide(_restrict_blocks(rows, recipe), recipe.table.levels)
+    exclusions = [
         (
             "class",
-            {
-                str(name): f"class {label} is in no node"
-                for name, label in labels.items()
-                if label not in recipe.classes
-            },
+            {str(name): f"class {label} is in no node" for name, label in labels.items() if label in left_out},
         ),
         ("by user", _excluded_by_user(cohort, recipe)),
-        ("features", _without_features(features, labels)),
-        ("missing values", dict.fromkeys(gaps, "a feature has no value")),
+        ("features", _without_features(features, levels, labels)),
+        ("missing values", {name: short_reason(reason) for name, reason in incomplete_rows(X).items()}),
     ]
-    flow = count_flow(labels, exclusions, recipe.label.classes)
+    flow = count_flow(labels, exclusions, recipe.label.classes, rows=rows.table, left_out=left_out)
     X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
-    empty = [name for name in recipe.classes if not (y == name).any()]
-    if empty:
-        raise TableError(
-            f"no patient of class {', '.join(empty)} is left",
-            where=str(cohort.path),
-            got=", ".join(f"{count} {name}" for name, count in y.value_counts().items()),
-            expected=", ".join(recipe.classes),
-            do="see flow.csv for who was lost where, or name other classes in the recipe",
-        )
-    _warn_of_same_scan(recipe, features, cohort)
+    _refuse_empty_classes(recipe, y, flow, str(cohort.path))
+    _warn_of_same_scan(recipe, rows, cohort)
     return Dataset(X, y, flow)
 
 
 def check_provenance(recipe: Recipe, features: FeatureTable) -> None:
-    """Raise a TableError unless the table was extracted with the recipe's VOI and parameters."""
+    """Check that a table was extracted with the recipe's VOI and parameters.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+
+    Raises
+    ------
+    TableError
+        If it was extracted in another way.
+
+    Warns
+    -----
+    RadioboneWarning
+        If it has no manifest.
+    """
     manifest = features.manifest
     if manifest is None:
         warnings.warn(
@@ -126,14 +140,19 @@ def check_provenance(recipe: Recipe, features: FeatureTable) -> None:
         )
         return
     voi = find_recipe(recipe.voi.recipe)
-    options = VoiOptions(erosion_mm=recipe.voi.erosion_mm) if "erosion_mm" in voi.options else VoiOptions()
-    expected = {
+    options = {name: getattr(recipe.voi.options, name) for name in voi.options}
+    expected: dict[str, tuple[object, object]] = {
         "VOI recipe": (voi.id, manifest.voi.recipe),
-        "VOI options": ({name: getattr(options, name) for name in voi.options}, manifest.voi.options),
+        "VOI options": (options, manifest.voi.options),
     }
+    if "first" in (recipe.voi.missing_levels, manifest.voi.missing_levels):
+        expected["policy for missing levels"] = (recipe.voi.missing_levels, manifest.voi.missing_levels)
+        if recipe.voi.level_names is not None:
+            # The first of other levels is another vertebra.
+            expected["list of levels"] = (list(recipe.voi.level_names), manifest.voi.levels)
     for block in manifest.blocks:
         if block.name == "radiomics" and "radiomics" in recipe.table.blocks:
-            expected["parameters"] = (read_params(recipe.extraction.params).sha256, block.parameters_sha256)
+            expected["parameters"] = (recipe.params().sha256, block.parameters_sha256)
     for what, (wanted, got) in expected.items():
         if wanted != got:
             raise TableError(
@@ -145,7 +164,39 @@ def check_provenance(recipe: Recipe, features: FeatureTable) -> None:
             )
 
 
-def _restrict(features: FeatureTable, recipe: Recipe) -> FeatureTable:
+def check_levels(recipe: Recipe, features: FeatureTable) -> None:
+    """Check that the recipe's levels were extracted.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+
+    Raises
+    ------
+    TableError
+        That names the levels that were not.
+    """
+    wanted = recipe.voi.level_names
+    if wanted is None or recipe.voi.missing_levels == "first":
+        return
+    # A level that was asked for has rows, if only failed ones; without a request, those of the masks have.
+    asked = None if features.manifest is None else features.manifest.voi.levels
+    held = list(dict.fromkeys(features.table[LEVEL])) if asked is None else asked
+    missing = [level for level in wanted if level not in held]
+    if missing:
+        raise TableError(
+            f"levels of the recipe were not extracted: {', '.join(missing)}",
+            where=str(features.path),
+            got=", ".join(sorted(filter(None, held), key=level_order)),
+            expected=", ".join(wanted),
+            do="extract with the recipe's levels, or change the recipe",
+        )
+
+
+def _restrict_blocks(features: FeatureTable, recipe: Recipe) -> FeatureTable:
     """Keep the columns of the recipe's blocks; a table without manifest is taken whole."""
     if features.manifest is None:
         return features
@@ -163,14 +214,40 @@ def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
     if column is None:
         return {}
     require_columns(list(cohort.table.columns), (column,), str(cohort.path))
-    given = cohort.table[cohort.table[column].str.strip() != ""]
-    return dict(zip(given[PATIENT], given[column].str.strip(), strict=True))
+    given = cohort.table[column].str.strip()
+    # Sorted, so that the order of a patient's rows plays no part.
+    reasons = given[given != ""].groupby(cohort.table[PATIENT]).agg(lambda texts: "; ".join(sorted(set(texts))))
+    return {str(name): reason for name, reason in reasons.items()}
 
 
-def _without_features(features: FeatureTable, labels: pd.Series[str]) -> dict[str, str]:
+def _without_features(
+    features: FeatureTable, levels: tuple[str, ...] | None, labels: pd.Series[str]
+) -> dict[str, str]:
     """Return why patients have no usable row; reasons lose their file names, so that they can be counted."""
     reasons = dict.fromkeys(set(labels.index) - set(features.table[PATIENT]), "not in the feature table")
-    return reasons | {name: reason.split(" | ")[0] for name, reason in unusable_patients(features).items()}
+    unusable = unusable_patients(features, levels)
+    return reasons | {name: short_reason(reason) for name, reason in unusable.items()}
+
+
+def _refuse_empty_classes(recipe: Recipe, y: pd.Series[str], flow: Flow, where: str) -> None:
+    """Refuse a class without patients, and say where its patients were lost: no flow.csv is written then."""
+    empty = [name for name in recipe.classes if not (y == name).any()]
+    if not empty:
+        return
+    left = ", ".join(f"{int((y == name).sum())} {name}" for name in recipe.classes)
+    table = flow.table
+    lost = table[table["step"].str.startswith(EXCLUDED) & table["class"].isin(empty) & (table["patients"] > 0)]
+    told = "; ".join(
+        f"{row.patients} {row.label} {row.step}, {row.reason}"
+        for row in lost.rename(columns={"class": "label"}).itertuples()
+    )
+    raise TableError(
+        f"no patient of class {', '.join(empty)} is left",
+        where=where,
+        got=f"{left} ({told or 'none is in the cohort'})",
+        expected=", ".join(recipe.classes),
+        do="mend what lost them, or name other classes in the recipe",
+    )
 
 
 def _warn_of_same_scan(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> None:

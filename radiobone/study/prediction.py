@@ -10,16 +10,18 @@ from radiobone.core.batch import Status
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.flow import unusable_patients
 from radiobone.tables.keys import PATIENT, REASON, STATUS
-from radiobone.tables.wide import Aggregation, wide
+from radiobone.tables.wide import Aggregation, incomplete_rows, restrict_levels, wide
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiobone.learning.manifest import FeatureSource
+    from radiobone.learning.manifest import FeatureSource, ModelManifest
 
 
 def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
     """Predict every patient of a feature table; one who cannot be predicted keeps a row with the reason.
+
+    Only rows of the model's levels count; a table may hold more of them than the model needs.
 
     Parameters
     ----------
@@ -39,36 +41,88 @@ def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
     ModelError
         If the model must not be loaded, or the table was made in another way than what the model learned from.
     """
-    import pandas as pd
-
     from radiobone.learning.persistence import load_model
 
     where = str(features.path)
     model = load_model(folder)
     source = model.manifest.source
-    blocks = None if source is None else [block.name for block in source.blocks]
-    levels: Aggregation = "mean" if source is None else source.aggregation
-    X = wide(features, levels)
-    used = [name for name in model.manifest.feature_names if name in X.columns]
-    gaps = X.index[X[used].isna().any(axis=1)]
-    reasons = {**unusable_patients(features), **dict.fromkeys(gaps, "a feature has no value")}
-    predicted = model.predict(X.drop(index=gaps), source=feature_source(features, levels, blocks), where=where)
-    ok: Status = "ok"
-    failed: Status = "failed"
-    predicted.insert(0, STATUS, ok)
-    predicted.insert(1, REASON, "")
-    lost = pd.DataFrame({STATUS: failed, REASON: list(reasons.values())}, index=pd.Index(list(reasons), dtype=str))
-    table = pd.concat([predicted, lost]) if reasons else predicted
-    table["n_out_of_range"] = table["n_out_of_range"].astype("Int64")
-    return table.rename_axis(PATIENT).sort_index().reset_index()
+    aggregation: Aggregation = "mean" if source is None else source.aggregation
+    blocks = [block.name for block in source.blocks] if source is not None and source.blocks else None
+    levels = None if source is None else source.levels
+    found = feature_source(features, aggregation, blocks)
+    model.manifest.check_source(found, where)
+    reasons = unusable_patients(features, levels)
+    predicted = _no_predictions(model.manifest)
+    rows = restrict_levels(features, levels)
+    if (rows.table[STATUS] == "ok").any():
+        X = _wide(rows, aggregation, model.manifest, where)
+        gaps = incomplete_rows(X)
+        reasons |= gaps
+        if len(gaps) < len(X):
+            predicted = model.predict(X.drop(index=list(gaps)), source=found, where=where)
+    return _table(predicted, reasons)
 
 
 def feature_source(
-    features: FeatureTable, aggregation: Aggregation, blocks: Sequence[str] | None
-) -> FeatureSource | None:
-    """Say how the columns of X came about; None for a table without a manifest."""
+    features: FeatureTable,
+    aggregation: Aggregation,
+    blocks: Sequence[str] | None,
+    levels: Sequence[str] | None = None,
+) -> FeatureSource:
+    """Say how the columns of X came about.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        The long table.
+    aggregation : {"mean", "min", "concat"}
+        How it was made wide.
+    blocks : sequence of str or None
+        The blocks that were used; None is all.
+    levels : sequence of str, optional
+        The levels whose rows were used; by default all.
+
+    Returns
+    -------
+    FeatureSource
+        For the model's manifest.
+    """
     from radiobone.learning.manifest import FeatureSource
 
     if features.manifest is None:
-        return None
-    return FeatureSource.of(features.manifest, aggregation=aggregation, blocks=blocks)
+        return FeatureSource.unknown(aggregation=aggregation, levels=levels)
+    return FeatureSource.of(features.manifest, aggregation=aggregation, blocks=blocks, levels=levels)
+
+
+def _wide(features: FeatureTable, aggregation: Aggregation, manifest: ModelManifest, where: str) -> pd.DataFrame:
+    """Return the model's columns, one row for each patient with an ``ok`` row."""
+    X = wide(features, aggregation)
+    if aggregation == "concat":
+        # A level that succeeded in no patient has no columns: its patients lack values, the table lacks none.
+        known = set(features.features)
+        absent = [name for name in manifest.feature_names if name not in X.columns]
+        X = X.reindex(columns=[*X.columns, *(name for name in absent if name.partition("__")[2] in known)])
+    # On no row: columns that are missing are refused, while rows with gaps are the caller's.
+    manifest.arrange(X.iloc[:0], where)
+    return X[manifest.feature_names]
+
+
+def _no_predictions(manifest: ModelManifest) -> pd.DataFrame:
+    """Return the columns of `radiobone.learning.persistence.SavedModel.predict` without a row."""
+    import pandas as pd
+
+    nodes = [f"p_node_{node.name}" for node in manifest.nodes]
+    classes = [f"p_class_{name}" for name in manifest.classes]
+    return pd.DataFrame(columns=["decision", *nodes, *classes, "n_out_of_range", "out_of_range"])
+
+
+def _table(predicted: pd.DataFrame, reasons: dict[str, str]) -> pd.DataFrame:
+    """Put the patients who cannot be predicted beside the others."""
+    ok: Status = "ok"
+    failed: Status = "failed"
+    patients = sorted([*predicted.index, *reasons])
+    table = predicted.reindex(patients)
+    table.insert(0, STATUS, [failed if name in reasons else ok for name in patients])
+    table.insert(1, REASON, [reasons.get(name, "") for name in patients])
+    table["n_out_of_range"] = table["n_out_of_range"].astype("Int64")
+    return table.rename_axis(PATIENT).reset_index()

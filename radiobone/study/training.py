@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_json, write_text
-from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import machine, now, versions
 from radiobone.reporting.figures import confusion_figure, roc_figure, save_figure
 from radiobone.reporting.nested import confusions, node_scores
@@ -62,7 +61,19 @@ def train(
         Outer folds in parallel; the result is the same for any number.
     progress : bool, default True
         Show a progress bar.
+
+    Returns
+    -------
+    Study
+        The folder and the content of its ``results.json``.
+
+    Raises
+    ------
+    TableError
+        If the tables do not fit the recipe (see `radiobone.study.dataset.assemble`); then nothing is written.
     """
+    from threadpoolctl import threadpool_limits
+
     from radiobone.evaluation import NestedCV
     from radiobone.learning.persistence import save_model
     from radiobone.learning.routing import fit_with_groups
@@ -70,6 +81,8 @@ def train(
 
     dataset = assemble(recipe, features, cohort)
     out.mkdir(parents=True, exist_ok=True)
+    # A folder with results.json is a finished study: an earlier one ends here, and this one is not finished yet.
+    (out / RESULTS).unlink(missing_ok=True)
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
         recipe.estimator(),
@@ -89,7 +102,9 @@ def train(
             ids=dataset.X.index.to_frame(),
             progress=lambda done, total: advance(),
         )
-    model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
+    # One thread, as in the outer folds: sums of several threads differ in their last bits.
+    with threadpool_limits(limits=1):
+        model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
     results = _results(recipe, nested, dataset)
     write_text(out / PREDICTIONS, nested.predictions.to_csv(index=False, lineterminator="\n"))
     write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))
@@ -101,9 +116,9 @@ def train(
         dataset.X,
         dataset.y.to_numpy(),
         label=recipe.label.model_dump(mode="json"),
-        source=feature_source(features, recipe.table.levels, recipe.table.blocks),
+        source=feature_source(features, recipe.table.levels, recipe.table.blocks, recipe.voi.level_names),
     )
-    # Last, so that a folder with results.json is a finished study.
+    # Last: see above.
     write_json(out / RESULTS, results)
     return Study(out, results)
 
@@ -112,7 +127,7 @@ def _results(recipe: Recipe, nested: NestedResult, dataset: Dataset) -> dict[str
     results = nested.results()
     primary = next(node for node in results["nodes"] if node["name"] == recipe.primary.node)
     return {
-        "recipe": {"name": recipe.name, "sha256": sha256_json(recipe.model_dump(mode="json"))},
+        "recipe": {"name": recipe.name, "sha256": recipe.sha256},
         "primary": {
             "node": recipe.primary.node,
             "positive": primary["positive"],

@@ -24,8 +24,9 @@ COLUMNS = [f"original_firstorder_F{number}" for number in range(6)]
 DENSITY = ["density_mean_hu"]
 
 
-def write_tables(folder: Path, n: int = 60, seed: int = 0, levels: tuple[str, ...] = ("L1", "L2")) -> None:
+def write_tables(folder: Path, n: int = 60, seed: int = 0, levels: tuple[str, ...] = ("L1", "L2", "L3")) -> None:
     """Write ``cohort.csv`` and ``features.csv`` with its manifest."""
+    folder.mkdir(exist_ok=True)
     rng = np.random.default_rng(seed)
     bmd = np.round(np.tile([60.0, 100.0, 140.0], n // 3) + rng.normal(0, 5, n), 1)
     names = [f"p{number:03d}" for number in range(n)]

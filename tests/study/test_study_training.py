@@ -1,15 +1,21 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from study_tables import COLUMNS, tables, write_table, write_tables
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from radiobone.core.errors import ModelError, TableError
+import radiobone.learning.routing
+import radiobone.study.training
+from radiobone.core.errors import ModelError, RadioboneWarning, TableError
+from radiobone.learning.persistence import load_model
+from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.training import train
-from radiobone.tables.features import read_features
+from radiobone.tables.features import manifest_path, read_features
 
 NOT_COMPARED = {"created", "versions", "machine"}
 
@@ -50,8 +56,8 @@ def test_results_name_nodes_in_order_and_the_primary_figure(study):
     assert primary["positive"] == ["osteoporosis"]
     assert primary["mean"] == results["nodes"][0]["on_true_members"]["auc"]["mean"]
     assert primary["mean"] > 0.9, "the made-up classes are far apart"
-    assert results["nodes"][0]["on_true_members"]["n"] == 60
-    assert results["nodes"][1]["on_true_members"]["n"] == 40
+    assert results["nodes"][0]["on_true_members"]["n_patients"] == 60
+    assert results["nodes"][1]["on_true_members"]["n_patients"] == 40
 
 
 def test_no_patient_is_on_both_sides_of_a_fold(study):
@@ -69,6 +75,11 @@ def test_bytes_are_the_same_for_any_jobs_and_any_order_of_rows(study, tmp_path):
     table = read_features(tmp_path / "features.csv").table
     shuffled = table.sample(frac=1.0, random_state=1).reset_index(drop=True)
     write_table(tmp_path, shuffled)
+    written = read_features(tmp_path / "features.csv").table
+    assert written["patient_id"].tolist() == shuffled["patient_id"].tolist() != table["patient_id"].tolist()
+    assert set(table.groupby("patient_id").size()) == {3}, "two terms have the same sum in either order"
+    one, other = (assemble(read_recipe("demo"), *tables(each)).X for each in (folder, tmp_path))
+    assert one.to_numpy().tobytes() == other.to_numpy().tobytes()
     again = train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", jobs=2, progress=False)
     for name in ("predictions.csv", "folds.csv", "flow.csv"):
         assert (folder / "out" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
@@ -90,7 +101,8 @@ def test_a_saved_model_predicts_new_patients_and_flags_what_it_has_not_seen(stud
     assert len(predicted) == 9
     assert predicted["status"].tolist() == ["ok", "failed", "failed", *["ok"] * 6]
     assert predicted.loc["p001", "reason"] == "mask is empty"
-    assert predicted.loc["p002", "reason"] == "a feature has no value"
+    column = f"trabecular__{COLUMNS[2]}"
+    assert predicted.loc["p002", "reason"] == f"a feature has no finite value | got: {column} (1 columns)"
     assert f"trabecular__{COLUMNS[0]}" in predicted.loc["p000", "out_of_range"]
     ok = predicted[predicted["status"] == "ok"]
     np.testing.assert_allclose(ok.filter(like="p_class_").sum(axis=1), 1.0)
@@ -111,9 +123,137 @@ def test_the_order_of_columns_does_not_matter(study, tmp_path):
     pd.testing.assert_frame_equal(first, predict(folder / "out/model", read_features(tmp_path / "features.csv")))
 
 
+def predict_table(folder, tmp_path, change, **manifest) -> pd.DataFrame:
+    """Predict nine new patients after a change of their table."""
+    write_tables(tmp_path, n=9, seed=7)
+    write_table(tmp_path, change(read_features(tmp_path / "features.csv").table), **manifest)
+    return predict(folder / "out/model", read_features(tmp_path / "features.csv")).set_index("patient_id")
+
+
+def test_one_infinite_value_stops_one_patient_only(study, tmp_path):
+    def change(table: pd.DataFrame) -> pd.DataFrame:
+        table.loc[(table["patient_id"] == "p004") & (table["level"] == "L2"), COLUMNS[0]] = np.inf
+        return table
+
+    predicted = predict_table(study[0], tmp_path, change)
+    assert (predicted["status"] == "failed").tolist() == [name == "p004" for name in predicted.index]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {COLUMNS[0]: np.nan},
+            "a feature has no finite value | got: trabecular__original_firstorder_F0 (1 columns)",
+        ),
+        ({"status": "failed", "reason": "mask is empty", **dict.fromkeys(COLUMNS, np.nan)}, "mask is empty"),
+        ({"level": ["T10", "T11", "T12"] * 9}, "no row of level L1, L2, L3"),
+    ],
+)
+def test_a_table_in_which_nobody_can_be_predicted_still_gives_all_rows(study, tmp_path, changes, reason):
+    every = predict_table(study[0], tmp_path / "one", lambda table: table)
+    predicted = predict_table(
+        study[0], tmp_path / "two", lambda table: table.assign(**changes), voi={"levels": None}
+    )
+    assert list(predicted.index) == list(every.index)
+    assert list(predicted.columns) == list(every.columns)
+    assert set(predicted["status"]) == {"failed"}
+    assert set(predicted["reason"]) == {reason}
+    assert predicted.drop(columns=["status", "reason"]).isna().all(axis=None)
+    empty = predicted.to_csv().splitlines()[1]
+    assert empty.endswith("," * (len(every.columns) - 2)), "cells are empty"
+
+
+def test_missing_columns_are_refused_even_if_nobody_could_be_predicted(study, tmp_path):
+    fewer = [name for name in COLUMNS if name != COLUMNS[1]]
+    with pytest.raises(ModelError, match=COLUMNS[1]):
+        predict_table(
+            study[0],
+            tmp_path,
+            lambda table: table.drop(columns=COLUMNS[1]).assign(**{COLUMNS[0]: np.nan}),
+            radiomics={"columns": fewer},
+        )
+
+
+def test_a_table_of_more_levels_is_predicted_by_the_rows_of_the_model(study, tmp_path):
+    plain = predict_table(study[0], tmp_path / "one", lambda table: table)
+
+    def add_level(table: pd.DataFrame) -> pd.DataFrame:
+        return pd.concat([table, table[table["level"] == "L1"].assign(level="L4", **dict.fromkeys(COLUMNS, 1e9))])
+
+    more = predict_table(study[0], tmp_path / "two", add_level, voi={"levels": ["L1", "L2", "L3", "L4"]})
+    pd.testing.assert_frame_equal(plain, more, check_exact=True)
+    every = predict_table(study[0], tmp_path / "three", add_level, voi={"levels": None})
+    pd.testing.assert_frame_equal(plain, every, check_exact=True)
+
+
+def test_the_model_knows_the_levels_of_the_recipe_not_of_the_table(tmp_path):
+    write_tables(tmp_path)
+    recipe = quick(read_recipe("demo"))
+    recipe = recipe.model_copy(update={"voi": recipe.voi.model_copy(update={"levels": "L1,L2"})})
+    train(recipe, *tables(tmp_path), tmp_path / "out", progress=False)
+    manifest = json.loads((tmp_path / "out/model/manifest.json").read_text())
+    assert manifest["source"]["levels"] == ["L1", "L2"]
+    fewer = predict_table(
+        tmp_path, tmp_path / "new", lambda table: table[table["level"] != "L3"], voi={"levels": ["L1", "L2"]}
+    )
+    assert set(fewer["status"]) == {"ok"}
+
+
+def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tmp_path):
+    write_tables(tmp_path)
+    manifest_path(tmp_path / "features.csv").unlink()
+    recipe = quick(read_recipe("demo"))
+    changes = {
+        "voi": recipe.voi.model_copy(update={"levels": "L1,L2"}),
+        "table": recipe.table.model_copy(update={"levels": "min"}),
+    }
+    with pytest.warns(RadioboneWarning, match="no manifest"):
+        train(recipe.model_copy(update=changes), *tables(tmp_path), tmp_path / "out", progress=False)
+    source = load_model(tmp_path / "out/model").manifest.source
+    assert source is not None
+    assert (source.levels, source.aggregation) == (["L1", "L2"], "min")
+    predicted = predict_table(tmp_path, tmp_path / "new", lambda table: table)
+    assert set(predicted["status"]) == {"ok"}
+
+
+def test_a_stopped_second_study_leaves_no_results_of_the_first(tmp_path, monkeypatch):
+    write_tables(tmp_path)
+    train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    features, cohort = tables(tmp_path)
+    strangers = replace(features, table=features.table.replace({"patient_id": {"p000": "stranger"}}))
+    with pytest.raises(TableError, match="stranger"):
+        train(quick(read_recipe("demo")), strangers, cohort, tmp_path / "out", progress=False)
+    assert (tmp_path / "out/results.json").is_file(), "nothing was written yet"
+
+    def stop(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(radiobone.study.training, "save_figure", stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(quick(read_recipe("demo")), features, cohort, tmp_path / "out", progress=False)
+    assert not (tmp_path / "out/results.json").exists()
+
+
+def test_the_final_fit_holds_one_native_thread(tmp_path, monkeypatch):
+    write_tables(tmp_path)
+    fit, threads = radiobone.learning.routing.fit_with_groups, []
+
+    def spy(*args: object) -> object:
+        threads.append({pool["num_threads"] for pool in threadpool_info()})
+        return fit(*args)
+
+    monkeypatch.setattr(radiobone.learning.routing, "fit_with_groups", spy)
+    with threadpool_limits(limits=2):
+        train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    assert threads == [{1}]
+
+
 @pytest.mark.parametrize(
     ("manifest", "told"),
     [
+        ({"voi": {"levels": ["L1", "L2"]}}, r"levels: \['L1', 'L2'\] instead of \['L1', 'L2', 'L3'\]"),
+        ({"voi": {"missing_levels": "first"}}, "first level only"),
         ({"radiomics": {"parameters_sha256": "0" * 64}}, "parameters of radiomics"),
         ({"radiomics": {"values_revision": 2}}, "values revision of radiomics"),
         ({"voi": {"recipe": "body@1"}}, "VOI recipe"),
