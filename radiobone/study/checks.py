@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from radiobone.core.batch import run_cases
-from radiobone.core.errors import CaseError, one_line
+from radiobone.core.errors import CaseError, GeometryError, one_line
+from radiobone.features.prepare import PreparedScan, RawScan, prepare_scan
 from radiobone.features.request import ExtractionRequest
-from radiobone.features.prepare import PreparedScan, prepare_scan
 from radiobone.imaging import Image
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.tables.cohort import Scan
 
 Severity = Literal["error", "warning", "note"]
+Volume = TypeVar("Volume")
 
-METAL_HU = 20000
+HIGHEST_HU = 20000
 """No tissue or implant reaches this in HU (12-bit scanners end at 3,071, extended scales near 16,000)."""
 
 
@@ -80,6 +81,11 @@ def inspect_scans(
         Number of worker processes.
     progress : bool, default True
         Show a progress bar.
+
+    Returns
+    -------
+    list of ScanReport
+        In the order of ``scans``.
     """
     work = functools.partial(inspect_scan, request=request)
     outcomes = run_cases(
@@ -92,54 +98,76 @@ def inspect_scans(
 
 
 def inspect_scan(scan: Scan, request: ExtractionRequest) -> ScanReport:
-    """Check one scan: files, geometry, labels, levels, HU and VOIs."""
-    unreadable = tuple(_check_files(scan))
-    if unreadable:
-        return ScanReport(scan, unreadable, {})
+    """Check one scan: files, geometry, labels, levels, HU and VOIs.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    request : ExtractionRequest
+        Which VOIs are meant to be extracted.
+
+    Returns
+    -------
+    ScanReport
+        The findings; facts only where image and mask can be used together.
+    """
+    raw = _read_files(scan)
+    if not isinstance(raw, RawScan):
+        return ScanReport(scan, raw, {})
     try:
-        prepared = prepare_scan(scan, request)
+        prepared = prepare_scan(scan, request, raw)
     except CaseError as error:
-        check = "geometry" if "grid" in error.what or "inside" in error.what else "labels"
+        check = "geometry" if isinstance(error, GeometryError) else "labels"
         return ScanReport(scan, (Finding(scan.name, check, "error", one_line(error)),), {})
-    findings = [
-        finding for check in (_check_hu, _check_labels, _check_vois) for finding in check(scan.name, prepared)
-    ]
-    return ScanReport(scan, tuple(findings), _facts(prepared))
+    levels = {value: prepared.scheme.level(value) for value in prepared.mask.labels()}
+    findings = (
+        *_check_hu(scan.name, prepared.image),
+        *_check_labels(scan.name, prepared, levels),
+        *_check_vois(scan.name, prepared),
+    )
+    return ScanReport(scan, findings, _facts(prepared, levels))
 
 
-def _check_files(scan: Scan) -> Iterator[Finding]:
+def _read_files(scan: Scan) -> RawScan | tuple[Finding, ...]:
     """Read each file on its own, so that a bad image does not hide a bad mask."""
-    readers: list[tuple[Path | None, Callable[[Path], object]]] = [
-        (scan.image, read_image),
-        (scan.mask, read_mask),
-        (scan.body_mask, read_mask),
-    ]
-    for path, reader in readers:
-        if path is not None:
-            try:
-                reader(path)
-            except CaseError as error:
-                yield Finding(scan.name, "file", "error", one_line(error))
+    findings: list[Finding] = []
+
+    def read(path: Path | None, reader: Callable[[Path], Volume]) -> Volume | None:
+        try:
+            return None if path is None else reader(path)
+        except CaseError as error:
+            findings.append(Finding(scan.name, "file", "error", one_line(error)))
+            return None
+
+    image, mask, body_mask = (
+        read(scan.image, read_image),
+        read(scan.mask, read_mask),
+        read(scan.body_mask, read_mask),
+    )
+    if image is None or mask is None or findings:
+        return tuple(findings)
+    return RawScan(image, mask, body_mask)
 
 
-def _check_hu(name: str, prepared: PreparedScan) -> Iterator[Finding]:
-    low, high = _range(prepared.image)
+def _check_hu(name: str, image: Image) -> Iterator[Finding]:
+    low, high = _range(image)
     if low >= 0 and high <= 255:
         yield Finding(name, "HU", "warning", f"values from {low:g} to {high:g}: normalised, not HU?")
     elif low >= 0:
         # Every CT holds fat, at about -100 HU.
         yield Finding(name, "HU", "warning", f"no value below {low:g}: is the rescale intercept missing?")
-    if high > METAL_HU:
+    if high > HIGHEST_HU:
         yield Finding(name, "HU", "warning", f"values up to {high:g}: not HU?")
-    array = prepared.image.array
+    array = image.array
     if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
         yield Finding(name, "HU", "note", f"{array.dtype} with fractions: resampled or smoothed before?")
 
 
-def _check_labels(name: str, prepared: PreparedScan) -> Iterator[Finding]:
+def _check_labels(name: str, prepared: PreparedScan, levels: Mapping[int, str | None]) -> Iterator[Finding]:
     for note in prepared.notes[1:]:
         yield Finding(name, "geometry", "warning", note)
-    unnamed = [value for value in prepared.mask.labels() if prepared.scheme.level(value) is None]
+    unnamed = [value for value, level in levels.items() if level is None]
     if unnamed:
         told = ", ".join(map(str, unnamed))
         yield Finding(name, "labels", "note", f"labels {told} are not named by the scheme {prepared.scheme.name}")
@@ -154,17 +182,16 @@ def _check_vois(name: str, prepared: PreparedScan) -> Iterator[Finding]:
             yield Finding(name, "VOI", "warning", f"{level}: {outcome.result.quality.qc_warnings}")
 
 
-def _facts(prepared: PreparedScan) -> dict[str, str]:
+def _facts(prepared: PreparedScan, levels: Mapping[int, str | None]) -> dict[str, str]:
     geometry = prepared.image.geometry
     low, high = _range(prepared.image)
-    levels = [level for value in prepared.mask.labels() if (level := prepared.scheme.level(value)) is not None]
     return {
         "size": "x".join(map(str, geometry.shape[::-1])),
         "spacing_mm": "x".join(f"{value:.3g}" for value in geometry.spacing_mm[::-1]),
         "pixel_type": str(prepared.image.array.dtype),
         "hu_range": f"{low:g} to {high:g}",
         "scheme": prepared.scheme.name,
-        "levels": " ".join(levels),
+        "levels": " ".join(level for level in levels.values() if level is not None),
     }
 
 

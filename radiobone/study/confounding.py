@@ -51,7 +51,18 @@ class Association:
 
 
 def known_label_rule(columns: Sequence[str]) -> LabelRule | None:
-    """Return the label rule of the first column that radiobone knows by name, or None."""
+    """Find the label rule of the first column that radiobone knows by name.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The columns of a cohort table.
+
+    Returns
+    -------
+    LabelRule or None
+        None if there is no such column.
+    """
     for column, source, reference in _LABEL_COLUMNS:
         if column in columns:
             return LabelRule.model_validate({"source": source, "column": column, "reference": reference})
@@ -74,6 +85,11 @@ def associations(cohort: pd.DataFrame, rule: LabelRule, where: str) -> list[Asso
     -------
     list of Association
         In the order: acquisition, then demographics.
+
+    Raises
+    ------
+    TableError
+        If the label's column is not valid, or a cell of a numeric column is no number.
     """
     labels = patient_labels(cohort, rule, where)
     patients = cohort.drop_duplicates(PATIENT).set_index(PATIENT)
@@ -128,6 +144,20 @@ def _mean_sd(group: pd.Series[float]) -> str:
 
 def class_counts(cohort: pd.DataFrame, rule: LabelRule, where: str) -> dict[str, int]:
     """Count patients by class, and those without a label.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The cohort table, every cell as text.
+    rule : LabelRule
+        How patients get their class.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    dict of str to int
+        The classes in order, then ``no label``.
 
     Raises
     ------

@@ -1,7 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import radiobone.features.prepare
+import radiobone.study.checks
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
@@ -50,6 +54,40 @@ def test_bad_image_and_bad_mask_are_both_told(tmp_path):
     errors = found(inspect_scan(made, request()), "error")
     assert "file not found" in errors
     assert "mask.nii.gz" in errors
+
+
+def test_each_file_is_read_once(tmp_path, monkeypatch):
+    made = scan(tmp_path)
+    read = []
+    for module in (radiobone.study.checks, radiobone.features.prepare):
+        for name in ("read_image", "read_mask"):
+            original = getattr(module, name)
+            monkeypatch.setattr(
+                module, name, lambda path, original=original: (read.append(path), original(path))[1]
+            )
+    assert inspect_scan(made, request()).findings == ()
+    assert sorted(read) == sorted([made.image, made.mask])
+
+
+def test_a_level_that_no_label_names_is_no_matter_of_geometry(tmp_path):
+    labels = np.zeros(GRID.shape, np.uint8)
+    labels[4:12, 6:18, 5:17] = 99
+    errors = found(inspect_scan(scan(tmp_path, labels=labels), request()), "error")
+    assert errors.startswith("labels: the mask holds no label that the scheme names")
+
+
+def test_a_body_mask_on_another_grid_is_a_matter_of_geometry(tmp_path):
+    made = scan(tmp_path)
+    write_mask(Mask(np.ones((5, 5, 5), np.uint8), Geometry((5, 5, 5), (9.0, 9.0, 9.0))), tmp_path / "body.nii.gz")
+    errors = found(inspect_scan(replace(made, body_mask=tmp_path / "body.nii.gz"), request()), "error")
+    assert errors.startswith("geometry: image and mask do not lie on the same grid")
+
+
+def test_a_bad_body_mask_is_told_beside_a_bad_image(tmp_path):
+    made = scan(tmp_path)
+    made.image.unlink()
+    errors = found(inspect_scan(replace(made, body_mask=tmp_path / "none.nii.gz"), request()), "error")
+    assert errors.count("file: file not found") == 2
 
 
 def test_geometry_is_told_in_mm_and_degrees(tmp_path):
