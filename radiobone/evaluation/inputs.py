@@ -60,6 +60,11 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     classes : sequence or None
         Reporting order of the classes; by default sorted.
 
+    Returns
+    -------
+    StudyData
+        The rows in order.
+
     Raises
     ------
     DataError

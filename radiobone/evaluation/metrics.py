@@ -10,6 +10,8 @@ NAN = float("nan")
 
 BINARY = ("auc", "sensitivity", "specificity", "balanced_accuracy", "accuracy")
 COUNTS = ("tp", "fn", "fp", "tn")
+OVERALL = ("auc_macro", "sensitivity_macro", "specificity_macro", "balanced_accuracy", "accuracy")
+BY_CLASS = ("auc", "sensitivity", "specificity")
 
 
 def binary_metrics(
@@ -59,8 +61,8 @@ def binary_metrics(
 
 def class_metrics(
     true: NDArray[np.intp], proba: NDArray[np.float64], decided: NDArray[np.intp]
-) -> tuple[dict[str, float], NDArray[np.float64]]:
-    """Score a decision among several classes.
+) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """Score a decision among several classes, each against the rest.
 
     Parameters
     ----------
@@ -72,30 +74,49 @@ def class_metrics(
     Returns
     -------
     dict of str to float
-        ``auc_macro`` (mean of the one-versus-rest AUCs), ``balanced_accuracy`` (mean sensitivity over all
-        classes), ``accuracy``. The first two are NaN if any class is missing.
-    ndarray of shape (n_classes,)
-        One-versus-rest AUC of each class; NaN where it, or all others, is missing.
+        ``auc_macro``, ``sensitivity_macro``, ``specificity_macro`` (means over the classes; NaN if any of them
+        is), ``balanced_accuracy`` (which is the mean sensitivity) and ``accuracy``.
+    list of dict of str to float
+        For each class ``auc``, ``sensitivity`` (share of its rows decided as it) and ``specificity`` (share of all
+        others decided as another); NaN where the rows that a figure needs are missing.
     """
-    n_classes = proba.shape[1]
-    by_class = np.full(n_classes, NAN)
-    recalls = np.full(n_classes, NAN)
-    for code in range(n_classes):
-        here = true == code
-        if here.any():
-            recalls[code] = (decided[here] == code).mean()
-            if not here.all():
-                by_class[code] = roc_auc_score(here, proba[:, code])
-    figures = {
-        "auc_macro": float(by_class.mean()),
-        "balanced_accuracy": float(recalls.mean()),
+    by_class = []
+    for code in range(proba.shape[1]):
+        here, called = true == code, decided == code
+        n_here, n_rest = int(here.sum()), int((~here).sum())
+        by_class.append(
+            {
+                "auc": float(roc_auc_score(here, proba[:, code])) if n_here and n_rest else NAN,
+                "sensitivity": _ratio(int((called & here).sum()), n_here),
+                "specificity": _ratio(int((~called & ~here).sum()), n_rest),
+            }
+        )
+    macro = {metric: float(np.mean([figures[metric] for figures in by_class])) for metric in BY_CLASS}
+    overall = {
+        "auc_macro": macro["auc"],
+        "sensitivity_macro": macro["sensitivity"],
+        "specificity_macro": macro["specificity"],
+        "balanced_accuracy": macro["sensitivity"],
         "accuracy": _ratio(int((true == decided).sum()), len(true)),
     }
-    return figures, by_class
+    return overall, by_class
 
 
 def confusion(true: NDArray[np.intp], decided: NDArray[np.intp], n_classes: int) -> list[list[int]]:
-    """Count rows by true class (rows) and decided class (columns)."""
+    """Count rows by true class (rows) and decided class (columns).
+
+    Parameters
+    ----------
+    true, decided : ndarray of shape (n_samples,)
+        Numbers of the classes.
+    n_classes : int
+        Number of classes.
+
+    Returns
+    -------
+    list of list of int
+        The counts; also of classes that are missing.
+    """
     counts: list[list[int]] = confusion_matrix(true, decided, labels=np.arange(n_classes)).tolist()
     return counts
 

@@ -15,9 +15,10 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from radiobone.core.errors import RadioboneWarning
+from radiobone.evaluation.fits import FoldFit, NodeFit
 from radiobone.evaluation.inputs import StudyData, prepare
-from radiobone.evaluation.results import FoldFit, NestedResult, NodeFit
-from radiobone.evaluation.splits import OuterFold, outer_folds
+from radiobone.evaluation.results import NestedResult
+from radiobone.evaluation.splits import OuterFold, check_count, check_plan, outer_folds
 from radiobone.learning.data import take_rows
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.routing import fit_with_groups
@@ -36,15 +37,20 @@ class NestedCV:
         A `HierarchicalClassifier`, or any classifier with ``predict_proba`` (which then has no nodes). Never
         changed: each fold fits a copy.
     folds : int, default 5
-        Outer folds.
+        Outer folds; at least 2.
     repeats : int, default 1
-        How often the rows are divided anew.
+        How often the rows are divided anew; at least 1.
     seed : int, default 0
-        Repeat r (from 0) is shuffled with ``seed + r``.
+        Repeat r (from 0) is shuffled with ``seed + r``; not negative.
     jobs : int, default 1
-        Outer folds in parallel; the result is the same for any number.
+        Outer folds in parallel; -1 is one for each core. The result is the same for any number.
     classes : tuple, optional
         Order of the classes in every output; by default sorted.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range.
     """
 
     estimator: Any
@@ -53,6 +59,11 @@ class NestedCV:
     seed: int = 0
     jobs: int = 1
     classes: Sequence[Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_plan(self.folds, self.repeats, self.seed)
+        if self.jobs != -1:
+            check_count("jobs", self.jobs, 1, do="pass -1 for one job on each core")
 
     def run(
         self,
@@ -107,25 +118,26 @@ class NestedCV:
         return NestedResult(
             classes=data.classes,
             decision=str(getattr(self.estimator, "decision", "argmax")),
-            validation=self._validation(data),
+            validation=self._validation(data, folds),
             folds=_fold_table(data, folds),
             fits=tuple(fits[number] for number in range(len(folds))),
             data=data,
         )
 
-    def _validation(self, data: StudyData) -> dict[str, Any]:
+    def _validation(self, data: StudyData, folds: Sequence[OuterFold]) -> dict[str, Any]:
         return {
             "scheme": "nested cross-validation, stratified by class, patients whole in every split",
             "estimand": "mean over outer folds",
-            "outer_folds": self.folds,
-            "repeats": self.repeats,
-            "seed": self.seed,
-            "inner_folds": _plain(getattr(self.estimator, "cv", None)),
+            "outer_folds": int(self.folds),
+            "repeats": int(self.repeats),
+            "seed": int(self.seed),
+            "inner_folds_asked": _inner_folds(self.estimator),
             "train_on": getattr(self.estimator, "train_on", None),
             "n_rows": len(data.codes),
             "n_patients": int(np.unique(data.groups).size),
             "n_features": int(data.X.shape[1]) if hasattr(data.X, "shape") else None,
             "class_counts": {str(name): int((data.codes == code).sum()) for code, name in enumerate(data.classes)},
+            "folds": [{"repeat": fold.repeat, "fold": fold.fold, "n_rows": len(fold.test)} for fold in folds],
         }
 
 
@@ -185,6 +197,7 @@ def _node_fits(model: Any) -> list[NodeFit]:
         return []
     fits = []
     for name, estimator in model.estimators_.items():
+        inner, prior = getattr(estimator, "n_splits_", None), getattr(estimator, "predicts_prior_", None)
         selected = getattr(estimator, "selected_features_", None)
         settings = getattr(estimator, "best_params_", None)
         fits.append(
@@ -193,12 +206,23 @@ def _node_fits(model: Any) -> list[NodeFit]:
                 n_train=model.n_train_[name],
                 n_foreign=model.n_foreign_[name],
                 n_missed=model.n_missed_[name],
+                inner_folds=None if inner is None else int(inner),
+                predicts_prior=None if prior is None else bool(prior),
                 selected=None if selected is None else tuple(str(feature) for feature in selected),
                 settings=None if settings is None else {key: _plain(value) for key, value in settings.items()},
                 notes=tuple(model.notes_[name]),
             )
         )
     return fits
+
+
+def _inner_folds(estimator: Any) -> Any:
+    """Return the inner folds that were asked for: one answer, or one for each node; None if nothing tells."""
+    if isinstance(estimator, HierarchicalClassifier) and estimator.estimator is not None:
+        if isinstance(estimator.estimator, dict):
+            return {name: _inner_folds(part) for name, part in estimator.estimator.items()}
+        return _inner_folds(estimator.estimator)
+    return _plain(getattr(estimator, "cv", None))
 
 
 def _codes(labels: NDArray[Any], classes: tuple[Any, ...]) -> NDArray[np.intp]:

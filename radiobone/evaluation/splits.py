@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiobone.core.errors import UsageError
 from radiobone.learning.data import DataError, patients_by_class
 from radiobone.learning.folds import stratified_folds
+
+# The largest seed that NumPy's generators, which shuffle the folds, take.
+_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +34,55 @@ class OuterFold:
     fold: int
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+
+
+def check_plan(folds: Any, repeats: Any, seed: Any) -> None:
+    """Refuse numbers of folds and repeats, and seeds, that name no plan.
+
+    Parameters
+    ----------
+    folds, repeats : int
+        Number of folds in each repeat, at least 2, and of repeats, at least 1.
+    seed : int
+        At least 0; that of the last repeat (``seed + repeats - 1``) at most 4,294,967,295.
+
+    Raises
+    ------
+    UsageError
+        If one of them is no whole number, or out of range.
+    """
+    check_count("folds", folds, 2)
+    check_count("repeats", repeats, 1)
+    check_count("seed", seed, 0)
+    if seed + repeats - 1 > _LARGEST_SEED:
+        raise UsageError(
+            "seed is too large", got=seed, expected=f"at most {_LARGEST_SEED} for the last of {repeats} repeats"
+        )
+
+
+def check_count(name: str, value: Any, smallest: int, do: str | None = None) -> None:
+    """Refuse what is no whole number of at least the smallest.
+
+    Parameters
+    ----------
+    name : str
+        The parameter, for the message.
+    value : int
+        What was given; True and False are no numbers.
+    smallest : int
+        The smallest value allowed.
+    do : str, optional
+        What the user can do about it.
+
+    Raises
+    ------
+    UsageError
+        That names the parameter.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < smallest:
+        raise UsageError(
+            f"{name} is out of range", got=repr(value), expected=f"a whole number from {smallest}", do=do
+        )
 
 
 def outer_folds(
@@ -55,11 +109,19 @@ def outer_folds(
     seed : int, default 0
         Repeat r (from 0) is shuffled with ``seed + r``.
 
+    Returns
+    -------
+    list of OuterFold
+        Fold after fold, repeat after repeat.
+
     Raises
     ------
+    UsageError
+        If the number of folds or repeats, or the seed, is out of range.
     DataError
         If a class has fewer patients than there are folds: some fold could not test it.
     """
+    check_plan(folds, repeats, seed)
     patients = patients_by_class(codes, groups)
     short = {str(name): count for name, count in zip(classes, patients, strict=True) if count < folds}
     if short:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
 from radiobone.core.files import atomic_path
+from radiobone.reporting.summary import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,12 +91,15 @@ class Confusion:
     classes : sequence of str
         Names, in the order of rows and columns.
     counts : ndarray of shape (n_classes, n_classes), int
-        Patients by true class (row) and predicted class (column).
+        Predictions by true class (row) and predicted class (column).
+    n_patients : int
+        Patients that these are predictions of; fewer than predictions where folds are repeated.
     """
 
     title: str
     classes: Sequence[str]
     counts: NDArray[np.int64]
+    n_patients: int
 
     def __post_init__(self) -> None:
         if np.shape(self.counts) != (len(self.classes), len(self.classes)):
@@ -113,7 +117,12 @@ def roc_figure(nodes: Sequence[NodeScores]) -> Figure:
     Returns
     -------
     Figure
-        With AUC as mean and SD (divisor n - 1) over the outer folds in each legend.
+        With the number of folds, and AUC as mean and SD (divisor n - 1) over the outer folds in each legend.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
 
     Notes
     -----
@@ -137,7 +146,12 @@ def confusion_figure(matrices: Sequence[Confusion]) -> Figure:
     Returns
     -------
     Figure
-        Colours follow the share, so that classes of unequal size compare.
+        Colours follow the share, so that classes of unequal size compare. Each title says what is counted.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw.
     """
     with _panels(len(matrices)) as (figure, panels):
         for axes, matrix in zip(panels, matrices, strict=True):
@@ -183,8 +197,9 @@ def _draw_roc(axes: Axes, node: NodeScores) -> None:
         false_positive, true_positive, _ = roc_curve(truth, score, drop_intermediate=False)
         curves.append(np.interp(grid, false_positive, true_positive))
         areas.append(roc_auc_score(truth, score))
-        label = "outer folds" if len(curves) == 1 else None
-        axes.plot(false_positive, true_positive, color=FOLD_COLOUR, linewidth=0.7, alpha=0.8, label=label)
+        axes.plot(false_positive, true_positive, color=FOLD_COLOUR, linewidth=0.7, alpha=0.8)
+    for line in axes.lines[:1]:  # one stands for all in the legend
+        line.set_label("1 outer fold" if len(curves) == 1 else f"{len(curves)} outer folds")
     if len(curves) == len(folds):
         _draw_mean(axes, grid, np.array(curves), np.array(areas))
     else:
@@ -222,18 +237,19 @@ def _draw_confusion(axes: Axes, matrix: Confusion) -> None:
     share = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     axes.imshow(share, cmap=COUNT_COLOURS, vmin=0.0, vmax=1.0)
     for (row, column), count in np.ndenumerate(counts):
-        percent = f"{100 * share[row, column]:.0f} %" if totals[row, 0] else "no patients"
+        percent = f"{100 * share[row, column]:.0f} %" if totals[row, 0] else "n/a"
         colour = "white" if share[row, column] > 0.55 else "black"
         axes.text(column, row, f"{count}\n{percent}", ha="center", va="center", color=colour)
+    unit = "patients" if counts.sum() == matrix.n_patients else "predictions"
     places = range(len(matrix.classes))
     named = [
-        f"{name}\n(n = {total})".replace(" or ", " or\n")
+        f"{name}\n({total} {unit})".replace(" or ", " or\n")
         for name, total in zip(matrix.classes, totals[:, 0], strict=True)
     ]
     axes.set_xticks(places, [name.replace(" or ", " or\n") for name in matrix.classes])
     axes.set_yticks(places, named)
     axes.set(xlabel="Predicted class", ylabel="True class")
-    axes.set_title(matrix.title.replace("_", " "))
+    axes.set_title(f"{matrix.title.replace('_', ' ')}\n{counted(matrix.n_patients, int(counts.sum()))}")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 
@@ -255,7 +271,7 @@ def _panels(n_panels: int) -> Iterator[tuple[Figure, list[Axes]]]:
     if n_panels < 1:
         raise ValueError("nothing to draw")
     with _style():
-        figure = Figure(figsize=(n_panels * (PANEL_INCH + 0.5), PANEL_INCH + 0.6), layout="constrained")
+        figure = Figure(figsize=(n_panels * (PANEL_INCH + 0.7), PANEL_INCH + 0.6), layout="constrained")
         yield figure, list(figure.subplots(1, n_panels, squeeze=False)[0])
         # The layout settles in a few passes; then it is fixed, so that each save gives the same picture.
         for _ in range(LAYOUT_PASSES):

@@ -53,15 +53,19 @@ def confusions(results: Mapping[str, Any]) -> list[Confusion]:
     Returns
     -------
     list of Confusion
-        Counts are sums over the outer folds of all repeats.
+        Counts are predictions, summed over the outer folds of all repeats; each says of how many patients.
     """
     found = []
     for node in results["nodes"]:
-        counts = node["on_true_members"]["confusion"]
+        part = node["on_true_members"]
+        counts = part["confusion"]
         positive, negative = either(node["positive"]), either(node["negative"])
         matrix = np.array([[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]])
-        found.append(Confusion(f"{node['name']}\npositive: {positive}", (positive, negative), matrix))
-    overall = results["three_class"]["confusion"]
+        title = f"{node['name']}\npositive: {positive}"
+        found.append(Confusion(title, (positive, negative), matrix, part["n_patients"]))
+    classes = results["three_class"]
+    overall = classes["confusion"]
     labels = [str(label) for label in overall["labels"]]
-    found.append(Confusion(f"all classes\n{overall['columns']}", labels, np.array(overall["matrix"])))
+    title = f"all classes\n{overall['columns']}"
+    found.append(Confusion(title, labels, np.array(overall["matrix"]), classes["n_patients"]))
     return found

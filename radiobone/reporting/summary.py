@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,13 +16,46 @@ NODE_METRICS = {
     "specificity": "specificity",
     "balanced_accuracy": "balanced\naccuracy",
 }
-CLASS_METRICS = {"auc_macro": "AUC (macro)", "balanced_accuracy": "balanced\naccuracy", "accuracy": "accuracy"}
-PATIENTS = {"on_true_members": "true members", "on_routed": "routed"}
+CLASS_METRICS = {"auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}
+ROWS = {"on_true_members": "members", "on_routed": "routed"}
 
 
 def either(labels: Sequence[Any]) -> str:
-    """Name one side of a node, such as ``normal or osteopenia``."""
+    """Name one side of a node, such as ``normal or osteopenia``.
+
+    Parameters
+    ----------
+    labels : sequence
+        The classes of that side.
+
+    Returns
+    -------
+    str
+        The name.
+    """
     return " or ".join(str(label) for label in labels)
+
+
+def counted(n_patients: int, n_predictions: int) -> str:
+    """Say what is counted: patients; or predictions, where patients are predicted more than once.
+
+    Parameters
+    ----------
+    n_patients, n_predictions : int
+        Patients, and predictions of them.
+
+    Returns
+    -------
+    str
+        Both numbers where they differ.
+
+    Examples
+    --------
+    >>> counted(60, 60), counted(60, 120)
+    ('60 patients', '120 predictions of 60 patients')
+    """
+    patients = f"{n_patients} patients"
+    return patients if n_predictions == n_patients else f"{n_predictions} predictions of {patients}"
 
 
 def summary(results: Mapping[str, Any]) -> Group:
@@ -36,24 +69,36 @@ def summary(results: Mapping[str, Any]) -> Group:
     Returns
     -------
     rich.console.Group
-        A table for each node (on its true members, and on the patients routed there), one over all classes, the
-        confusion matrix, and a line that says what the figures are. To be printed by a rich console.
+        A table for each node (on its true members, and on the patients routed there), one for each class against
+        the rest, the confusion matrix, and a line that says what the figures are. To be printed by a rich console.
     """
     from rich.console import Group
 
-    nodes = [_node_table(node) for node in results["nodes"]]
     classes = results["three_class"]
-    folds = classes["accuracy"]["n_folds"]
-    note = f"mean ± SD over {folds} outer folds"
-    figures = [node[rows][metric] for node in results["nodes"] for rows in PATIENTS for metric in NODE_METRICS]
-    figures += [classes[metric] for metric in CLASS_METRICS] + list(classes["auc_by_class"].values())
-    if any(figure["mean"] is None for figure in figures):
+    repeated = classes["n_predictions"] > classes["n_patients"]
+    nodes = [_node_table(node, repeated) for node in results["nodes"]]
+    accuracy = (
+        f"accuracy {spread(classes['accuracy'])}, balanced accuracy {spread(classes['balanced_accuracy'])} "
+        "(the mean sensitivity)\n"
+    )
+    note = f"mean ± SD over {classes['accuracy']['n_folds']} outer folds"
+    if any(figure["mean"] is None for figure in _figures(results)):
         note += f"; {NOT_DEFINED} where a fold lacks one of the classes"
-    return Group(*nodes, _class_table(classes), _confusion_table(classes["confusion"]), note)
+    return Group(*nodes, _class_table(classes, repeated), accuracy, _confusion_table(classes), note)
 
 
 def spread(figure: Mapping[str, Any]) -> str:
     """Write one figure as mean ± SD.
+
+    Parameters
+    ----------
+    figure : mapping
+        With ``mean`` and ``sd``, either of which may be None.
+
+    Returns
+    -------
+    str
+        Two decimals each.
 
     Examples
     --------
@@ -67,33 +112,57 @@ def spread(figure: Mapping[str, Any]) -> str:
     return f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
 
 
-def _node_table(node: Mapping[str, Any]) -> Table:
+def _figures(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All figures that the tables show."""
+    for node in results["nodes"]:
+        yield from (node[rows][metric] for rows in ROWS for metric in NODE_METRICS)
+    classes = results["three_class"]
+    yield from (classes[f"{metric}_macro"] for metric in CLASS_METRICS)
+    yield from (figures[metric] for figures in classes["by_class"].values() for metric in CLASS_METRICS)
+    yield from (classes[metric] for metric in ("accuracy", "balanced_accuracy"))
+
+
+def _node_table(node: Mapping[str, Any], repeated: bool) -> Table:
     table = _table(
         f"{node['name'].replace('_', ' ')} (positive: {either(node['positive'])})",
-        ("patients",),
-        ("n", *NODE_METRICS.values()),
+        ("judged on",),
+        (_count_heading(repeated), *NODE_METRICS.values()),
     )
-    for rows, text in PATIENTS.items():
+    for rows, text in ROWS.items():
         part = node[rows]
-        table.add_row(text, str(part["n"]), *(spread(part[metric]) for metric in NODE_METRICS))
+        table.add_row(text, _count(part, repeated), *(spread(part[metric]) for metric in NODE_METRICS))
     return table
 
 
-def _class_table(classes: Mapping[str, Any]) -> Table:
+def _class_table(classes: Mapping[str, Any], repeated: bool) -> Table:
     table = _table(
-        "all classes",
-        ("patients",),
-        ("n", *CLASS_METRICS.values()),
+        f"each class against the rest, by {classes['confusion']['columns']}",
+        ("class",),
+        (_count_heading(repeated), *CLASS_METRICS.values()),
     )
-    table.add_row("all", str(classes["n"]), *(spread(classes[metric]) for metric in CLASS_METRICS))
-    for name, figure in classes["auc_by_class"].items():
-        table.add_row(f"{name} against the rest", "", spread(figure), "", "")
+    for name, part in classes["by_class"].items():
+        table.add_row(name, _count(part, repeated), *(spread(part[metric]) for metric in CLASS_METRICS))
+    means = (spread(classes[f"{metric}_macro"]) for metric in CLASS_METRICS)
+    table.add_row("mean of classes", _count(classes, repeated), *means)
     return table
 
 
-def _confusion_table(confusion: Mapping[str, Any]) -> Table:
+def _count_heading(repeated: bool) -> str:
+    return "patients\n(predictions)" if repeated else "patients"
+
+
+def _count(part: Mapping[str, Any], repeated: bool) -> str:
+    return f"{part['n_patients']} ({part['n_predictions']})" if repeated else str(part["n_patients"])
+
+
+def _confusion_table(classes: Mapping[str, Any]) -> Table:
+    confusion = classes["confusion"]
     labels = [str(label) for label in confusion["labels"]]
-    table = _table(f"true class by {confusion['columns']}", ("true class",), labels)
+    table = _table(
+        f"true class by {confusion['columns']}\n{counted(classes['n_patients'], classes['n_predictions'])}",
+        ("true class",),
+        labels,
+    )
     for label, counts in zip(labels, confusion["matrix"], strict=True):
         table.add_row(label, *(str(count) for count in counts))
     return table
@@ -103,7 +172,7 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in texts:
         table.add_column(heading)
     for heading in numbers:

@@ -45,15 +45,31 @@ def test_hand_counted_class_figures():
     figures, by_class = class_metrics(true, proba, decided)
     assert figures["accuracy"] == 4 / 6
     assert figures["balanced_accuracy"] == pytest.approx((1 / 2 + 2 / 3 + 1) / 3)
-    np.testing.assert_allclose(by_class, [1.0, (3 + 3 + 2) / 9, 1.0])
-    assert figures["auc_macro"] == pytest.approx(by_class.mean())
+    # One class against the rest, counted by hand.
+    assert by_class[0] == {"auc": 1.0, "sensitivity": 1 / 2, "specificity": 4 / 4}
+    assert by_class[1] == {"auc": pytest.approx((3 + 3 + 2) / 9), "sensitivity": 2 / 3, "specificity": 2 / 3}
+    assert by_class[2] == {"auc": 1.0, "sensitivity": 1 / 1, "specificity": 4 / 5}
+    for metric in ("auc", "sensitivity", "specificity"):
+        assert figures[f"{metric}_macro"] == pytest.approx(np.mean([found[metric] for found in by_class]))
+    assert figures["sensitivity_macro"] == figures["balanced_accuracy"]
     assert confusion(true, decided, 3) == [[1, 1, 0], [0, 2, 1], [0, 0, 1]]
 
 
 def test_an_absent_class_leaves_means_undefined():
-    figures, by_class = class_metrics(np.array([0, 1, 1]), np.eye(3)[[0, 1, 1]], np.array([0, 1, 1]))
-    assert figures["accuracy"] == 1.0
-    assert math.isnan(figures["balanced_accuracy"])
-    assert math.isnan(figures["auc_macro"])
-    assert by_class[:2].tolist() == [1.0, 1.0]
-    assert math.isnan(by_class[2])
+    figures, by_class = class_metrics(np.array([0, 1, 1]), np.eye(3)[[0, 1, 1]], np.array([0, 1, 2]))
+    assert figures["accuracy"] == 2 / 3
+    for metric in ("balanced_accuracy", "auc_macro", "sensitivity_macro"):
+        assert math.isnan(figures[metric])
+    assert [found["auc"] for found in by_class[:2]] == [1.0, 1.0]
+    assert math.isnan(by_class[2]["auc"])
+    assert math.isnan(by_class[2]["sensitivity"])
+    # All rows belong to the others: the specificity of a class that is absent is defined.
+    assert [found["specificity"] for found in by_class] == [1.0, 1.0, 2 / 3]
+    assert figures["specificity_macro"] == pytest.approx((1 + 1 + 2 / 3) / 3)
+
+
+def test_one_class_only_has_no_specificity():
+    figures, by_class = class_metrics(np.array([0, 0]), np.eye(2)[[0, 1]], np.array([0, 1]))
+    assert by_class[0]["sensitivity"] == 0.5
+    assert math.isnan(by_class[0]["specificity"])
+    assert math.isnan(figures["specificity_macro"])

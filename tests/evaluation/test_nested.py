@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import warnings
 
@@ -8,6 +9,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -77,11 +79,11 @@ def test_perfect_nodes_give_the_identity_confusion_in_both_orders(nodes, positiv
     assert results["three_class"]["confusion"]["labels"] == list(CLASSES)
     assert results["three_class"]["auc_macro"]["folds"] == [1.0] * 5
     for node in results["nodes"]:
-        assert node["on_true_members"]["confusion"] == {
-            key: node["on_routed"]["confusion"][key] for key in ("tp", "fn", "fp", "tn")
-        }
+        assert node["on_true_members"]["confusion"] == node["on_routed"]["confusion"]
         assert node["on_true_members"]["auc"]["mean"] == 1.0
-        assert node["on_routed"]["n_foreign"] == node["on_routed"]["n_missed"] == 0
+        assert node["on_routed"]["n_predictions_foreign"] == node["on_routed"]["n_predictions_missed"] == 0
+    for figures in results["three_class"]["by_class"].values():
+        assert figures["sensitivity"]["folds"] == figures["specificity"]["folds"] == [1.0] * 5
 
 
 def test_routed_rows_are_counted():
@@ -93,11 +95,17 @@ def test_routed_rows_are_counted():
     model = HierarchicalClassifier(estimator=oracles, nodes=osteoporosis_first(), decision="routed")
     results = NestedCV(model, classes=CLASSES).run(X, labels, groups=ids).results()
     first, second = results["nodes"]
-    assert first["on_true_members"]["confusion"] == {"tp": 10, "fn": 5, "fp": 5, "tn": 20}
-    assert second["on_true_members"]["n"] == 25
-    assert second["on_routed"]["n"] == 20
-    assert second["on_routed"]["n_missed"] == 5
-    assert second["on_routed"]["n_foreign"] == 5
+    assert {key: first["on_true_members"]["confusion"][key] for key in ("tp", "fn", "fp", "tn")} == {
+        "tp": 10,
+        "fn": 5,
+        "fp": 5,
+        "tn": 20,
+    }
+    assert second["on_true_members"]["n_patients"] == 25
+    assert second["on_routed"]["n_patients"] == second["on_routed"]["n_predictions"] == 20
+    assert second["on_routed"]["n_patients_positive"] == 10
+    assert second["on_routed"]["n_predictions_missed"] == 5
+    assert second["on_routed"]["n_predictions_foreign"] == 5
     assert results["three_class"]["confusion"]["matrix"] == [[10, 0, 5], [5, 10, 0], [0, 0, 10]]
 
 
@@ -151,16 +159,88 @@ def test_figures_follow_from_the_predictions(found):
         assert auc["folds"] == pytest.approx(expected)
         assert auc["mean"] == pytest.approx(np.mean(expected))
         assert auc["sd"] == pytest.approx(np.std(expected, ddof=1))
-        assert node["on_true_members"]["n"] == len(rows)
+        assert node["on_true_members"]["n_predictions"] == len(rows)
     routed = table[table["p_node_osteoporosis_vs_rest"] <= 0.5]
-    assert results["nodes"][1]["on_routed"]["n"] == (routed["true_class"] != "osteoporosis").sum()
-    assert results["nodes"][1]["on_routed"]["n_foreign"] == (routed["true_class"] == "osteoporosis").sum()
+    members = routed[routed["true_class"] != "osteoporosis"]
+    part = results["nodes"][1]["on_routed"]
+    assert part["n_predictions"] == len(members)
+    assert part["n_patients"] == members["patient_id"].nunique()
+    assert part["n_patients_positive"] == members["patient_id"][members["true_class"] == "osteopenia"].nunique()
+    assert part["n_predictions_foreign"] == len(routed) - len(members)
     confusion = pd.crosstab(table["true_class"], table["decision_argmax"]).reindex(
         index=CLASSES, columns=CLASSES, fill_value=0
     )
     assert results["three_class"]["confusion"]["matrix"] == confusion.to_numpy().tolist()
-    assert results["three_class"]["n"] == 120
-    assert list(results["three_class"]["auc_by_class"]) == list(CLASSES)
+
+
+def test_repeats_make_more_predictions_of_as_many_patients(found):
+    results = found.results()
+    assert results["validation"]["n_patients"] == 60
+    for part, patients in (
+        (results["three_class"], 60),
+        (results["nodes"][0]["on_true_members"], 60),
+        (results["nodes"][1]["on_true_members"], 40),
+        *((part, 20) for part in results["three_class"]["by_class"].values()),
+    ):
+        assert part["n_patients"] == patients
+        assert part["n_predictions"] == 2 * patients
+    assert results["nodes"][1]["on_true_members"]["n_patients_positive"] == 20
+    for part in (results["three_class"], results["nodes"][0]["on_true_members"]):
+        assert part["confusion"]["counts"] == "predictions, pooled over outer folds and repeats"
+
+
+def test_several_rows_of_a_patient_are_one_patient():
+    X, y, ids = cohort(4, n=30)
+    rows = np.repeat(np.arange(30), 2)
+    keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
+    found = NestedCV(LogisticRegression(), folds=3).run(X.iloc[rows], y[rows], groups=keys["patient_id"], ids=keys)
+    overall = found.results()["three_class"]
+    assert (overall["n_patients"], overall["n_predictions"]) == (30, 60)
+
+
+def test_each_class_against_the_rest_follows_from_the_predictions(found):
+    overall, table = found.results()["three_class"], found.predictions
+    assert list(overall["by_class"]) == list(CLASSES)
+    recalls, negatives = [], []
+    for name, figures in overall["by_class"].items():
+        sensitivity, specificity, auc = [], [], []
+        for _, part in table.groupby(["repeat", "fold"]):
+            true, decided = part["true_class"] == name, part["decision_argmax"] == name
+            sensitivity.append((true & decided).sum() / true.sum())
+            specificity.append((~true & ~decided).sum() / (~true).sum())
+            auc.append(roc_auc_score(true, part[f"p_class_{name}"]))
+        for metric, expected in (("sensitivity", sensitivity), ("specificity", specificity), ("auc", auc)):
+            assert figures[metric]["folds"] == pytest.approx(expected)
+            assert figures[metric]["mean"] == pytest.approx(np.mean(expected))
+            assert figures[metric]["sd"] == pytest.approx(np.std(expected, ddof=1))
+            assert (figures[metric]["n_folds"], figures[metric]["n_undefined"]) == (10, 0)
+        recalls.append(sensitivity)
+        negatives.append(specificity)
+    assert overall["sensitivity_macro"]["folds"] == pytest.approx(np.mean(recalls, axis=0))
+    assert overall["specificity_macro"]["folds"] == pytest.approx(np.mean(negatives, axis=0))
+    assert overall["sensitivity_macro"] == overall["balanced_accuracy"]
+
+
+def test_a_fold_that_lacks_a_class_leaves_its_figures_undefined_and_counted(found):
+    first = found.fits[0]
+    kept = found.data.labels[first.test] != "osteopenia"
+    lacking = dataclasses.replace(
+        first,
+        test=first.test[kept],
+        node_proba=first.node_proba[kept],
+        class_proba=first.class_proba[kept],
+        argmax=first.argmax[kept],
+        routed=first.routed[kept],
+    )
+    overall = dataclasses.replace(found, fits=(lacking, *found.fits[1:])).results()["three_class"]
+    absent, present = overall["by_class"]["osteopenia"], overall["by_class"]["normal"]
+    for figure in (absent["auc"], absent["sensitivity"], overall["sensitivity_macro"], overall["auc_macro"]):
+        assert (figure["mean"], figure["sd"], figure["n_undefined"], figure["folds"][0]) == (None, None, 1, None)
+    # The specificity of the absent class rests on the others.
+    for figure in (absent["specificity"], overall["specificity_macro"], present["auc"], present["sensitivity"]):
+        assert figure["mean"] is not None
+        assert figure["n_undefined"] == 0
+    assert (absent["n_patients"], absent["n_predictions"]) == (20, 36)
 
 
 def test_results_are_plain_json(found):
@@ -173,6 +253,11 @@ def test_results_are_plain_json(found):
     assert node["selected_features"][0] == {"name": "f0", "folds": 10, "frequency": 1.0}
     assert len(node["settings"]) == len(node["n_selected"]) == 10
     assert set(node["settings"][0]) == {"C"}
+    assert results["validation"]["folds"][5] == {"repeat": 2, "fold": 1, "n_rows": 12}
+    assert results["validation"]["inner_folds_asked"] == 3, "of the nodes' own estimator"
+    assert node["training"]["inner_folds"] == [3] * 10
+    assert node["training"]["predicts_prior"] == [False] * 10
+    assert all(len(values) == 10 for values in node["training"].values())
 
 
 def test_order_of_rows_and_number_of_jobs_change_no_byte():
@@ -231,30 +316,46 @@ class Keeping(ClassifierMixin, BaseEstimator):
         return self.model.predict_proba(X)
 
 
-def noise_auc(seed, select_outside):
-    """Nested AUC of pure noise; with selection on all rows beforehand if asked for."""
-    rng = np.random.default_rng(seed)
-    X, y = rng.normal(size=(40, 200)), np.tile(["osteoporosis", "normal"], 20)
-    selection = LassoSelector(cv=3, n_alphas=20, eps=0.05)
-    if select_outside:
-        X, selection = SelectKBest(k=5).fit_transform(X, y), StandardScaler()
-    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), grid={"C": [1.0]}, cv=3)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RadioboneWarning)
-        found = NestedCV(HierarchicalClassifier(estimator=node), folds=4, seed=seed).run(
-            X, y, groups=np.arange(40)
-        )
-    return found.results()["nodes"][0]["on_true_members"]["auc"]["mean"]
+def noise_aucs(seeds, n, node, select=None):
+    """Nested AUCs of pure noise (n patients, 200 columns); ``select`` is fitted on all rows beforehand."""
+    aucs = []
+    for seed in range(seeds):
+        X, y = np.random.default_rng(seed).normal(size=(n, 200)), np.tile(["osteoporosis", "normal"], n // 2)
+        if select is not None:
+            X = select.fit_transform(X, y)
+        validation = NestedCV(HierarchicalClassifier(estimator=node), folds=4, seed=seed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RadioboneWarning)
+            found = validation.run(X, y, groups=np.arange(n))
+        aucs.append(found.results()["nodes"][0]["on_true_members"]["auc"]["mean"])
+    return np.array(aucs)
+
+
+def standard_error(aucs):
+    return aucs.std(ddof=1) / np.sqrt(len(aucs))
 
 
 @pytest.mark.slow
 def test_noise_stays_noise_unless_selection_stands_outside():
-    inside = np.array([noise_auc(seed, select_outside=False) for seed in range(40)])
-    outside = np.array([noise_auc(seed, select_outside=True) for seed in range(10)])
-    # Three standard errors of the mean of 40 draws.
-    assert abs(inside.mean() - 0.5) < 3 * inside.std(ddof=1) / np.sqrt(40)
-    assert inside.std(ddof=1) / np.sqrt(40) < 0.02
-    assert outside.mean() > 0.75
+    # A fast model, so that many draws sharpen the test. One AUC of 200 patients spreads by 0.05; the mean of 250
+    # has a standard error of 0.003, and three of them allow 0.5 +- 0.01.
+    bayes = {"model": GaussianNB(), "cv": 2, "calibration": None}
+    inside = noise_aucs(250, 200, SelectiveClassifierCV(selection=SelectKBest(k=5), **bayes))
+    assert standard_error(inside) < 0.0036
+    assert abs(inside.mean() - 0.5) < 3 * standard_error(inside)
+    # The same steps with the selection outside: the test sees a leak of this kind 50 standard errors away.
+    outside = noise_aucs(20, 200, SelectiveClassifierCV(selection=StandardScaler(), **bayes), SelectKBest(k=5))
+    assert outside.mean() > 0.5 + 30 * standard_error(inside)
+
+
+@pytest.mark.slow
+def test_noise_stays_noise_for_lasso_and_calibrated_machine():
+    # The default kind of node is slower, so fewer draws allow three standard errors of about 0.012.
+    selection = LassoSelector(cv=3, n_alphas=20, eps=0.05)
+    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), grid={"C": [1.0]}, cv=3)
+    aucs = noise_aucs(40, 40, node)
+    assert standard_error(aucs) < 0.016
+    assert abs(aucs.mean() - 0.5) < 3 * standard_error(aucs)
 
 
 def test_a_node_without_survivors_says_so_in_the_results():
@@ -272,6 +373,71 @@ def test_a_node_without_survivors_says_so_in_the_results():
     assert first["on_true_members"]["auc"]["mean"] == 1.0
     assert any("training prior" in note for note in second["notes"])
     assert second["notes"][0].startswith("repeat 1, fold ")
+
+
+def test_inner_folds_shrink_to_a_small_class_and_say_so():
+    X, y, ids = cohort(0, n=60, noise=0.1)
+    small = np.flatnonzero(y == "osteoporosis")[4:]
+    keep = np.setdiff1d(np.arange(60), small)
+    node = SelectiveClassifierCV(selection=StandardScaler(), model=SVC(kernel="linear"), cv=5)
+    model = HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
+    results = NestedCV(model, folds=2, classes=CLASSES).run(X.iloc[keep], y[keep], groups=ids.iloc[keep]).results()
+    first, second = results["nodes"]
+    assert results["validation"]["inner_folds_asked"] == 5
+    # Four patients of the class, two of them in each training part.
+    assert first["training"]["inner_folds"] == [2, 2]
+    assert second["training"]["inner_folds"] == [5, 5]
+    told = "2 inner folds instead of 5: the smallest class has no more training patients"
+    assert first["notes"][0] == f"repeat 1, fold 1: {told}"
+    assert f"repeat 1, fold 2: {told}" in first["notes"]
+    assert not any("inner folds" in note for note in second["notes"])
+
+
+def test_inner_folds_that_were_asked_for_are_told_by_node_where_they_differ():
+    X, y, ids = cohort(3)
+    by_name = {
+        "osteoporosis_vs_rest": LogisticRegression(),
+        "osteopenia_vs_normal": SelectiveClassifierCV(selection=StandardScaler(), grid={"C": [1.0]}, cv=4),
+    }
+    model = HierarchicalClassifier(estimator=by_name, nodes=osteoporosis_first())
+    results = NestedCV(model, folds=3, classes=CLASSES).run(X, y, groups=ids).results()
+    assert results["validation"]["inner_folds_asked"] == {
+        "osteoporosis_vs_rest": None,
+        "osteopenia_vs_normal": 4,
+    }
+    assert [node["training"]["inner_folds"] for node in results["nodes"]] == [[None] * 3, [4] * 3]
+    assert results["nodes"][0]["selected_features"] is None
+    assert results["nodes"][1]["selected_features"] is not None
+
+
+def test_an_uncertified_lasso_stands_in_the_notes():
+    X, y, ids = cohort(0, n=30)
+    selection = make_pipeline(StandardScaler(), LassoSelector(cv=3, tol=1e-300, max_iter=1))
+    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), cv=3)
+    model = HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
+    first, second = NestedCV(model, folds=2, classes=CLASSES).run(X, y, groups=ids).results()["nodes"]
+    for found in (first, second):
+        for place in ("repeat 1, fold 1", "repeat 1, fold 2"):
+            assert any(
+                note.startswith(f"{place}: lassoselector: LASSO path not certified") for note in found["notes"]
+            )
+
+
+def test_features_of_a_fold_that_predicts_the_prior_are_not_counted():
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc")), np.arange(40) % 2
+    # Every column survives everywhere; on noise some folds rank no better than chance and predict the prior.
+    node = SelectiveClassifierCV(selection=StandardScaler(), model=LogisticRegression(), cv=3)
+    found = NestedCV(HierarchicalClassifier(estimator=node), repeats=2).run(X, y, groups=np.arange(40)).results()
+    (node,) = found["nodes"]
+    prior = node["training"]["predicts_prior"]
+    assert 0 < sum(prior) < 10
+    assert node["n_selected"] == [0 if fold else 3 for fold in prior]
+    used = 10 - sum(prior)
+    assert node["selected_features"] == [
+        {"name": name, "folds": used, "frequency": used / 10} for name in ("a", "b", "c")
+    ]
+    assert sum("no better than chance" in note for note in node["notes"]) == sum(prior)
 
 
 def test_a_fold_that_lacks_a_side_is_undefined_and_counted():

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from radiobone.evaluation import outer_folds
+from radiobone.core.errors import UsageError
+from radiobone.evaluation import NestedCV, outer_folds
 from radiobone.learning import DataError
 
 CODES = np.repeat([0, 1, 2], [30, 18, 12])
@@ -37,6 +38,39 @@ def test_patients_with_several_rows_stay_whole():
     for fold in outer_folds(codes, groups, classes="abc"):
         assert not set(groups[fold.train]) & set(groups[fold.test])
         assert set(codes[fold.test]) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        ({"folds": 1}, "folds is out of range.*got: 1.*from 2"),
+        ({"folds": 0}, "folds is out of range"),
+        ({"folds": 2.0}, "folds is out of range.*whole number"),
+        ({"folds": True}, "folds is out of range"),
+        ({"repeats": 0}, "repeats is out of range.*from 1"),
+        ({"repeats": -1}, "repeats is out of range"),
+        ({"seed": -1}, "seed is out of range.*from 0"),
+        ({"seed": None}, "seed is out of range.*got: None"),
+        ({"seed": 2**32}, "seed is too large"),
+        ({"seed": 2**32 - 1, "repeats": 2}, "seed is too large.*last of 2 repeats"),
+    ],
+)
+def test_a_plan_that_is_out_of_range_is_refused(plan, told):
+    with pytest.raises(UsageError, match=told):
+        outer_folds(CODES, GROUPS, classes="abc", **plan)
+    with pytest.raises(UsageError, match=told):
+        NestedCV(None, **plan)
+
+
+@pytest.mark.parametrize("jobs", [0, -2, 1.5, None, True])
+def test_a_number_of_jobs_that_is_none_is_refused(jobs):
+    with pytest.raises(UsageError, match=r"jobs is out of range.*-1 for one job on each core"):
+        NestedCV(None, jobs=jobs)
+
+
+def test_the_ends_of_the_range_are_taken():
+    assert NestedCV(None, folds=np.int64(2), repeats=1, seed=2**32 - 1, jobs=-1)
+    assert len(outer_folds(CODES, GROUPS, classes="abc", folds=2, seed=2**32 - 1)) == 2
 
 
 def test_too_few_patients_are_named():

@@ -39,6 +39,7 @@ CONFUSION = Confusion(
     "three classes",
     ("normal", "osteopenia", "osteoporosis"),
     np.array([[14, 6, 0], [4, 11, 5], [0, 0, 0]]),
+    40,
 )
 
 
@@ -59,7 +60,7 @@ def test_legend_tells_mean_and_sd_of_auc_over_folds():
     ]
     (axes,) = roc_figure([node]).axes
     assert f"mean, AUC {np.mean(areas):.2f} ± {np.std(areas, ddof=1):.2f}" in _labels(axes)
-    assert {"outer folds", "± 1 SD", "chance"} < set(_labels(axes))
+    assert {"5 outer folds", "± 1 SD", "chance"} < set(_labels(axes))
 
 
 def test_every_fold_is_drawn_and_the_mean_runs_from_corner_to_corner():
@@ -92,6 +93,7 @@ def test_a_fold_without_both_classes_leaves_the_mean_undefined_and_is_counted():
     assert not _lines(axes, MEAN_COLOUR)
     assert not axes.collections
     assert "AUC n/a: 1 of 5 folds\nlack a class" in _labels(axes)
+    assert "4 outer folds" in _labels(axes), "as many as are drawn"
 
 
 def test_one_fold_has_neither_spread_nor_band():
@@ -99,6 +101,7 @@ def test_one_fold_has_neither_spread_nor_band():
     (axes,) = roc_figure([NodeScores("node", "a", node.is_positive, node.score, 0 * node.fold)]).axes
     assert not axes.collections
     assert not any("±" in label for label in _labels(axes))
+    assert "1 outer fold" in _labels(axes)
 
 
 def test_no_class_at_all_leaves_only_chance():
@@ -121,20 +124,28 @@ def test_confusion_has_counts_row_percentages_and_the_given_order():
     (axes,) = confusion_figure([CONFUSION]).axes
     cells = [text.get_text() for text in axes.texts]
     assert cells[:6] == ["14\n70 %", "6\n30 %", "0\n0 %", "4\n20 %", "11\n55 %", "5\n25 %"]
-    assert set(cells[6:]) == {"0\nno patients"}
+    assert set(cells[6:]) == {"0\nn/a"}
     assert [label.get_text() for label in axes.get_xticklabels()] == list(CONFUSION.classes)
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "normal\n(n = 20)",
-        "osteopenia\n(n = 20)",
-        "osteoporosis\n(n = 0)",
+        "normal\n(20 patients)",
+        "osteopenia\n(20 patients)",
+        "osteoporosis\n(0 patients)",
     ]
+    assert axes.get_title() == "three classes\n40 patients"
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("Predicted class", "True class")
     np.testing.assert_allclose(axes.images[0].get_array()[1], [0.2, 0.55, 0.25])
 
 
+def test_predictions_are_not_called_patients():
+    twice = Confusion("title", ("a", "b"), np.array([[14, 6], [4, 16]]), 20)
+    (axes,) = confusion_figure([twice]).axes
+    assert axes.get_title() == "title\n40 predictions of 20 patients"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a\n(20 predictions)", "b\n(20 predictions)"]
+
+
 def test_confusion_of_the_wrong_shape_is_refused():
     with pytest.raises(ValueError, match="2 classes"):
-        Confusion("title", ("a", "b"), np.zeros((3, 3), dtype=int))
+        Confusion("title", ("a", "b"), np.zeros((3, 3), dtype=int), 0)
 
 
 def test_all_text_lies_within_the_picture():
@@ -180,7 +191,7 @@ def test_other_formats_are_refused(tmp_path):
 def test_nothing_global_is_touched():
     code = (
         "import sys, numpy as np; from radiobone.reporting.figures import Confusion, confusion_figure;"
-        "confusion_figure([Confusion('t', ('a', 'b'), np.eye(2, dtype=int))]);"
+        "confusion_figure([Confusion('t', ('a', 'b'), np.eye(2, dtype=int), 2)]);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

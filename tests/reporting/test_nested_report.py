@@ -20,8 +20,7 @@ from radiobone.reporting.summary import spread, summary
 CLASSES = ("normal", "osteopenia", "osteoporosis")
 
 
-@pytest.fixture(scope="module")
-def nested():
+def _run(repeats):
     rng = np.random.default_rng(0)
     codes = np.arange(60) % 3
     table = pd.DataFrame(rng.normal(size=(60, 3)) + codes[:, None], columns=["a", "b", "c"])
@@ -32,7 +31,17 @@ def nested():
     model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=nodes)
     labels = np.array(CLASSES)[codes]
     patients = [f"p{number:02d}" for number in range(60)]
-    return NestedCV(model, folds=5, repeats=2, classes=CLASSES).run(table, labels, groups=patients)
+    return NestedCV(model, folds=5, repeats=repeats, classes=CLASSES).run(table, labels, groups=patients)
+
+
+@pytest.fixture(scope="module")
+def nested():
+    return _run(repeats=2)
+
+
+@pytest.fixture(scope="module")
+def once():
+    return _run(repeats=1)
 
 
 def _printed(group, width=80):
@@ -53,16 +62,30 @@ def test_each_figure_stands_in_its_line(nested):
     lines = _cells(_printed(summary(results)))
     first = results["nodes"][0]
     assert ["osteoporosis vs rest (positive: osteoporosis)"] in lines
-    for rows, text in (("on_true_members", "true members"), ("on_routed", "routed")):
+    for rows, text in (("on_true_members", "members"), ("on_routed", "routed")):
         part = first[rows]
         metrics = ("auc", "sensitivity", "specificity", "balanced_accuracy")
-        assert [text, str(part["n"]), *(spread(part[metric]) for metric in metrics)] in lines
+        assert [text, "60 (120)", *(spread(part[metric]) for metric in metrics)] in lines
     classes = results["three_class"]
-    overall = [spread(classes[metric]) for metric in ("auc_macro", "balanced_accuracy", "accuracy")]
-    assert ["all", "120", *overall] in lines
-    assert ["normal against the rest", spread(classes["auc_by_class"]["normal"])] in lines
+    metrics = ("auc", "sensitivity", "specificity")
+    for name in CLASSES:
+        assert [name, "20 (40)", *(spread(classes["by_class"][name][metric]) for metric in metrics)] in lines
+    macro = [spread(classes[f"{metric}_macro"]) for metric in metrics]
+    assert ["mean of classes", "60 (120)", *macro] in lines
+    accuracy, balanced = spread(classes["accuracy"]), spread(classes["balanced_accuracy"])
+    assert [f"accuracy {accuracy}, balanced accuracy {balanced} (the mean sensitivity)"] in lines
+    assert ["120 predictions of 60 patients"] in lines
     assert ["osteopenia", *map(str, classes["confusion"]["matrix"][1])] in lines
     assert lines[-1] == ["mean ± SD over 10 outer folds"]
+
+
+def test_without_repeats_only_patients_are_counted(once):
+    text = _printed(summary(once.results()))
+    assert "predictions" not in text
+    lines = _cells(text)
+    assert ["60 patients"] in lines
+    assert [line[1] for line in lines if line[0] == "mean of classes"] == ["60"]
+    assert [matrix.n_patients for matrix in confusions(once.results())] == [60, 40, 60]
 
 
 def test_summary_fits_into_80_columns_without_broken_figures(nested):
@@ -70,6 +93,7 @@ def test_summary_fits_into_80_columns_without_broken_figures(nested):
     text = _printed(summary(results), width=80)
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
+    assert sum(line.split()[:1] == ["members"] for line in text.splitlines()) == 2, "no cell is cut or broken"
     for node in results["nodes"]:
         assert spread(node["on_routed"]["balanced_accuracy"]) in text
 
@@ -87,7 +111,7 @@ def test_what_is_not_defined_is_said(nested):
 def test_a_flat_classifier_has_no_node_tables(nested):
     text = _printed(summary(dict(nested.results(), nodes=[])))
     assert "positive" not in text
-    assert "all classes" in text
+    assert "each class against the rest" in text
 
 
 def test_scores_give_the_aucs_of_the_results(nested):
@@ -108,6 +132,7 @@ def test_confusions_count_every_prediction_by_true_class(nested):
     assert first.counts.sum(axis=1).tolist() == [40, 80]
     assert second.counts.sum(axis=1).tolist() == [40, 40]
     assert tuple(overall.classes) == CLASSES
+    assert [matrix.n_patients for matrix in (first, second, overall)] == [60, 40, 60]
     predictions = nested.predictions
     table = pd.crosstab(predictions["true_class"], predictions["decision_argmax"])
     np.testing.assert_array_equal(overall.counts, table.loc[list(CLASSES), list(CLASSES)])

@@ -1,0 +1,186 @@
+"""The content of ``results.json``, from the figures of each fold.
+
+Its keys are a contract: later versions add keys and never change what one of these says. A figure is an object of
+its own (``mean``, ``sd``, ``n_folds``, ``n_undefined``, ``folds``), so that an interval has a place to stand in.
+Lists with one entry for each outer fold follow ``validation.folds``. Counts say what they count: a patient counts
+once however often it is predicted, a prediction is one row in one repeat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.evaluation.fits import FoldFit
+from radiobone.evaluation.metrics import BINARY, BY_CLASS, COUNTS, OVERALL, confusion
+
+if TYPE_CHECKING:
+    from radiobone.evaluation.results import NestedResult
+
+FORMAT = 1
+
+PREDICTIONS = "predictions, pooled over outer folds and repeats"
+
+Values = dict[tuple[str, str, str, str], list[float]]
+"""A value for each outer fold, by scope, name, rows and metric."""
+
+
+def content(result: NestedResult) -> dict[str, Any]:
+    """Put the figures of a nested cross-validation into the form of ``results.json``.
+
+    Parameters
+    ----------
+    result : NestedResult
+        The figures of each fold.
+
+    Returns
+    -------
+    dict
+        Plain values only, with None for what is not defined.
+    """
+    values: Values = {}
+    for line in result.lines:
+        values.setdefault((line.scope, line.name, line.rows, line.metric), []).append(line.value)
+    plain: dict[str, Any] = _without_nan(
+        {
+            "format": FORMAT,
+            "decision": result.decision,
+            "classes": [_label(name) for name in result.classes],
+            "nodes": [_node(result, values, number) for number in range(len(result.fits[0].nodes))],
+            "three_class": _classes(result, values),
+            "validation": result.validation,
+        }
+    )
+    return plain
+
+
+def _node(result: NestedResult, values: Values, number: int) -> dict[str, Any]:
+    assert result.tree is not None
+    node = result.tree.nodes[number]
+    fits = [fit.nodes[number] for fit in result.fits]
+    where = [f"repeat {fit.repeat}, fold {fit.fold}" for fit in result.fits]
+    return {
+        "name": node.name,
+        "positive": [_label(label) for label in node.positive],
+        "negative": [_label(label) for label in node.negative],
+        "on_true_members": _binary(result, values, number, "true_members"),
+        "on_routed": _binary(result, values, number, "routed"),
+        "training": {
+            "n_train": [fit.n_train for fit in fits],
+            "n_foreign": [fit.n_foreign for fit in fits],
+            "n_missed": [fit.n_missed for fit in fits],
+            "inner_folds": [fit.inner_folds for fit in fits],
+            "predicts_prior": [fit.predicts_prior for fit in fits],
+        },
+        "selected_features": _frequencies([fit.selected for fit in fits]),
+        "n_selected": [None if fit.selected is None else len(fit.selected) for fit in fits],
+        "settings": [fit.settings for fit in fits],
+        "notes": [f"{place}: {note}" for place, fit in zip(where, fits, strict=True) for note in fit.notes],
+    }
+
+
+def _binary(result: NestedResult, values: Values, number: int, rows: str) -> dict[str, Any]:
+    name = result.fits[0].nodes[number].name
+    at_node = [(fit, result.node_rows(fit, number, rows)) for fit in result.fits]
+
+    def total(metric: str) -> int:
+        return int(sum(values["node", name, rows, metric]))
+
+    counts = {count: total(count) for count in COUNTS}
+    found: dict[str, Any] = {
+        "n_patients": _n_patients(result, ((fit, here.judged) for fit, here in at_node)),
+        "n_patients_positive": _n_patients(result, ((fit, here.judged & here.positive) for fit, here in at_node)),
+        "n_predictions": sum(counts.values()),
+    }
+    if rows == "routed":
+        found |= {f"n_predictions_{kind}": total(f"n_{kind}") for kind in ("foreign", "missed")}
+    return {
+        **found,
+        **{metric: figure(values["node", name, rows, metric]) for metric in BINARY},
+        "confusion": {"counts": PREDICTIONS, **counts},
+    }
+
+
+def _classes(result: NestedResult, values: Values) -> dict[str, Any]:
+    true = [result.data.codes[fit.test] for fit in result.fits]
+    matrices = [
+        confusion(codes, fit.decided(result.decision), len(result.classes))
+        for codes, fit in zip(true, result.fits, strict=True)
+    ]
+    matrix = np.sum(matrices, axis=0)
+    by_class = {}
+    for code, label in enumerate(result.classes):
+        members = ((fit, codes == code) for codes, fit in zip(true, result.fits, strict=True))
+        by_class[str(label)] = {
+            "n_patients": _n_patients(result, members),
+            "n_predictions": int(matrix[code].sum()),
+            **{metric: figure(values["three_class", str(label), "all", metric]) for metric in BY_CLASS},
+        }
+    everyone = ((fit, np.ones(len(fit.test), dtype=bool)) for fit in result.fits)
+    return {
+        "n_patients": _n_patients(result, everyone),
+        "n_predictions": int(matrix.sum()),
+        **{metric: figure(values["three_class", "", "all", metric]) for metric in OVERALL},
+        "by_class": by_class,
+        "confusion": {
+            "counts": PREDICTIONS,
+            "labels": [_label(name) for name in result.classes],
+            "matrix": matrix.tolist(),
+            "rows": "true class",
+            "columns": f"decided class ({result.decision})",
+        },
+    }
+
+
+def _n_patients(result: NestedResult, rows: Iterable[tuple[FoldFit, NDArray[np.bool_]]]) -> int:
+    """Count patients with at least one of the rows; in several folds or repeats, each counts once."""
+    return len({patient for fit, chosen in rows for patient in result.data.groups[fit.test[chosen]].tolist()})
+
+
+def figure(values: list[float]) -> dict[str, Any]:
+    """Sum up one metric over the outer folds.
+
+    Parameters
+    ----------
+    values : list of float
+        One value for each outer fold; NaN where the fold cannot show it.
+
+    Returns
+    -------
+    dict
+        ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined`` (how many are NaN), ``folds`` (the values).
+        One undefined fold leaves mean and SD undefined: a mean over the others would be another figure.
+    """
+    return {
+        "mean": float(np.mean(values)),
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else math.nan,
+        "n_folds": len(values),
+        "n_undefined": int(np.isnan(values).sum()),
+        "folds": values,
+    }
+
+
+def _frequencies(selected: list[tuple[str, ...] | None]) -> list[dict[str, Any]] | None:
+    """Count in how many folds each feature was used, most frequent first; None if that is not known."""
+    if None in selected:
+        return None
+    counts = Counter(feature for features in selected for feature in features or ())
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [{"name": name, "folds": count, "frequency": count / len(selected)} for name, count in ordered]
+
+
+def _label(label: Any) -> Any:
+    return label if isinstance(label, (str, int, float, bool)) else str(label)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
