@@ -6,6 +6,7 @@ import pytest
 
 import radiobone.features.prepare
 import radiobone.study.checks
+from radiobone.core.errors import GeometryError, VoiError
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
@@ -74,6 +75,18 @@ def test_a_level_that_no_label_names_is_no_matter_of_geometry(tmp_path):
     labels[4:12, 6:18, 5:17] = 99
     errors = found(inspect_scan(scan(tmp_path, labels=labels), request()), "error")
     assert errors.startswith("labels: the mask holds no label that the scheme names")
+
+
+@pytest.mark.parametrize(
+    ("error", "check"), [(GeometryError("the axes differ"), "geometry"), (VoiError("nothing inside"), "labels")]
+)
+def test_findings_are_filed_by_the_type_of_the_error_not_by_its_words(tmp_path, monkeypatch, error, check):
+    def fail(*args: object) -> None:
+        raise error
+
+    monkeypatch.setattr(radiobone.study.checks, "prepare_scan", fail)
+    (finding,) = inspect_scan(scan(tmp_path), request()).findings
+    assert finding.check == check
 
 
 def test_a_body_mask_on_another_grid_is_a_matter_of_geometry(tmp_path):
