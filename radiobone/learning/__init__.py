@@ -1,11 +1,19 @@
-"""scikit-learn parts for small, wide tables: selection, hierarchy, persistence."""
+"""scikit-learn parts for small, wide tables: selection, hierarchy, persistence.
 
-from radiobone.learning.correlation import CorrelationFilter
-from radiobone.learning.data import DataError
-from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.learning.lasso import LassoSelector
-from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
-from radiobone.learning.selective import SelectiveClassifierCV
+A name is loaded when it is first asked for, so that modules of this room that need no scikit-learn, such as
+`radiobone.learning.steps`, can be read without it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from radiobone.learning.correlation import CorrelationFilter
+    from radiobone.learning.data import DataError
+    from radiobone.learning.hierarchical import HierarchicalClassifier
+    from radiobone.learning.lasso import LassoSelector
+    from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
+    from radiobone.learning.selective import SelectiveClassifierCV
 
 __all__ = [
     "CorrelationFilter",
@@ -20,3 +28,31 @@ __all__ = [
     "normal_first",
     "osteoporosis_first",
 ]
+
+_MODULES = {
+    "CorrelationFilter": "correlation",
+    "DataError": "data",
+    "HierarchicalClassifier": "hierarchical",
+    "LassoSelector": "lasso",
+    "Node": "nodes",
+    "NodeError": "nodes",
+    "NodeTree": "nodes",
+    "SelectiveClassifierCV": "selective",
+    "chain": "nodes",
+    "normal_first": "nodes",
+    "osteoporosis_first": "nodes",
+}
+
+
+if not TYPE_CHECKING:  # else a type checker would take any name for granted
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value  # found at once the next time
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
