@@ -38,6 +38,19 @@ TRUSTED_TYPES = (
     "radiobone.learning.selective.SelectiveClassifierCV",
 )
 
+# What skops and NumPy raise where a file is no model, or was put together by hand.
+_DAMAGED = (
+    AttributeError,
+    BadZipFile,
+    EOFError,
+    ImportError,
+    IndexError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class SavedModel:
@@ -115,6 +128,11 @@ def save_model(
     source : FeatureSource or None
         How the columns came about.
 
+    Returns
+    -------
+    ModelManifest
+        What was written beside the model.
+
     Raises
     ------
     ModelError
@@ -164,6 +182,11 @@ def load_model(folder: Path) -> SavedModel:
     folder : Path
         As `save_model` wrote it.
 
+    Returns
+    -------
+    SavedModel
+        The estimator and its manifest.
+
     Raises
     ------
     ModelError
@@ -202,8 +225,13 @@ def load_model(folder: Path) -> SavedModel:
             expected="radiobone's and scikit-learn's own types",
             do="do not use this file",
         ) from None
-    except (BadZipFile, KeyError, json.JSONDecodeError) as error:
-        raise ModelError("the model file is damaged", where=str(path), got=repr(error)) from None
+    except _DAMAGED as error:
+        raise ModelError(
+            "the model file is damaged",
+            where=str(path),
+            got=repr(error),
+            do="take the folder from its source again",
+        ) from error
     if not isinstance(estimator, HierarchicalClassifier):
         raise ModelError(
             "the model file holds something else",

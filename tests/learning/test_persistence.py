@@ -1,5 +1,11 @@
+import copy
 import json
+import operator
+import os
+import re
+import sys
 import zipfile
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -7,6 +13,8 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from radiobone.core.errors import ModelError
 from radiobone.core.hashing import sha256_file
@@ -149,6 +157,126 @@ def test_an_untrusted_type_is_refused_before_anything_is_built(folder):
     assert not Intruder.built
 
 
+@pytest.fixture
+def built(monkeypatch):
+    """The types of all objects of a model file that are built while a test runs."""
+    types, construct = [], skops.io._audit.Node.construct
+
+    def recording(node):
+        types.append(f"{node.module_name}.{node.class_name}")
+        return construct(node)
+
+    monkeypatch.setattr(skops.io._audit.Node, "construct", recording)
+    return types
+
+
+def rewrite(folder, model):
+    """Put another object into the model file, with a manifest that fits it."""
+    skops.io.dump(model, folder / MODEL)
+    change_manifest(folder, model_sha256=sha256_file(folder / MODEL))
+
+
+def edit(folder, change):
+    """Change the schema of a model file by hand, as one who means harm would, with a manifest that fits it."""
+    with zipfile.ZipFile(folder / MODEL) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(parts["schema.json"])
+    change(schema)
+    parts["schema.json"] = json.dumps(schema).encode()
+    with zipfile.ZipFile(folder / MODEL, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    change_manifest(folder, model_sha256=sha256_file(folder / MODEL))
+
+
+def places(schema, wanted):
+    """Find every node of a schema with a class of this name, however deep."""
+    if isinstance(schema, dict):
+        if schema.get("__class__") == wanted:
+            yield schema
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from places(part, wanted)
+
+
+def stored_array(schema):
+    return next(node for node in places(schema, "ndarray") if "file" in node)
+
+
+def test_what_is_built_is_recorded(folder, built):
+    assert load_model(folder)
+    assert "radiobone.learning.hierarchical.HierarchicalClassifier" in built
+    assert "sklearn.preprocessing._data.StandardScaler" in built
+
+
+@pytest.mark.parametrize(
+    ("step", "named"),
+    [
+        (Intruder(), "Intruder"),
+        (FunctionTransformer(func=os.system), "posix.system"),
+        (FunctionTransformer(func=operator.methodcaller("fit")), "operator.methodcaller"),
+        (FunctionTransformer(func=partial(os.system, "true")), "functools.partial"),
+        (FunctionTransformer(func=StandardScaler().fit), "StandardScaler.fit"),
+        (StandardScaler(with_mean=Intruder), "Intruder"),
+        (make_pipeline(make_pipeline(StandardScaler(), Intruder()), StandardScaler()), "Intruder"),
+    ],
+    ids=["object", "function", "operator", "partial", "method", "type", "pipeline in pipeline"],
+)
+def test_an_untrusted_type_in_a_step_is_refused_before_anything_is_built(trained, folder, built, step, named):
+    nested = copy.deepcopy(trained[0])
+    nested.estimators_["osteopenia_vs_normal"].selection_.steps.append(("extra", step))
+    rewrite(folder, nested)
+    with pytest.raises(ModelError, match=rf"not trusted; nothing was built.*{re.escape(named)}"):
+        load_model(folder)
+    assert built == []
+    assert not Intruder.built
+
+
+@pytest.mark.parametrize(("module", "name"), [("subprocess", "Popen"), ("os", "system"), ("no_such_module", "X")])
+@pytest.mark.parametrize("wanted", ["StandardScaler", "NodeTree", "PlattSigmoid", "SVC"])
+def test_a_type_put_in_by_hand_is_refused_before_anything_is_built(folder, built, wanted, module, name):
+    def change(schema):
+        found = list(places(schema, wanted))
+        assert found
+        found[-1].update(__module__=module, __class__=name)
+
+    edit(folder, change)
+    with pytest.raises(ModelError, match=rf"not trusted; nothing was built.*{module}\.{name}"):
+        load_model(folder)
+    assert built == []
+    assert "no_such_module" not in sys.modules
+
+
+def test_a_list_of_trusted_types_in_the_file_counts_for_nothing(folder, built):
+    def change(schema):
+        next(places(schema, "StandardScaler")).update(__module__="subprocess", __class__="Popen")
+        schema["trusted"] = schema["content"]["trusted"] = ["subprocess.Popen"]
+
+    edit(folder, change)
+    with pytest.raises(ModelError, match="not trusted"):
+        load_model(folder)
+    assert built == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda schema: schema.update(__loader__="NoSuchNode"),
+        lambda schema: schema.pop("__class__"),
+        lambda schema: schema.update(content=[1]),
+        lambda schema: stored_array(schema).update(file="none.npy"),
+        lambda schema: stored_array(schema).update(file="schema.json"),
+        lambda schema: next(places(schema, "StandardScaler")).update(__loader__="CachedNode", __id__=1),
+    ],
+    ids=["loader", "class", "content", "lost array", "no array", "cached"],
+)
+def test_a_schema_that_makes_no_sense_is_damaged(folder, change):
+    edit(folder, change)
+    with pytest.raises(ModelError, match=r"the model file is damaged.*from its source again"):
+        load_model(folder)
+
+
 def test_an_untrusted_type_is_not_saved_either(trained, tmp_path):
     _, X, y = trained
     broken = HierarchicalClassifier(nodes=osteoporosis_first()).fit(X, y)
@@ -165,12 +293,20 @@ def test_trusted_but_something_else(folder):
         load_model(folder)
 
 
-def test_another_minor_version_of_scikit_learn_is_refused(folder):
+def test_another_minor_version_of_scikit_learn_is_refused(folder, built):
     versions = json.loads((folder / MANIFEST).read_text())["versions"]
     change_manifest(folder, versions={**versions, "scikit-learn": "1.2.2"})
     with pytest.raises(ModelError, match=r"another version of scikit-learn.*expected: 1\.2\.2"):
         load_model(folder)
     major, minor, *_ = versions["scikit-learn"].split(".")
+    for other in (f"{major}.{int(minor) + 1}.0", f"{major}.{int(minor) - 1}.2", f"{major}.{minor}9.1"):
+        change_manifest(folder, versions={**versions, "scikit-learn": other})
+        with pytest.raises(ModelError, match=rf"another version of scikit-learn.*{re.escape(other)}.*train again"):
+            load_model(folder)
+    change_manifest(folder, versions={name: text for name, text in versions.items() if name != "scikit-learn"})
+    with pytest.raises(ModelError, match="expected: unknown"):
+        load_model(folder)
+    assert built == []
     change_manifest(folder, versions={**versions, "scikit-learn": f"{major}.{minor}.99"})
     assert load_model(folder)
 
