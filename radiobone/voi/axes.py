@@ -59,7 +59,18 @@ class VertebraAxes:
     head: Floats
 
     def coordinates(self, world: Floats) -> Floats:
-        """Return (left, back, head) in mm, of shape (..., 3), of world points; the body has back < 0."""
+        """Return world points in these axes; the body has back < 0.
+
+        Parameters
+        ----------
+        world : ndarray of shape (..., 3)
+            World coordinates in mm.
+
+        Returns
+        -------
+        ndarray of shape (..., 3)
+            Left, back and head in mm.
+        """
         result: Floats = (world - self.origin_mm) @ np.stack([self.left, self.back, self.head]).T
         return result
 
@@ -73,6 +84,11 @@ def find_axes(vertebra: Mask, towards_head: Floats) -> VertebraAxes:
         The whole vertebra, boolean.
     towards_head : ndarray of shape (3,)
         The direction of the spine at this vertebra as far as known, in the world.
+
+    Returns
+    -------
+    VertebraAxes
+        With the origin on the back wall of the body.
 
     Raises
     ------

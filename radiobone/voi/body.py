@@ -43,7 +43,25 @@ class BodyMask:
     kind: Kind
 
     def of(self, label: Mask, value: int) -> Mask:
-        """Return the body of one vertebra: the part of its label that the body mask calls body."""
+        """Return the body of one vertebra: the part of its label that the body mask calls body.
+
+        Parameters
+        ----------
+        label : Mask
+            The label of the vertebra, boolean, in its tight box.
+        value : int
+            Its label value in the vertebra mask.
+
+        Returns
+        -------
+        Mask
+            The largest part of the body, boolean.
+
+        Raises
+        ------
+        VoiError
+            If the body mask holds nothing of this vertebra.
+        """
         values = self.mask.within(label.box)
         if self.kind == "same_labels":
             body = values == value
@@ -61,6 +79,18 @@ class BodyMask:
 
 def recognise_body_mask(body_mask: Mask, mask: Mask) -> BodyMask:
     """Recognise how a body mask is labelled.
+
+    Parameters
+    ----------
+    body_mask : Mask
+        The body mask.
+    mask : Mask
+        The vertebra mask.
+
+    Returns
+    -------
+    BodyMask
+        The mask and its kind.
 
     Raises
     ------
@@ -111,6 +141,11 @@ def cut_body(vertebra: Mask, towards_head: NDArray[np.float64]) -> Mask:
         The label of the whole vertebra, boolean.
     towards_head : ndarray of shape (3,)
         The direction of the spine at this vertebra as far as known, in the world.
+
+    Returns
+    -------
+    Mask
+        The body, boolean, in its tight box.
 
     Raises
     ------

@@ -32,7 +32,18 @@ BRIDGES = (0, 1, 2, 3)
 
 
 def dense_points(mask: Mask) -> Floats:
-    """Return world points, of shape (n, 3), that fill a mask at most about 1 mm apart."""
+    """Return world points that fill a mask at most about 1 mm apart.
+
+    Parameters
+    ----------
+    mask : Mask
+        The mask.
+
+    Returns
+    -------
+    ndarray of shape (n, 3)
+        World coordinates in mm.
+    """
     index = np.argwhere(mask.array).astype(np.float64) + mask.offset
     for axis, spacing in enumerate(mask.geometry.spacing_mm):
         parts = int(np.ceil(spacing / POINT_DISTANCE_MM - 1e-3))
@@ -128,7 +139,20 @@ def _plane(direction: Floats) -> tuple[Floats, Floats]:
 
 
 def across(vector: Floats, direction: Floats) -> Floats:
-    """Return the unit vector along the part of a vector that is at right angles to a unit direction."""
+    """Return the unit vector along the part of a vector that is at right angles to a unit direction.
+
+    Parameters
+    ----------
+    vector : ndarray of shape (3,)
+        Not along the direction.
+    direction : ndarray of shape (3,)
+        Unit vector.
+
+    Returns
+    -------
+    ndarray of shape (3,)
+        Unit vector.
+    """
     part = vector - (vector @ direction) * direction
     result: Floats = part / np.linalg.norm(part)
     return result

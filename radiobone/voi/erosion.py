@@ -25,6 +25,11 @@ def erode(mask: Mask, erosion_mm: float) -> Mask:
     erosion_mm : float
         Depth in mm.
 
+    Returns
+    -------
+    Mask
+        What is left, in its tight box; it may be empty.
+
     Notes
     -----
     The depth of a voxel is the distance from its centre to the nearest background centre, less half of the
@@ -52,7 +57,18 @@ def erode(mask: Mask, erosion_mm: float) -> Mask:
 
 
 def largest_component(mask: Mask) -> Mask:
-    """Return the largest part of a mask that is connected through faces; the first of equal ones."""
+    """Return the largest part of a mask that is connected through faces; the first of equal ones.
+
+    Parameters
+    ----------
+    mask : Mask
+        Boolean.
+
+    Returns
+    -------
+    Mask
+        That part, in its tight box.
+    """
     from scipy import ndimage
 
     parts, number = ndimage.label(mask.array)
@@ -63,14 +79,36 @@ def largest_component(mask: Mask) -> Mask:
 
 
 def count_components(mask: Mask) -> int:
-    """Return the number of parts of a mask that are connected through faces."""
+    """Count the parts of a mask that are connected through faces.
+
+    Parameters
+    ----------
+    mask : Mask
+        Boolean.
+
+    Returns
+    -------
+    int
+        Their number.
+    """
     from scipy import ndimage
 
     return int(ndimage.label(mask.array)[1])
 
 
 def touches_border(mask: Mask) -> bool:
-    """Say whether a mask reaches the outermost voxels of its image."""
+    """Say whether a mask reaches the outermost voxels of its image.
+
+    Parameters
+    ----------
+    mask : Mask
+        Boolean.
+
+    Returns
+    -------
+    bool
+        False for an empty mask.
+    """
     tight = mask.tight()
     return tight.array.size > 0 and any(
         part.start == 0 or part.stop == size for part, size in zip(tight.box, tight.geometry.shape, strict=True)

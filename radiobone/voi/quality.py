@@ -60,7 +60,13 @@ class VoiQuality:
     qc_warnings: str
 
     def columns(self) -> dict[str, int | float | bool | str | None]:
-        """Return the columns by name, in their order."""
+        """Return the columns by name, in their order.
+
+        Returns
+        -------
+        dict
+            Column to value; None where nothing can be said.
+        """
         return asdict(self)
 
 
@@ -75,6 +81,11 @@ def assess(source: Source, made: Made, level_ok: bool | None) -> VoiQuality:
         The VOI.
     level_ok : bool or None
         Whether the level stands in order with its neighbours.
+
+    Returns
+    -------
+    VoiQuality
+        The quality columns.
     """
     components = count_components(source.label)
     cut = touches_border(source.label)

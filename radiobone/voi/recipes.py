@@ -131,6 +131,16 @@ class Recipe:
     def text(self, options: VoiOptions) -> str:
         """Return the recipe with all its options, as manifests and resume keys hold it.
 
+        Parameters
+        ----------
+        options : VoiOptions
+            The options; those that the recipe does not read are left out.
+
+        Returns
+        -------
+        str
+            One text for one meaning.
+
         Examples
         --------
         >>> find_recipe("trabecular").text(VoiOptions(upper_hu=300.0))
@@ -142,7 +152,18 @@ class Recipe:
         return f"{self.id}({read})" if read else self.id
 
     def check(self, options: VoiOptions) -> None:
-        """Raise UsageError if an option is set that this recipe does not read."""
+        """Refuse options that are set and that this recipe does not read.
+
+        Parameters
+        ----------
+        options : VoiOptions
+            The options.
+
+        Raises
+        ------
+        UsageError
+            That names the first such option, and those that the recipe reads.
+        """
         default = VoiOptions()
         for field in fields(options):
             if field.name not in self.options and getattr(options, field.name) != getattr(default, field.name):
@@ -159,19 +180,68 @@ def _number(value: float | None) -> str:
 
 
 def build_label(source: Source, options: VoiOptions) -> Made:
-    """Take the label as it is."""
+    """Take the label as it is.
+
+    Parameters
+    ----------
+    source : Source
+        One level of one scan.
+    options : VoiOptions
+        The options; this recipe reads none.
+
+    Returns
+    -------
+    Made
+        The label.
+    """
     return Made(source.label)
 
 
 def build_body(source: Source, options: VoiOptions) -> Made:
-    """Take the vertebral body: by the body mask if there is one, else cut along its back wall."""
+    """Take the vertebral body: by the body mask if there is one, else cut along its back wall.
+
+    Parameters
+    ----------
+    source : Source
+        One level of one scan.
+    options : VoiOptions
+        The options; this recipe reads none.
+
+    Returns
+    -------
+    Made
+        The body, and where it came from.
+
+    Raises
+    ------
+    VoiError
+        If no body can be told apart.
+    """
     if source.body_mask is not None:
         return Made(source.body_mask.of(source.label, source.value), source.body_mask.kind)
     return Made(cut_body(source.label, source.towards_head), "cut")
 
 
 def build_trabecular(source: Source, options: VoiOptions) -> Made:
-    """Take the inside of the body: eroded, its largest part, then within the bounds of HU."""
+    """Take the inside of the body: eroded, its largest part, then within the bounds of HU.
+
+    Parameters
+    ----------
+    source : Source
+        One level of one scan.
+    options : VoiOptions
+        Depth of the erosion, and bounds of HU.
+
+    Returns
+    -------
+    Made
+        The inside, where the body came from, and warnings.
+
+    Raises
+    ------
+    VoiError
+        If no body can be told apart, nothing is left of it, or bounds of HU are given without an image.
+    """
     body = build_body(source, options)
     inside = largest_component(erode(body.mask, options.erosion_mm))
     if inside.n_voxels == 0:
@@ -220,6 +290,16 @@ RECIPES: tuple[Recipe, ...] = (
 
 def find_recipe(name: str) -> Recipe:
     """Return a recipe by its name (the latest version) or by name and version, such as ``trabecular@1``.
+
+    Parameters
+    ----------
+    name : str
+        The name, with ``@`` and a version or without.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
 
     Raises
     ------

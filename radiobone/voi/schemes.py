@@ -45,18 +45,51 @@ class Scheme:
     raw: bool = False
 
     def level(self, value: int) -> str | None:
-        """Return the level of a label value, or None if the scheme does not name it."""
+        """Return the level of a label value, or None if the scheme does not name it.
+
+        Parameters
+        ----------
+        value : int
+            The label value.
+
+        Returns
+        -------
+        str or None
+            The level.
+        """
         return f"label_{value}" if self.raw else self.labels.get(value)
 
     def value(self, level: str) -> int | None:
-        """Return the label value of a level, or None if the scheme does not know the level."""
+        """Return the label value of a level, or None if the scheme does not know the level.
+
+        Parameters
+        ----------
+        level : str
+            The level.
+
+        Returns
+        -------
+        int or None
+            The label value.
+        """
         if self.raw:
             match = _RAW_LEVEL.fullmatch(level)
             return int(match.group(1)) if match else None
         return next((value for value, name in self.labels.items() if name == level), None)
 
     def describe(self, values: list[int]) -> str:
-        """Return label values with their levels as text, such as ``22 (L3), 99 (not named)``."""
+        """Return label values with their levels as text, such as ``22 (L3), 99 (not named)``.
+
+        Parameters
+        ----------
+        values : list of int
+            Label values.
+
+        Returns
+        -------
+        str
+            The text; ``none`` for no values.
+        """
         return ", ".join(f"{value} ({self.level(value) or 'not named'})" for value in values) or "none"
 
 
@@ -133,6 +166,16 @@ def _canonical(level: str) -> str:
 def find_scheme(name_or_path: str | Path) -> Scheme:
     """Return a scheme by its name, or read one from a YAML file.
 
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name, or a path that ends in ``.yaml`` or ``.yml``.
+
+    Returns
+    -------
+    Scheme
+        The scheme.
+
     Raises
     ------
     ConfigError
@@ -153,7 +196,29 @@ def find_scheme(name_or_path: str | Path) -> Scheme:
 
 
 def choose_scheme(name_or_path: str | Path, mask: Mask) -> tuple[Scheme, str]:
-    """Return the scheme asked for, or the one detected if that is ``auto``, and how it was chosen."""
+    """Return the scheme asked for, or the one detected if that is ``auto``.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        As `find_scheme` takes it, or ``auto``.
+    mask : Mask
+        The mask from which a scheme is detected.
+
+    Returns
+    -------
+    Scheme
+        The scheme.
+    str
+        How it was chosen, as one sentence.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such scheme, or the file is not valid.
+    VoiError
+        If ``auto`` cannot tell the scheme.
+    """
     if str(name_or_path) == AUTO:
         return detect_scheme(mask)
     scheme = find_scheme(name_or_path)
@@ -166,6 +231,11 @@ def detect_scheme(mask: Mask) -> tuple[Scheme, str]:
     In TotalSegmentator the values fall from head to foot, in VerSe they rise. A scheme is taken if all values
     belong to its vocabulary, the labels that it names stand in the order and at the distances of a spine, and
     this is true of no other scheme. One label alone has no order, so nothing is decided from it.
+
+    Parameters
+    ----------
+    mask : Mask
+        The label map.
 
     Returns
     -------

@@ -33,7 +33,18 @@ HEAD: Floats = np.array([0.0, 0.0, 1.0])
 
 
 def find_labels(mask: Mask) -> dict[int, Box]:
-    """Return the boxes, inside the mask's own array, of all its labels, by ascending value."""
+    """Find all labels of a mask.
+
+    Parameters
+    ----------
+    mask : Mask
+        The label map.
+
+    Returns
+    -------
+    dict of int to tuple of slice
+        Box of each label inside the mask's own array, by ascending value.
+    """
     from scipy import ndimage
 
     array = mask.array.view(np.uint8) if mask.array.dtype == bool else mask.array
@@ -44,13 +55,39 @@ def find_labels(mask: Mask) -> dict[int, Box]:
 
 
 def take_label(mask: Mask, value: int, box: Box) -> Mask:
-    """Return one label as a boolean mask in its tight box, given a box of the array that holds it."""
+    """Return one label as a boolean mask in its tight box.
+
+    Parameters
+    ----------
+    mask : Mask
+        The label map.
+    value : int
+        The label value.
+    box : tuple of slice
+        A box of the mask's array that holds the label.
+
+    Returns
+    -------
+    Mask
+        The label.
+    """
     z, y, x = (start + part.start for start, part in zip(mask.offset, box, strict=True))
     return Mask(mask.array[box] == value, mask.geometry, (z, y, x)).tight()
 
 
 def centroid_mm(mask: Mask) -> Floats:
-    """Return the world coordinates of the middle of a mask."""
+    """Return the world coordinates of the middle of a mask.
+
+    Parameters
+    ----------
+    mask : Mask
+        Boolean, not empty.
+
+    Returns
+    -------
+    ndarray of shape (3,)
+        World coordinates in mm.
+    """
     return mask.geometry.world(np.argwhere(mask.array).mean(axis=0) + mask.offset)
 
 
@@ -72,17 +109,45 @@ class Spine:
         return [level for level in SPINE if level in self.centroids_mm]
 
     def order_ok(self) -> bool | None:
-        """Say whether all neighbours are in order; None if there are fewer than two."""
+        """Say whether all neighbours are in order.
+
+        Returns
+        -------
+        bool or None
+            None if there are fewer than two levels.
+        """
         pairs = list(pairwise(self.levels))
         return all(self._pair_ok(upper, lower) for upper, lower in pairs) if pairs else None
 
     def level_ok(self, level: str) -> bool | None:
-        """Say whether one level is in order with its neighbours; None if it has none."""
+        """Say whether one level is in order with its neighbours.
+
+        Parameters
+        ----------
+        level : str
+            The level.
+
+        Returns
+        -------
+        bool or None
+            None if it has no neighbours.
+        """
         pairs = [pair for pair in pairwise(self.levels) if level in pair]
         return all(self._pair_ok(upper, lower) for upper, lower in pairs) if pairs else None
 
     def towards_head(self, level: str) -> Floats:
-        """Return the unit direction of the spine at a level, from its neighbours; else straight to the head."""
+        """Return the direction of the spine at a level.
+
+        Parameters
+        ----------
+        level : str
+            The level.
+
+        Returns
+        -------
+        ndarray of shape (3,)
+            Unit vector, from its neighbours; straight to the head if it has none, or is out of order.
+        """
         levels = self.levels
         if level not in levels or not self.level_ok(level):
             return HEAD
