@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
+from radiobone.imaging.itk import quiet_itk
 from radiobone.imaging.volumes import Image
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def series_files(folder: Path) -> list[Path]:
     import SimpleITK as sitk
 
     reader = sitk.ImageSeriesReader
-    found = reader.GetGDCMSeriesIDs(str(folder))
+    with quiet_itk():
+        found = reader.GetGDCMSeriesIDs(str(folder))
     if len(found) != 1:
         raise ImageError(
             f"folder holds {len(found)} DICOM series",
@@ -101,7 +103,8 @@ def read_series(files: list[Path]) -> Image:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(item.path) for item in slices])
     try:
-        volume = Image.from_sitk(reader.Execute())
+        with quiet_itk():
+            volume = Image.from_sitk(reader.Execute())
     except RuntimeError as error:
         raise ImageError(
             "DICOM slices cannot be decoded", where=where, got=" ".join(str(error).split())[-300:]

@@ -1,6 +1,7 @@
-"""What ITK passes over in a NIfTI file: a truncated end, and values that are not finite.
+"""Voxels of NIfTI files, inflated once and checked to the last bit.
 
-Its reader fills a truncated file with garbage, and puts 0 for NaN and infinity, without a word.
+ITK's reader fills a truncated file with garbage, passes over a wrong check sum, and puts 0 for NaN and infinity,
+all without a word. So voxels are read here, and only the geometry is ITK's.
 """
 
 from __future__ import annotations
@@ -11,48 +12,61 @@ import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
 
+SUFFIXES = (".nii", ".nii.gz")
+
 _HEADER_BYTES = 544
 _CHUNK_BYTES = 1 << 20
-_FLOAT_TYPES = {16: "f4", 64: "f8"}
+_TYPES = {
+    2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Header:
-    """Where the voxels begin and end, in bytes, and their type if they are floats."""
+    """Where the voxels begin and end, in bytes, their grid, and their type if they are plain numbers."""
 
     start: int
     end: int
-    float_type: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any] | None
 
 
-def check_nifti(path: Path) -> None:
-    """Refuse a ``.nii`` or ``.nii.gz`` that is not whole or holds values that are not finite.
-
-    The length that gzip keeps in a file's last four bytes is compared with the header's; only where
-    they differ (a truncated file, or one of several gzip members), and for float voxels, is the file
-    inflated here.
+def read_voxels(path: Path) -> NDArray[Any] | None:
+    """Read the voxels of a NIfTI file, after checking that it is whole.
 
     Parameters
     ----------
     path : Path
-        An existing file, compressed or not, whatever its suffix says.
+        An existing ``.nii`` or ``.nii.gz`` file.
+
+    Returns
+    -------
+    ndarray or None
+        In the file's own pixel type, in the order of ITK's arrays, (z, y, x) for a volume. None if the voxels are
+        to be scaled or are no plain numbers; the file is whole then, and ITK may read it.
 
     Raises
     ------
     ImageError
-        If the file is damaged or truncated, is no NIfTI file, or holds NaN or infinity.
+        If the file is damaged, truncated, or no NIfTI file.
     """
     try:
         with _open(path) as stream:
-            header = _parse(stream.read(_HEADER_BYTES))
-        length = header.end if _kept_length(path) == header.end % 2**32 else _count(path)
-        bad = _count_not_finite(path, header) if header.float_type and length >= header.end else 0
+            first = stream.read(_HEADER_BYTES)
+            header = _parse(first)
+            content = bytearray(max(header.end, len(first)))
+            content[: len(first)] = first
+            length = len(first) + _fill(stream, memoryview(content)[len(first) :])
+            # gzip compares its check sum when it comes to the end of the file.
+            while stream.read(_CHUNK_BYTES):
+                pass
     except (OSError, EOFError, zlib.error, struct.error) as error:
         raise ImageError(
             "NIfTI file is damaged or truncated", where=str(path), got=error, do="copy or convert it again"
@@ -65,27 +79,11 @@ def check_nifti(path: Path) -> None:
             expected=f"{header.end} bytes after inflation",
             do="copy or convert it again",
         )
-    if bad:
-        raise not_finite(bad, str(path))
-
-
-def not_finite(count: int, where: str) -> ImageError:
-    """Return the error for voxels that are NaN or infinite.
-
-    Parameters
-    ----------
-    count : int
-        Number of such voxels.
-    where : str
-        The file or folder, for the message.
-    """
-    return ImageError(
-        "image holds values that are not finite",
-        where=where,
-        got=f"{count} NaN or infinite voxels",
-        expected="finite values",
-        do="replace them (by -1024 outside the field of view, say)",
-    )
+    if header.dtype is None:
+        return None
+    count = prod(header.shape)
+    voxels: NDArray[Any] = np.frombuffer(content, header.dtype, count, header.start).reshape(header.shape[::-1])
+    return voxels.astype(header.dtype.newbyteorder("="), copy=False)
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -94,32 +92,16 @@ def _open(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb")) if compressed else path.open("rb")
 
 
-def _kept_length(path: Path) -> int | None:
-    """Return the length, modulo 2**32, that gzip keeps at the end of a file; None for a plain file."""
-    with path.open("rb") as stream:
-        if stream.read(2) != b"\x1f\x8b":
-            return None
-        stream.seek(-4, 2)
-        (kept,) = struct.unpack("<I", stream.read(4))
-    return int(kept)
-
-
-def _count(path: Path) -> int:
-    count = 0
-    with _open(path) as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            count += len(chunk)
-    return count
-
-
-def _count_not_finite(path: Path, header: _Header) -> int:
-    bad = 0
-    with _open(path) as stream:
-        stream.read(header.start)
-        for begin in range(header.start, header.end, _CHUNK_BYTES):
-            chunk = stream.read(min(_CHUNK_BYTES, header.end - begin))
-            bad += int(np.count_nonzero(~np.isfinite(np.frombuffer(chunk, header.float_type))))
-    return bad
+def _fill(stream: IO[bytes], target: memoryview) -> int:
+    """Read until a buffer is full or the file ends; return how many bytes came."""
+    filled = 0
+    while filled < len(target):
+        chunk = stream.read(min(_CHUNK_BYTES, len(target) - filled))
+        if not chunk:
+            break
+        target[filled : filled + len(chunk)] = chunk
+        filled += len(chunk)
+    return filled
 
 
 def _parse(header: bytes) -> _Header:
@@ -129,15 +111,18 @@ def _parse(header: bytes) -> _Header:
         if size == 348:
             dimensions = struct.unpack_from(order + "8h", header, 40)
             kind, bits = struct.unpack_from(order + "2h", header, 70)
-            (start,) = struct.unpack_from(order + "f", header, 108)
+            start, slope, intercept = struct.unpack_from(order + "3f", header, 108)
             break
         if size == 540:
             kind, bits = struct.unpack_from(order + "2h", header, 12)
             dimensions = struct.unpack_from(order + "8q", header, 16)
-            (start,) = struct.unpack_from(order + "q", header, 168)
+            start, slope, intercept = struct.unpack_from(order + "q2d", header, 168)
             break
     else:
         raise OSError("no NIfTI header")
     rank, *sizes = (int(value) for value in dimensions)
-    end = int(start) + prod(sizes[:rank]) * int(bits) // 8
-    return _Header(int(start), end, order + _FLOAT_TYPES[kind] if kind in _FLOAT_TYPES else None)
+    shape = tuple(sizes[:rank])
+    # A slope of 0 means that there is none (NIfTI-1 standard, field scl_slope).
+    plain = kind in _TYPES and slope in (0, 1) and intercept == 0
+    dtype = np.dtype(order + _TYPES[kind]) if plain else None
+    return _Header(int(start), int(start) + prod(shape) * int(bits) // 8, shape, dtype)

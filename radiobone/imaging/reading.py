@@ -13,16 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError, one_line
+from radiobone.imaging import metaimage, nifti
 from radiobone.imaging.detached import detached_files
 from radiobone.imaging.dicom import read_series, series_files
-from radiobone.imaging.nifti import check_nifti, not_finite
+from radiobone.imaging.itk import geometry_of, quiet_itk
 from radiobone.imaging.volumes import Image, Mask
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
 
 Source = Path | Sequence[Path]
-"""A file, a folder that holds one DICOM series, or the files of one DICOM series."""
+"""A file, a folder that holds one DICOM series, a ``.txt`` that lists its files, or these files themselves."""
 
 
 def source_files(source: Source) -> list[Path]:
@@ -31,7 +32,8 @@ def source_files(source: Source) -> list[Path]:
     Parameters
     ----------
     source : Path or sequence of Path
-        A file, a folder that holds one DICOM series, or the files of one.
+        A file, a folder that holds one DICOM series, a ``.txt`` with one of its files (relative to the ``.txt``)
+        on each line, or these files themselves.
 
     Returns
     -------
@@ -48,11 +50,13 @@ def source_files(source: Source) -> list[Path]:
         files = list(source)
     elif source.is_dir():
         return series_files(source)
+    elif source.suffix.casefold() == ".txt" and source.is_file():
+        files = [source.parent / line.strip() for line in source.read_text("utf-8").splitlines() if line.strip()]
     else:
         files = [source, *detached_files(source)]
     for path in files:
         if not path.is_file():
-            raise ImageError("file not found", where=str(path), do="check the path in the cohort table")
+            raise ImageError("file not found", where=str(path), do="check the path")
     return files
 
 
@@ -62,7 +66,8 @@ def read_image(source: Source) -> Image:
     Parameters
     ----------
     source : Path or sequence of Path
-        A NIfTI, NRRD or MHA/MHD file, a folder that holds one DICOM series, or that series' files.
+        A NIfTI, NRRD or MHA/MHD file, a folder that holds one DICOM series, a ``.txt`` that lists that series'
+        files, or these files themselves.
 
     Raises
     ------
@@ -71,14 +76,17 @@ def read_image(source: Source) -> Image:
         series is not whole and even (see `read_series`).
     """
     files = source_files(source)
-    if isinstance(source, Path) and source.is_file():
-        image = Image.from_sitk(_read_volume(source))
-    else:
-        image = read_series(files)
+    image = _read_volume(files) if source == files[0] else read_series(files)
     if image.array.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image.array)))
         if bad:
-            raise not_finite(bad, str(_name(source)))
+            raise ImageError(
+                "image holds values that are not finite",
+                where=str(files[0]),
+                got=f"{bad} NaN or infinite voxels",
+                expected="finite values",
+                do="replace them (by -1024 outside the field of view, say)",
+            )
     return image
 
 
@@ -101,9 +109,9 @@ def read_mask(path: Path) -> Mask:
         If the file is missing, truncated, not 3D, not scalar, only background, or holds values that are no labels
         (negative or not whole).
     """
-    source_files(path)
-    volume = _read_volume(path)
-    image = Image.from_sitk(volume)
+    if path.is_dir():
+        raise ImageError("a mask is one file, not a folder", where=str(path), expected="NIfTI, NRRD or MHA/MHD")
+    image = _read_volume(source_files(path))
     labels = _as_labels(image.array, path)
     if not labels.any():
         raise ImageError("mask is empty", where=str(path), got="only background", expected="at least one label")
@@ -127,19 +135,25 @@ def _as_labels(array: NDArray[Any], path: Path) -> NDArray[Any]:
     return array
 
 
-def _read_volume(path: Path) -> sitk.Image:
+def _read_volume(files: Sequence[Path]) -> Image:
+    """Read one volume from its file, and the file beside it that may hold its voxels."""
     import SimpleITK as sitk
 
-    if path.name.endswith((".nii", ".nii.gz")):
-        check_nifti(path)
+    path = files[0]
+    voxels = None
+    if path.name.casefold().endswith(nifti.SUFFIXES):
+        voxels = nifti.read_voxels(path)
+    elif path.suffix.casefold() in metaimage.SUFFIXES:
+        metaimage.check_compressed(path, files[-1])
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
-        reader.ReadImageInformation()
-        _check_kind(reader, path)
-        return reader.Execute()
+        with quiet_itk():
+            reader.ReadImageInformation()
+            _check_kind(reader, path)
+            if voxels is not None:
+                return Image(voxels, geometry_of(reader))
+            return Image.from_sitk(reader.Execute())
     except RuntimeError as error:
         raise ImageError(
             "file cannot be read as an image",
@@ -148,8 +162,6 @@ def _read_volume(path: Path) -> sitk.Image:
             expected="NIfTI, NRRD, MHA/MHD, or a folder with one DICOM series",
             do="check whether the file is whole",
         ) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
@@ -174,7 +186,3 @@ def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
 def _itk_reason(error: RuntimeError) -> str:
     """Return the last sentence of an ITK error, without addresses of the process."""
     return one_line(error).rpartition("ERROR: ")[2][:300]
-
-
-def _name(source: Source) -> Path:
-    return source if isinstance(source, Path) else source[0].parent

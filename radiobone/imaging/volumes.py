@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.imaging.geometry import Geometry
+from radiobone.imaging.itk import geometry_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -51,7 +52,7 @@ class Image:
         """
         import SimpleITK as sitk
 
-        return Image(sitk.GetArrayFromImage(image), _geometry_of(image))
+        return Image(sitk.GetArrayFromImage(image), geometry_of(image))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,14 +172,6 @@ def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) 
         for part, width, size in zip(box, margin, shape, strict=True)
     )
     return z, y, x
-
-
-def _geometry_of(image: sitk.Image) -> Geometry:
-    """Return the geometry of a 3D SimpleITK image, reversing ITK's (x, y, z) order."""
-    x, y, z = image.GetSize()
-    dx, dy, dz = image.GetSpacing()
-    ox, oy, oz = image.GetOrigin()
-    return Geometry((z, y, x), (dz, dy, dx), (ox, oy, oz), tuple(image.GetDirection()))
 
 
 def _to_sitk(array: NDArray[Any], geometry: Geometry) -> sitk.Image:

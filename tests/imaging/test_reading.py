@@ -1,8 +1,11 @@
+import struct
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from radiobone.core.errors import GeometryError, ImageError
+from radiobone.imaging import Image
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.reading import read_image, read_mask, source_files
 
@@ -76,7 +79,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path, bad, suffix):
 def test_missing_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(ImageError, match="file not found"):
         read_image(tmp_path / "none.nii.gz")
-    note = tmp_path / "note.txt"
+    note = tmp_path / "note.dat"
     note.write_text("not an image")
     with pytest.raises(ImageError, match="cannot be read as an image"):
         read_image(note)
@@ -180,3 +183,94 @@ def test_pairs_and_lists_of_files_are_refused(tmp_path):
     (tmp_path / "list.mhd").write_text("ObjectType = Image\nElementDataFile = LIST\na.raw\n")
     with pytest.raises(ImageError, match="several files"):
         read_image(tmp_path / "list.mhd")
+
+
+def damaged(path, offset):
+    """Flip one bit, and keep the length."""
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 16
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("suffix", ["nii.gz", "NII.GZ", "mha", "nrrd"])
+def test_a_damaged_file_of_the_right_length_is_refused(tmp_path, suffix):
+    path = tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(volume(shape=(30, 30, 30)), str(tmp_path / f"scan.{suffix.casefold()}"), useCompression=True)
+    (tmp_path / f"scan.{suffix.casefold()}").rename(path)
+    damaged(path, path.stat().st_size // 2)
+    with pytest.raises(ImageError, match=r"damaged|cannot be read"):
+        read_image(path)
+
+
+def test_a_wrong_check_sum_is_refused(tmp_path):
+    path = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(volume(), str(path))
+    damaged(path, -6)
+    with pytest.raises(ImageError, match="CRC"):
+        read_image(path)
+
+
+def test_a_compressed_mhd_is_checked_beside_its_header(tmp_path):
+    path = tmp_path / "scan.mhd"
+    sitk.WriteImage(volume(shape=(30, 30, 30)), str(path), useCompression=True)
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume(shape=(30, 30, 30))))
+    damaged(tmp_path / "scan.zraw", 5000)
+    with pytest.raises(ImageError, match="compressed voxels are damaged"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i1", "u2", "i2", "u4", "i4", "i8", "f8"])
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+def test_nifti_voxels_are_those_of_itk(tmp_path, dtype, suffix):
+    path = tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(volume(dtype), str(path))
+    image, expected = read_image(path), Image.from_sitk(sitk.ReadImage(str(path)))
+    assert image.array.dtype == expected.array.dtype
+    assert image.geometry == expected.geometry
+    np.testing.assert_array_equal(image.array, expected.array)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("slope", "intercept"), [(0.0, 7.0), (1.0, 0.0), (2.0, 0.0), (1.0, -1024.0)])
+def test_scaled_and_big_endian_nifti_are_read_as_itk_reads_them(tmp_path, order, slope, intercept):
+    path = tmp_path / "scan.nii"
+    sitk.WriteImage(volume(), str(path))
+    content = bytearray(path.read_bytes())
+    content[112:120] = struct.pack("<2f", slope, intercept)
+    if order == ">":
+        content = bytearray(swapped(bytes(content)))
+    path.write_bytes(content)
+    expected = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    found = read_image(path).array
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def swapped(content: bytes) -> bytes:
+    """Return a little-endian NIfTI-1 file of 16-bit voxels as a big-endian one."""
+    fields = "i10s18sih2B8h3f4h8f3fhbB4f2i80s24s2h6f12f16s4s"
+    return (
+        struct.pack(">" + fields, *struct.unpack_from("<" + fields, content))
+        + content[348:352]
+        + np.frombuffer(content[352:], "<i2").astype(">i2").tobytes()
+    )
+
+
+def test_a_list_of_dicom_files_may_stand_in_a_text_file(shared_data, tmp_path):
+    folder = shared_data / "dicom/ct_j2k_20slices"
+    listed = tmp_path / "series.txt"
+    listed.write_text("\n".join(str(path) for path in folder.iterdir()) + "\n")
+    series, found = read_image(folder), read_image(listed)
+    assert found.geometry == series.geometry
+    assert found.array.tobytes() == series.array.tobytes()
+    listed.write_text("missing.dcm\n")
+    with pytest.raises(ImageError, match=r"missing\.dcm"):
+        read_image(listed)
+
+
+def test_a_folder_is_no_mask(tmp_path, capfd):
+    with pytest.raises(ImageError, match="a mask is one file"):
+        read_mask(tmp_path)
+    with pytest.raises(ImageError, match="0 DICOM series"):
+        read_image(tmp_path)
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,39 @@
+"""Where ITK's ways end and ours begin: its messages, and its order of axes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from radiobone.imaging.geometry import Geometry
+
+if TYPE_CHECKING:
+    import SimpleITK as sitk
+
+
+@contextlib.contextmanager
+def quiet_itk() -> Iterator[None]:
+    """Keep ITK from writing warnings to standard error inside the block; errors are still raised."""
+    import SimpleITK as sitk
+
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def geometry_of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:
+    """Return the geometry of a 3D image, reversing ITK's (x, y, z) order.
+
+    Parameters
+    ----------
+    image : SimpleITK.Image or SimpleITK.ImageFileReader
+        An image, or a reader that has read the header of one.
+    """
+    x, y, z = image.GetSize()
+    dx, dy, dz = image.GetSpacing()
+    ox, oy, oz = image.GetOrigin()
+    return Geometry((z, y, x), (dz, dy, dx), (ox, oy, oz), tuple(image.GetDirection()))
