@@ -16,13 +16,17 @@ from radiobone.cli import columns, demo, extract, inspect, predict, train
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
 from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
 
+EXIT_STOPPED = 130
+"""Exit code of a command that the user stopped by Ctrl-C, as shells have it."""
+
 app = typer.Typer(
     name="radiobone",
     help="Vertebral CT radiomics: masks to features to an honestly validated two-level osteoporosis model.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 all well; 2 wrong use; 3 finished, but some cases failed (see the table); 1 crash.",
+    epilog="Exit codes: 0 all well; 2 wrong use; 3 finished, but some cases failed (see the table); 1 crash; "
+    "130 stopped.",
 )
 app.command("demo")(demo.demo)
 app.command("inspect")(inspect.inspect)
@@ -49,7 +53,6 @@ def _options(
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("radiobone").setLevel(logging.DEBUG if debug else logging.INFO)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -66,6 +69,8 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         app(arguments, standalone_mode=True)
     except SystemExit as stop:
+        if stop.code == EXIT_STOPPED:
+            errors.print("stopped; where a verb keeps finished results, the same command goes on from them")
         return stop.code if isinstance(stop.code, int) else EXIT_CRASH
     except RadioboneError as error:
         errors.print(f"[bold red]error[/] {escape(error.what)}")

@@ -10,9 +10,14 @@ import typer
 from radiobone.cli.options import (
     AlignOption,
     CohortOption,
+    ErosionOption,
     JobsOption,
     LevelsOption,
+    LowerOption,
+    MissingLevelsOption,
     SchemeOption,
+    UpperOption,
+    VoiOption,
     wants_alignment,
 )
 from radiobone.core.batch import exit_code
@@ -37,28 +42,16 @@ def extract(
     params: Annotated[
         str, typer.Option("--params", help="Radiomics parameters: a preset's name or a PyRadiomics YAML file.")
     ] = "original",
-    voi: Annotated[str, typer.Option("--voi", help="VOI recipe: label, body or trabecular.")] = "label",
+    voi: VoiOption = "label",
     levels: LevelsOption = None,
     scheme: SchemeOption = "auto",
-    missing_levels: Annotated[
-        str,
-        typer.Option(
-            "--missing-levels", help="A level that a mask lacks: fail, skip, or first (use the first present)."
-        ),
-    ] = "fail",
+    missing_levels: MissingLevelsOption = "fail",
     body_mask: Annotated[
         Path | None, typer.Option("--body-mask", help="For one scan: a mask of vertebral bodies.", dir_okay=False)
     ] = None,
-    erosion_mm: Annotated[
-        float, typer.Option("--erosion-mm", help="Trabecular: depth of the erosion in mm.")
-    ] = 3.0,
-    upper_hu: Annotated[
-        float | None, typer.Option("--upper-hu", help="Trabecular: leave out voxels above (cortex, bone islands).")
-    ] = None,
-    lower_hu: Annotated[
-        float | None,
-        typer.Option("--lower-hu", help="Trabecular: leave out voxels below (removes disease; rarely right)."),
-    ] = None,
+    erosion_mm: ErosionOption = 3.0,
+    upper_hu: UpperOption = None,
+    lower_hu: LowerOption = None,
     align: AlignOption = "none",
     engine: Annotated[str, typer.Option("--engine", help="Radiomics engine.")] = "pyradiomics",
     jobs: JobsOption = 1,

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from radiobone.cli.options import AlignOption, JobsOption, LevelsOption, SchemeOption, wants_alignment
+from radiobone.cli.options import (
+    AlignOption,
+    ErosionOption,
+    JobsOption,
+    LevelsOption,
+    LowerOption,
+    MissingLevelsOption,
+    SchemeOption,
+    UpperOption,
+    VoiOption,
+    wants_alignment,
+)
 from radiobone.core.batch import EXIT_OK, EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from radiobone.study.checks import ScanReport
+    from radiobone.study.confounding import Association
     from radiobone.tables.cohort import Cohort
     from radiobone.tables.labels import LabelRule
 
@@ -25,11 +38,13 @@ COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 def inspect(
     cohort: Annotated[Path, typer.Option("--cohort", help="Cohort table.", dir_okay=False)],
-    voi: Annotated[
-        str, typer.Option("--voi", help="VOI recipe that is meant: label, body or trabecular.")
-    ] = "label",
+    voi: VoiOption = "label",
     levels: LevelsOption = None,
     scheme: SchemeOption = "auto",
+    missing_levels: MissingLevelsOption = "fail",
+    erosion_mm: ErosionOption = 3.0,
+    upper_hu: UpperOption = None,
+    lower_hu: LowerOption = None,
     align: AlignOption = "none",
     recipe: Annotated[str | None, typer.Option("--recipe", help="Study recipe whose label rule is used.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the findings as CSV.")] = None,
@@ -38,26 +53,54 @@ def inspect(
     """Check every image and mask of a cohort, and the classes against how patients were scanned."""
     from rich.console import Console
 
-    from radiobone.features.request import ExtractionRequest
+    from radiobone.core.files import check_output
+    from radiobone.features.request import make_request
     from radiobone.study.checks import inspect_scans
     from radiobone.tables.cohort import read_cohort
-    from radiobone.tables.vertebrae import parse_levels
-    from radiobone.voi import find_recipe
+    from radiobone.voi import VoiOptions
 
     table = read_cohort(cohort)
-    rule = _label_rule(table, recipe)
-    request = ExtractionRequest(
-        find_recipe(voi), (), parse_levels(levels) if levels else None, scheme, align=wants_alignment(align)
+    if out is not None:
+        check_output(out, [cohort])
+    # Labels first: a wrong cell in the table must not wait for the last scan.
+    classes = _compare_classes(table, recipe)
+    request = make_request(
+        params=None,
+        voi=voi,
+        options=VoiOptions(erosion_mm, upper_hu, lower_hu),
+        levels=levels,
+        scheme=scheme,
+        missing=missing_levels,
+        align=wants_alignment(align),
     )
     reports = inspect_scans(table.scans(), request, jobs=jobs)
+    if out is not None:
+        _write_findings(out, reports)
     console = Console(soft_wrap=True)
     _show_scans(console, reports)
     _show_findings(console, reports)
-    _show_classes(console, table, rule)
-    if out is not None:
-        _write_findings(out, reports)
+    _show_classes(console, classes)
     failed = any(finding.severity == "error" for report in reports for finding in report.findings)
     raise typer.Exit(EXIT_SOME_FAILED if failed else EXIT_OK)
+
+
+@dataclass(frozen=True)
+class _Classes:
+    """Patients by class, and columns compared between the classes."""
+
+    rule: LabelRule
+    counts: dict[str, int]
+    found: list[Association]
+
+
+def _compare_classes(table: Cohort, recipe: str | None) -> _Classes | None:
+    from radiobone.study.confounding import associations, class_counts
+
+    rule = _label_rule(table, recipe)
+    if rule is None:
+        return None
+    where = str(table.path)
+    return _Classes(rule, class_counts(table.table, rule, where), associations(table.table, rule, where))
 
 
 def _label_rule(cohort: Cohort, recipe: str | None) -> LabelRule | None:
@@ -106,23 +149,18 @@ def _show_findings(console: Console, reports: list[ScanReport]) -> None:
             console.print(f"  and {len(found) - SHOWN} more; --out writes them all")
 
 
-def _show_classes(console: Console, cohort: Cohort, rule: LabelRule | None) -> None:
+def _show_classes(console: Console, classes: _Classes | None) -> None:
     from rich import box
     from rich.table import Table
 
-    from radiobone.study.confounding import associations, class_counts
-
-    if rule is None:
+    if classes is None:
         console.print("no column bmd_mg_cm3 or t_score: classes are not counted (--recipe names another rule)")
         return
-    counts = class_counts(cohort.table, rule, str(cohort.path))
+    rule, counts, found = classes.rule, classes.counts, classes.found
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in rule.classes)
     console.print(f"classes by {escape(rule.column)} ({rule.source}, {rule.reference}): {told}")
-    found = associations(cohort.table, rule, str(cohort.path))
     if not found:
-        console.print(
-            "no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare with the class"
-        )
+        console.print("no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare")
         return
     table = Table(
         title="class against acquisition and demographics",

@@ -21,6 +21,19 @@ SchemeOption = Annotated[
     str,
     typer.Option("--scheme", help="What mask labels mean: auto, totalsegmentator, verse, raw, or a YAML file."),
 ]
+VoiOption = Annotated[str, typer.Option("--voi", help="VOI recipe: label, body or trabecular.")]
+MissingLevelsOption = Annotated[
+    str,
+    typer.Option("--missing-levels", help="A level that a mask lacks: fail, skip, or first (the first present)."),
+]
+ErosionOption = Annotated[float, typer.Option("--erosion-mm", help="Trabecular: depth of the erosion in mm.")]
+UpperOption = Annotated[
+    float | None, typer.Option("--upper-hu", help="Trabecular: leave out voxels above (cortex, bone islands).")
+]
+LowerOption = Annotated[
+    float | None,
+    typer.Option("--lower-hu", help="Trabecular: leave out voxels below (removes disease; rarely right)."),
+]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 is one for each core.")]
 AlignOption = Annotated[
     str,

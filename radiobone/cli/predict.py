@@ -22,12 +22,15 @@ def predict(
     from rich.console import Console
     from rich.markup import escape
 
-    from radiobone.core.files import write_text
+    from radiobone.core.files import check_output
     from radiobone.study.prediction import predict as run
+    from radiobone.study.prediction import write_predictions
     from radiobone.tables.features import read_features
 
-    table = run(model, read_features(features))
-    write_text(out, table.to_csv(index=False, lineterminator="\n"))
+    check_output(out, [features])
+    given = read_features(features)
+    table = run(model, given)
+    write_predictions(out, table, model, given)
     console = Console(soft_wrap=True)
     done = table[table["status"] == "ok"]
     counts = ", ".join(f"{count} {name}" for name, count in done["decision"].value_counts().sort_index().items())

@@ -68,7 +68,7 @@ def _extracted_cohort(features: FeatureTable) -> Path:
         raise TableError(
             "no cohort table is known for these features", where=str(features.path), do="give --cohort"
         )
-    path = features.path.parent / manifest.cohort
+    path = features.path.resolve().parent / manifest.cohort
     if not path.is_file() or sha256_file(path) != manifest.cohort_sha256:
         raise TableError(
             "the cohort table that was extracted is gone or was changed since",

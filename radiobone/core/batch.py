@@ -103,7 +103,7 @@ def run_cases(
         def record(index: int, outcome: Outcome[Result]) -> None:
             outcomes[index] = outcome
             if outcome.status == "failed":
-                logger.warning("%s failed: %s", name(cases[index]), outcome.reason)
+                logger.info("%s failed: %s", name(cases[index]), outcome.reason)
                 logger.debug("%s", outcome.traceback)
             advance()
 
@@ -118,8 +118,8 @@ def run_cases(
 
 def _check_jobs(jobs: int) -> None:
     """Refuse a number of jobs that means nothing."""
-    if jobs == 0:
-        raise UsageError("no jobs at all", got=jobs, expected="1 or more, or -1 for one for each core")
+    if jobs == 0 or jobs < -1:
+        raise UsageError("no number of jobs", got=jobs, expected="1 or more, or -1 for one for each core")
 
 
 def _run_parallel(

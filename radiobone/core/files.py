@@ -6,8 +6,39 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from radiobone.core.errors import UsageError, one_line
+
+
+def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+    """Check that an output can be written and is no input, before hours are spent on it.
+
+    Parameters
+    ----------
+    path : Path
+        The file to be; its folder is made if need be.
+    inputs : iterable of Path
+        What must not be overwritten.
+
+    Raises
+    ------
+    UsageError
+        If the path is a folder or an input, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise UsageError("the output is a folder", where=str(path), expected="the name of a file")
+    if path.exists() and any(source.exists() and path.samefile(source) for source in inputs):
+        raise UsageError("the output would overwrite an input", where=str(path), do="choose another name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise UsageError(
+            "the output cannot be written", where=str(path), got=one_line(error), do="choose another folder"
+        ) from None
 
 
 @contextlib.contextmanager

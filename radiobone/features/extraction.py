@@ -15,6 +15,7 @@ import numpy as np
 from radiobone.core.batch import run_cases
 from radiobone.core.errors import UsageError
 from radiobone.core.extras import require
+from radiobone.core.files import check_output
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
 from radiobone.features.request import ExtractionRequest
@@ -110,8 +111,9 @@ def extract_cohort(
         If the table's format is not known, ``jobs`` is 0, or a package that the table or an engine needs is
         missing.
     """
-    _check_output(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
+    _check_format(out)
+    sources = (path for scan in scans for path in (scan.image, scan.mask, scan.body_mask) if path is not None)
+    check_output(out, [*sources, *([cohort.path] if cohort else [])] if out.exists() else [])
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
     outcomes = run_cases(
@@ -137,7 +139,7 @@ def extract_cohort(
     )
 
 
-def _check_output(out: Path) -> None:
+def _check_format(out: Path) -> None:
     """Refuse a table that could not be written, before hours are spent on it."""
     if out.suffix not in SUFFIXES:
         raise UsageError("the table's format is not known", got=out.name, expected=" or ".join(SUFFIXES))
@@ -204,7 +206,7 @@ def _manifest(
         versions=versions(),
         machine=machine(),
         table_sha256=sha256,
-        cohort=os.path.relpath(cohort.path, out.parent) if cohort else None,
+        cohort=os.path.relpath(cohort.path.resolve(), out.parent.resolve()) if cohort else None,
         cohort_sha256=cohort.sha256 if cohort else None,
         voi=VoiRecord(
             recipe=request.recipe.id,

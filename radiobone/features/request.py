@@ -67,9 +67,21 @@ class ExtractionRequest:
                 )
 
 
+def _radiomics(params: str, engine: str) -> RadiomicsBlock:
+    """Make the radiomics block, unless its parameter file asks for nothing."""
+    block = RadiomicsBlock(read_params(params), engine)
+    if not block.record.columns:
+        raise UsageError(
+            "the parameter file asks for no feature",
+            where=params,
+            do="enable a feature class; shape2D counts only with force2D",
+        )
+    return block
+
+
 def make_request(
     *,
-    params: str = "original",
+    params: str | None = "original",
     engine: str = "pyradiomics",
     voi: str = "label",
     options: VoiOptions | None = None,
@@ -83,7 +95,7 @@ def make_request(
     Parameters
     ----------
     params : str, default "original"
-        A preset's name, or the path of a PyRadiomics parameter file.
+        A preset's name, or the path of a PyRadiomics parameter file; None asks for VOIs without features.
     engine : str, default "pyradiomics"
         Name of the radiomics engine; it is looked up only when features are computed.
     voi : str, default "label"
@@ -113,7 +125,7 @@ def make_request(
         raise UsageError("no such policy for missing levels", got=missing, expected=", ".join(get_args(Missing)))
     return ExtractionRequest(
         recipe=find_recipe(voi),
-        blocks=(RadiomicsBlock(read_params(params), engine), DensityBlock()),
+        blocks=() if params is None else (_radiomics(params, engine), DensityBlock()),
         levels=parse_levels(levels) if levels is not None else None,
         scheme=scheme,
         missing=missing,  # type: ignore[arg-type] # checked above

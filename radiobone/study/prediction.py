@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.core.batch import Status
-from radiobone.tables.features import FeatureTable
+from radiobone.core.files import write_json, write_text
+from radiobone.core.hashing import sha256_file
+from radiobone.core.provenance import machine, now, versions
+from radiobone.tables.features import FeatureTable, manifest_path
 from radiobone.tables.flow import unusable_patients
 from radiobone.tables.keys import PATIENT, REASON, STATUS
 from radiobone.tables.wide import Aggregation, incomplete_rows, restrict_levels, wide
@@ -61,6 +64,36 @@ def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
         if len(gaps) < len(X):
             predicted = model.predict(X.drop(index=list(gaps)), source=found, where=where)
     return _table(predicted, reasons)
+
+
+def write_predictions(out: Path, table: pd.DataFrame, folder: Path, features: FeatureTable) -> None:
+    """Write predictions as CSV, and beside them a manifest that says what they stand on.
+
+    Parameters
+    ----------
+    out : Path
+        The table; its manifest is ``<out>.manifest.json``.
+    table : DataFrame
+        From `predict`.
+    folder : Path
+        The model.
+    features : FeatureTable
+        The table that was predicted.
+    """
+    from radiobone.learning.persistence import MANIFEST, MODEL
+
+    write_text(out, table.to_csv(index=False, lineterminator="\n"))
+    manifest = {
+        "created": now(),
+        "versions": versions(),
+        "machine": machine(),
+        "table_sha256": sha256_file(out),
+        "model_sha256": sha256_file(folder / MODEL),
+        "model_manifest_sha256": sha256_file(folder / MANIFEST),
+        "features_sha256": sha256_file(features.path) if features.path else None,
+        "counts": {str(status): int(count) for status, count in table[STATUS].value_counts().sort_index().items()},
+    }
+    write_json(manifest_path(out), manifest)
 
 
 def feature_source(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.batch import progress_bar
-from radiobone.core.files import write_json, write_text
+from radiobone.core.files import check_output, write_json, write_text
+from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import machine, now, versions
 from radiobone.reporting.figures import confusion_figure, roc_figure, save_figure
 from radiobone.reporting.nested import confusions, node_scores
@@ -71,6 +73,8 @@ def train(
     ------
     TableError
         If the tables do not fit the recipe (see `radiobone.study.dataset.assemble`); then nothing is written.
+    UsageError
+        If the folder cannot be written.
     """
     from threadpoolctl import threadpool_limits
 
@@ -80,9 +84,11 @@ def train(
     from radiobone.study.prediction import feature_source
 
     dataset = assemble(recipe, features, cohort)
-    out.mkdir(parents=True, exist_ok=True)
+    check_output(out / RESULTS)
     # A folder with results.json is a finished study: an earlier one ends here, and this one is not finished yet.
-    (out / RESULTS).unlink(missing_ok=True)
+    for name in (RESULTS, PREDICTIONS, FOLDS, FLOW, ROC, CONFUSION):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / MODEL, ignore_errors=True)
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
         recipe.estimator(),
@@ -105,7 +111,11 @@ def train(
     # One thread, as in the outer folds: sums of several threads differ in their last bits.
     with threadpool_limits(limits=1):
         model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
-    results = _results(recipe, nested, dataset)
+    inputs = {
+        "features_sha256": sha256_file(features.path) if features.path else None,
+        "cohort_sha256": cohort.sha256,
+    }
+    results = _results(recipe, nested, dataset, inputs)
     write_text(out / PREDICTIONS, nested.predictions.to_csv(index=False, lineterminator="\n"))
     write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))
     save_figure(roc_figure(node_scores(results, nested.predictions)), out / ROC)
@@ -123,11 +133,14 @@ def train(
     return Study(out, results)
 
 
-def _results(recipe: Recipe, nested: NestedResult, dataset: Dataset) -> dict[str, Any]:
+def _results(
+    recipe: Recipe, nested: NestedResult, dataset: Dataset, inputs: dict[str, str | None]
+) -> dict[str, Any]:
     results = nested.results()
     primary = next(node for node in results["nodes"] if node["name"] == recipe.primary.node)
     return {
-        "recipe": {"name": recipe.name, "sha256": recipe.sha256},
+        "recipe": {"name": recipe.name, "sha256": recipe.sha256, "content": recipe.model_dump(mode="json")},
+        "inputs": inputs,
         "primary": {
             "node": recipe.primary.node,
             "positive": primary["positive"],

@@ -125,12 +125,17 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
     require_columns(list(table.columns), required, where)
     forbid_near_misses(list(table.columns), (PATIENT, IMAGE, MASK, SCAN, REPEAT, BODY_MASK), where)
     keys = [name for name in (PATIENT, SCAN, REPEAT) if name in table.columns]
-    for column in {*required, *keys}:
+    for column in {*required, *keys, *({BODY_MASK} & set(table.columns))}:
         table[column] = table[column].str.strip()
     for column in required if SCAN not in table.columns else (*required, SCAN):
         empty = table.index[table[column] == ""]
         if len(empty):
-            raise TableError(f"column {column!r} is empty", where=f"{where}, {table.index.name} {empty[0]}")
+            raise TableError(
+                f"column {column!r} is empty",
+                where=f"{where}, {table.index.name} {empty[0]}",
+                got=f"{len(empty)} empty cells",
+                do="fill them in, or remove these rows",
+            )
     forbid_duplicates(
         table, keys, where, "remove the copies, or tell scans of one patient apart by a column scan_id"
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from radiobone.core.batch import Status
 from radiobone.core.config import FileModel, validate
 from radiobone.core.errors import TableError
 from radiobone.core.files import atomic_path, write_json
@@ -144,7 +145,7 @@ class FeatureManifest(FileModel):
         Each scan as it was read.
     """
 
-    format: int = 1
+    format: Literal[1] = 1
     created: str
     versions: dict[str, str]
     machine: str
@@ -264,6 +265,15 @@ def read_features(path: Path) -> FeatureTable:
     table = read_typed_table(path, numeric=features)
     keys = [name for name in FEATURE_KEYS if name in columns]
     forbid_duplicates(table, keys, where, "remove the copies, or extract again")
+    unknown = sorted(set(table[STATUS]) - set(get_args(Status)))
+    if unknown:
+        raise TableError(
+            "the column status holds values that mean nothing",
+            where=where,
+            got=", ".join(map(repr, unknown[:5])),
+            expected=", ".join(get_args(Status)),
+            do="mend the table, or extract again",
+        )
     manifest = _read_manifest(path)
     if manifest is not None and features != manifest.feature_columns:
         raise TableError(

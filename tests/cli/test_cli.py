@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from radiobone.cli.app import run
+from radiobone.cli.train import _extracted_cohort
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
+from radiobone.tables.features import read_features
 
 GRID = Geometry((30, 24, 24), (2.0, 1.5, 1.5))
 
@@ -100,7 +102,7 @@ def test_a_bad_case_ends_with_three_and_is_named(scans, capsys):
         (["extract", "--cohort", "{cohort}", "--lower-hu", "300", "--voi", "label"], "no option lower_hu"),
         (["extract", "--cohort", "{cohort}", "--out", "features.xlsx"], ".csv or .parquet"),
         (["extract", "--cohort", "{cohort}", "--body-mask", "{cohort}"], "a cohort table has a column body_mask"),
-        (["extract", "--cohort", "{cohort}", "--jobs", "0"], "no jobs at all"),
+        (["extract", "--cohort", "{cohort}", "--jobs", "0"], "no number of jobs"),
         (["extract", "--cohort", "{cohort}", "--levels", "L9"], "no label scheme that can be detected"),
         (["train", "demo", "--features", "none.csv"], "table not found"),
         (["train", "demmo", "--features", "none.csv"], "did you mean 'demo'"),
@@ -113,6 +115,35 @@ def test_wrong_use_ends_with_two_and_says_what_to_do(scans, capsys, monkeypatch,
     filled = [argument.format(cohort=scans / "cohort.csv") for argument in arguments]
     assert run(filled) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("out", ["cohort.csv", "0012.nii.gz", "."])
+def test_an_output_never_overwrites_an_input(scans, capsys, out):
+    before = {path.name: path.read_bytes() for path in scans.iterdir()}
+    assert run(["extract", "--cohort", "cohort.csv", "--out", out]) == 2
+    assert {path.name: path.read_bytes() for path in scans.iterdir()} == before
+    assert capsys.readouterr().err
+
+
+def test_the_demo_refuses_a_folder_that_is_not_its_own(scans, capsys):
+    assert run(["demo", "--out", str(scans)]) == 2
+    assert "was not made by the demo" in capsys.readouterr().err
+    assert (scans / "cohort.csv").read_bytes().startswith(b"patient_id,image,mask,bmd_mg_cm3\r\n0012")
+
+
+def test_a_parameter_file_that_asks_for_nothing_is_wrong_use(scans, capsys):
+    (scans / "none.yaml").write_text("featureClass: {shape2D: }\n")
+    assert run(["extract", "--cohort", "cohort.csv", "--params", "none.yaml"]) == 2
+    assert "shape2D counts only with force2D" in capsys.readouterr().err
+
+
+def test_the_cohort_is_found_through_a_linked_folder(scans):
+    (scans / "deep/er").mkdir(parents=True)
+    (scans / "link").symlink_to(scans / "deep/er", target_is_directory=True)
+    assert run(["extract", "--cohort", "cohort.csv", "--out", "link/features.csv"]) == 0
+    manifest = json.loads((scans / "deep/er/features.csv.manifest.json").read_text())
+    assert manifest["cohort"] == "../../cohort.csv"
+    assert _extracted_cohort(read_features(Path("link/features.csv"))).samefile(scans / "cohort.csv")
 
 
 def test_an_unknown_parameter_key_is_an_error_with_the_nearest_key(scans, capsys):
@@ -131,6 +162,22 @@ def test_inspect_says_what_is_wrong_where(scans, capsys):
     assert "file not found" in text
     assert "1 normal, 0 osteopenia, 1 osteoporosis" in text
     assert "patient NA" in out.read_text()
+
+
+def test_inspect_takes_the_same_voi_options_as_extract(scans, capsys):
+    arguments = ["inspect", "--cohort", "cohort.csv", "--levels", "L1-L3"]
+    assert run(arguments) == 3
+    assert run([*arguments, "--missing-levels", "skip"]) == 0
+    assert run([*arguments, "--missing-levels", "skip", "--upper-hu", "300"]) == 2
+    assert "no option upper_hu" in capsys.readouterr().err
+
+
+def test_inspect_tells_wrong_labels_before_it_reads_a_scan(scans, capsys):
+    table = scans / "cohort.csv"
+    table.write_bytes(table.read_bytes().replace(b",70", b",7O"))
+    (scans / "0012.nii.gz").unlink()
+    assert run(["inspect", "--cohort", "cohort.csv", "--out", "findings.csv"]) == 2
+    assert "line 2: '7O'" in capsys.readouterr().err
 
 
 def test_inspect_a_good_cohort(scans, capsys):

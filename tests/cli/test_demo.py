@@ -15,7 +15,8 @@ def test_the_demo_goes_the_whole_way(tmp_path, capsys):
     out = tmp_path / "demo"
     assert run(["demo", "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {
-        "cohort.csv", "images", "masks", "features.csv", "features.csv.manifest.json", "features.csv.resume",
+        "SYNTHETIC.txt", "cohort.csv", "images", "masks",
+        "features.csv", "features.csv.manifest.json", "features.csv.resume",
         "flow.csv", "folds.csv", "predictions.csv", "results.json", "roc.png", "confusion.png", "model",
     }  # fmt: skip
     features = pd.read_csv(out / "features.csv")

@@ -7,7 +7,7 @@ import pytest
 
 from radiobone.core.batch import exit_code, run_cases
 from radiobone.core.errors import ImageError, MissingExtraError, UsageError
-from radiobone.core.files import atomic_path, write_json, write_text
+from radiobone.core.files import atomic_path, check_output, write_json, write_text
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.store import ResumeStore
 
@@ -145,6 +145,19 @@ def test_unexpected_errors_keep_their_traceback(jobs):
     assert outcomes[1].traceback == ""
 
 
-def test_no_jobs_at_all_is_wrong_use():
-    with pytest.raises(UsageError, match="no jobs"):
-        run_cases([0], _work, name=str, jobs=0)
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_a_number_of_jobs_that_means_nothing_is_wrong_use(jobs):
+    with pytest.raises(UsageError, match="no number of jobs"):
+        run_cases([0], _work, name=str, jobs=jobs)
+
+
+def test_an_output_is_checked_before_the_work(tmp_path):
+    source = tmp_path / "cohort.csv"
+    source.write_text("x")
+    check_output(tmp_path / "new" / "features.csv", [source])
+    with pytest.raises(UsageError, match="overwrite an input"):
+        check_output(tmp_path / "." / "cohort.csv", [source])
+    with pytest.raises(UsageError, match="is a folder"):
+        check_output(tmp_path)
+    with pytest.raises(UsageError, match="cannot be written"):
+        check_output(source / "features.csv")

@@ -17,7 +17,7 @@ from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.training import train
 from radiobone.tables.features import manifest_path, read_features
 
-NOT_COMPARED = {"created", "versions", "machine"}
+NOT_COMPARED = {"created", "versions", "machine", "inputs"}
 
 
 def quick(recipe: Recipe) -> Recipe:

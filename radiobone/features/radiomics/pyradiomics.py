@@ -103,6 +103,7 @@ def _extract(scan: Scan, voi: Mask, params: RadiomicsParams) -> VoiValues:
     common = _kwargs(params.setting)
     values: dict[str, float] = {}
     n_grey: dict[str, int] = {}
+    _check_flat(region, params)
     with radiomics_messages() as messages:
         extractor = _extractor(params)
         bounding_box, _ = imageoperations.checkMask(image, mask, **common)
@@ -146,6 +147,21 @@ def _check_size(region: Region, settings: Settings) -> None:
             got=got,
             expected=f"more than {settings.minimumROISize} voxels (minimumROISize)",
             do="check the mask, or lower minimumROISize",
+        )
+
+
+def _check_flat(region: Region, params: RadiomicsParams) -> None:
+    """Refuse 2D shape of a VOI that is not flat, as PyRadiomics does."""
+    settings = params.setting
+    if "shape2D" not in params.families or not settings.force2D or not params.features("shape2D"):
+        return
+    thickness = region.mask.shape[settings.force2Ddimension]
+    if thickness > 1:
+        raise EngineError(
+            "shape2D needs a VOI of one slice",
+            got=f"{thickness} slices along axis {'zyx'[settings.force2Ddimension]}",
+            expected="1 slice (force2Ddimension)",
+            do="leave shape2D out of featureClass, or give masks of one slice",
         )
 
 

@@ -8,7 +8,7 @@ import io
 from pathlib import Path
 
 from radiobone.core.batch import run_cases
-from radiobone.core.errors import RadioboneError
+from radiobone.core.errors import RadioboneError, UsageError
 from radiobone.core.files import write_text
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.demo.images import synthesize
@@ -17,6 +17,10 @@ from radiobone.study.demo.patients import Patient, simulate_patients
 COLUMNS = (
     "patient_id", "image", "mask", "bmd_mg_cm3", "age", "sex", "scanner", "kvp", "slice_thickness_mm",
 )  # fmt: skip
+MARK = "SYNTHETIC.txt"
+MARK_TEXT = """The patients in this folder are synthetic: made by `radiobone demo`, not scanned.
+Figures from them show that radiobone works, and say nothing about real patients.
+"""
 IMAGE_FOLDER, MASK_FOLDER = "images", "masks"
 
 
@@ -52,6 +56,7 @@ def make_demo_cohort(
         If a file cannot be written.
     """
     cases = simulate_patients(patients, seed)
+    _claim(folder)
     outcomes = run_cases(
         cases,
         functools.partial(_write_patient, folder=folder, seed=seed),
@@ -72,6 +77,18 @@ def make_demo_cohort(
     table = folder / "cohort.csv"
     write_text(table, _table(cases))
     return table
+
+
+def _claim(folder: Path) -> None:
+    """Mark a folder as the demo's own, or refuse one that holds something else."""
+    mark = folder / MARK
+    if not mark.is_file() and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(
+            "the folder is not empty and was not made by the demo",
+            where=str(folder),
+            do="choose a new folder: the demo replaces cohort.csv and features.csv in its own",
+        )
+    write_text(mark, MARK_TEXT)
 
 
 def _write_patient(patient: Patient, *, folder: Path, seed: int) -> None:
