@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from radiobone.cli.app import run
+from radiobone.core.hashing import sha256_file
 from radiobone.study.demo import make_demo_cohort
 
 README = Path(__file__).parents[2] / "README.md"
@@ -58,6 +60,14 @@ def test_every_radiobone_command_of_the_readme_runs(tmp_path, monkeypatch):
             for name in ("features.csv", "features.csv.manifest.json"):
                 shutil.copy(f"cohort_{name}", name)
     assert ran == {"inspect", "extract", "train", "predict"}
+    manifest = json.loads(Path("predictions.csv.manifest.json").read_text())
+    assert manifest["features_sha256"] == sha256_file(Path("new_features.csv"))
+    assert manifest["model_sha256"] == sha256_file(Path("study/model/model.skops"))
+    assert manifest["counts"] == {"ok": 30}
+    results = json.loads(Path("study/results.json").read_text())
+    assert results["inputs"]["cohort_sha256"] == sha256_file(Path("cohort.csv"))
+    assert results["inputs"]["features_sha256"] == sha256_file(Path("cohort_features.csv"))
+    assert results["recipe"]["content"]["name"] == "two_level_osteoporosis_first"
 
 
 def test_the_python_of_the_readme_runs():

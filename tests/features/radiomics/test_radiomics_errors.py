@@ -173,3 +173,10 @@ def test_engines_are_found_by_name() -> None:
     assert find_engine("pyradiomics").values_revision == 1
     with pytest.raises(UsageError, match="did you mean 'pyradiomics'"):
         find_engine("PyRadiomics")
+
+
+def test_2d_shape_of_a_thick_voi_is_refused_in_words() -> None:
+    error = extract(*make_scan(), {"featureClass": {"shape2D": []}, "setting": {"force2D": True}})
+    assert isinstance(error, EngineError)
+    assert "shape2D needs a VOI of one slice" in str(error)
+    assert "leave shape2D out" in str(error)
