@@ -8,10 +8,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.config import FileModel
 from radiobone.core.errors import ModelError
-from radiobone.learning.nodes import Node
+from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.tables.features import FeatureManifest
 from radiobone.tables.wide import Aggregation
 
@@ -193,30 +195,32 @@ class NodeRecord(FileModel):
     notes: list[str]
 
     @staticmethod
-    def of(node: Node, selected: Sequence[str] | None, notes: Sequence[str]) -> NodeRecord:
-        """Record a node of a fitted tree.
+    def all_of(estimator: HierarchicalClassifier) -> list[NodeRecord]:
+        """Record the nodes of a fitted estimator.
 
         Parameters
         ----------
-        node : Node
-            The node.
-        selected : sequence of str or None
-            Features that its model uses; None where this is not known.
-        notes : sequence of str
-            What a reader of the result should know.
+        estimator : HierarchicalClassifier
+            Fitted.
 
         Returns
         -------
-        NodeRecord
-            For the model's manifest.
+        list of NodeRecord
+            In the order of the node columns.
         """
-        return NodeRecord(
-            name=node.name,
-            positive=[str(label) for label in node.positive],
-            negative=[str(label) for label in node.negative],
-            selected_features=None if selected is None else list(selected),
-            notes=list(notes),
-        )
+        records = []
+        for node in estimator.tree_.nodes:
+            selected = getattr(estimator.estimators_[node.name], "selected_features_", None)
+            records.append(
+                NodeRecord(
+                    name=node.name,
+                    positive=[str(label) for label in node.positive],
+                    negative=[str(label) for label in node.negative],
+                    selected_features=None if selected is None else [str(name) for name in selected],
+                    notes=estimator.notes_[node.name],
+                )
+            )
+        return records
 
 
 class ModelManifest(FileModel):
@@ -236,8 +240,8 @@ class ModelManifest(FileModel):
         In the order of the probability columns.
     class_counts : mapping
         Training rows of each class.
-    decision : str
-        ``argmax`` or ``routed``.
+    decision : {"argmax", "routed"}
+        The rule by which it decides.
     nodes : list of NodeRecord
         The tree.
     label : mapping
@@ -256,7 +260,7 @@ class ModelManifest(FileModel):
     model_sha256: str
     classes: list[str]
     class_counts: dict[str, int]
-    decision: str
+    decision: Literal["argmax", "routed"]
     nodes: list[NodeRecord]
     label: dict[str, Any]
     feature_names: list[str]
@@ -336,6 +340,45 @@ class ModelManifest(FileModel):
             )
         return chosen
 
+    def check_estimator(self, estimator: HierarchicalClassifier, where: str) -> None:
+        """Refuse a manifest that gives other names to what the estimator computes, or none to a part of it.
+
+        Parameters
+        ----------
+        estimator : HierarchicalClassifier
+            The model beside which the manifest stands.
+        where : str
+            The manifest, for the message.
+
+        Raises
+        ------
+        ModelError
+            That lists every difference, or says that the estimator is not fitted.
+        """
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError:
+            raise ModelError("the model is not fitted", where=where, do="fit it before saving") from None
+        # An estimator that was fitted on an array knows how many columns it saw, and no names.
+        columns = [str(name) for name in getattr(estimator, "feature_names_in_", self.feature_names)]
+        pairs: dict[str, tuple[object, object]] = {
+            "classes": (self.classes, [str(name) for name in estimator.classes_]),
+            "nodes": (self.nodes, NodeRecord.all_of(estimator)),
+            "decision": (self.decision, estimator.decision),
+            "feature_names": (self.feature_names, columns),
+            "number of feature_names": (len(self.feature_names), getattr(estimator, "n_features_in_", None)),
+            "names in ranges": (sorted(self.ranges), sorted(self.feature_names)),
+        }
+        wrong = [f"{name}: {_difference(*pair)}" for name, pair in pairs.items() if pair[0] != pair[1]]
+        if wrong:
+            raise ModelError(
+                "the manifest does not fit the model beside it",
+                where=where,
+                got="; ".join(wrong),
+                expected="the names, in the order, that the model was fitted with",
+                do="take the folder from its source again, or train again",
+            )
+
     def out_of_range(self, X: pd.DataFrame) -> pd.DataFrame:
         """Say for each row which features lie outside the range of the training rows.
 
@@ -360,3 +403,15 @@ class ModelManifest(FileModel):
             },
             index=X.index,
         )
+
+
+def _difference(got: object, expected: object) -> str:
+    """Tell two values apart; of lists, the first place at which they differ."""
+    if not isinstance(got, list) or not isinstance(expected, list):
+        return f"{got!r} instead of {expected!r}"
+    if len(got) != len(expected):
+        return f"{len(got)} instead of {len(expected)}"
+    place, (one, other) = next(
+        (n, pair) for n, pair in enumerate(zip(got, expected, strict=True)) if pair[0] != pair[1]
+    )
+    return f"{one!r} instead of {other!r} (place {place + 1})"

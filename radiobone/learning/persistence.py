@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,9 +47,10 @@ _DAMAGED = (
     ImportError,
     IndexError,
     KeyError,
-    RecursionError,
+    RuntimeError,
     TypeError,
     ValueError,
+    zlib.error,
 )
 
 
@@ -136,7 +138,7 @@ def save_model(
     Raises
     ------
     ModelError
-        If the estimator holds types that no loading would trust.
+        If the estimator holds types that no loading would trust, or was fitted on other columns than ``X``.
     """
     names = [str(name) for name in X.columns]
     with atomic_path(folder / MODEL) as part:
@@ -157,8 +159,8 @@ def save_model(
         model_sha256=sha256_file(folder / MODEL),
         classes=[str(name) for name in estimator.classes_],
         class_counts={str(name): int((labels == name).sum()) for name in estimator.classes_},
-        decision=estimator.decision,
-        nodes=[_record(estimator, number) for number in range(len(estimator.tree_.nodes))],
+        decision="routed" if estimator.decision == "routed" else "argmax",
+        nodes=NodeRecord.all_of(estimator),
         label=label,
         feature_names=names,
         ranges={
@@ -167,6 +169,7 @@ def save_model(
         },
         source=source,
     )
+    manifest.check_estimator(estimator, str(folder / MANIFEST))
     write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
 
@@ -191,7 +194,7 @@ def load_model(folder: Path) -> SavedModel:
     ------
     ModelError
         If a file is missing or damaged, was changed after saving, was written with another minor version of
-        scikit-learn, or asks for a type that is not trusted.
+        scikit-learn, or asks for a type that is not trusted; if the manifest does not fit the estimator.
     """
     manifest = _read_manifest(folder / MANIFEST)
     path = folder / MODEL
@@ -238,7 +241,9 @@ def load_model(folder: Path) -> SavedModel:
             where=str(path),
             got=type(estimator).__name__,
             expected="HierarchicalClassifier",
+            do="take the folder from its source again",
         )
+    manifest.check_estimator(estimator, str(folder / MANIFEST))
     return SavedModel(estimator, manifest)
 
 
@@ -248,7 +253,9 @@ def _read_manifest(path: Path) -> ModelManifest:
     except FileNotFoundError:
         raise ModelError("file not found", where=str(path), do="give the folder of a saved model") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError("the manifest is damaged", where=str(path), got=error) from None
+        raise ModelError(
+            "the manifest is damaged", where=str(path), got=error, do="take the folder from its source again"
+        ) from None
     try:
         return validate(ModelManifest, content, str(path))
     except ConfigError as error:
@@ -258,13 +265,3 @@ def _read_manifest(path: Path) -> ModelManifest:
             got=error.got,
             do="take the folder from its source again",
         ) from None
-
-
-def _record(estimator: HierarchicalClassifier, number: int) -> NodeRecord:
-    node = estimator.tree_.nodes[number]
-    selected = getattr(estimator.estimators_[node.name], "selected_features_", None)
-    return NodeRecord.of(
-        node,
-        None if selected is None else [str(name) for name in selected],
-        estimator.notes_[node.name],
-    )

@@ -320,6 +320,100 @@ def test_a_manifest_without_a_key_is_refused(folder, key):
         load_model(folder)
 
 
+def test_a_manifest_as_it_was_saved_fits(folder, trained):
+    content = json.loads((folder / MANIFEST).read_text())
+    change_manifest(folder, classes=content["classes"], nodes=content["nodes"], decision=content["decision"])
+    assert load_model(folder).manifest.classes == trained[0].classes_.tolist()
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "told"),
+    [
+        ("classes", lambda old: old[::-1], r"classes: 'osteoporosis' instead of 'normal' \(place 1\)"),
+        ("classes", lambda old: old[:2], "classes: 2 instead of 3"),
+        ("nodes", lambda old: old[::-1], "nodes: .*osteopenia_vs_normal"),
+        ("nodes", lambda old: [{**old[0], "name": "x"}, old[1]], "nodes: .*'x'"),
+        (
+            "nodes",
+            lambda old: [old[0], {**old[1], "positive": old[1]["negative"], "negative": old[1]["positive"]}],
+            r"nodes: .*\(place 2\)",
+        ),
+        ("nodes", lambda old: [{**old[0], "selected_features": ["f"]}, old[1]], "nodes: "),
+        ("decision", lambda old: "routed", "decision: 'routed' instead of 'argmax'"),
+        ("decision", lambda old: "xx", "decision.*'argmax' or 'routed'"),
+        ("feature_names", lambda old: ["b", "a", *old[2:]], r"feature_names: 'b' instead of 'a' \(place 1\)"),
+        ("feature_names", lambda old: old[:-1], "feature_names: 5 instead of 6"),
+        ("feature_names", lambda old: ["z", *old[1:]], "feature_names: 'z' instead of 'a'"),
+        ("ranges", lambda old: {key: old[key] for key in "abcde"}, "names in ranges: 5 instead of 6"),
+        ("ranges", lambda old: {**old, "g": [0.0, 1.0]}, "names in ranges: 7 instead of 6"),
+    ],
+)
+def test_a_manifest_that_does_not_fit_the_estimator_is_refused(folder, key, change, told):
+    change_manifest(folder, **{key: change(json.loads((folder / MANIFEST).read_text())[key])})
+    with pytest.raises(ModelError, match=rf"{told}.*do: ") as caught:
+        load_model(folder)
+    assert str(folder / MANIFEST) in caught.value.where
+
+
+def test_columns_of_a_model_that_learned_from_an_array_are_counted(trained, tmp_path):
+    _, X, y = trained
+    model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=osteoporosis_first()).fit(X.to_numpy(), y)
+    save_model(tmp_path / "m", model, X, y, label={}, source=None)
+    assert load_model(tmp_path / "m")
+    ranges = {name: [0.0, 1.0] for name in "abc"}
+    change_manifest(tmp_path / "m", feature_names=list("abc"), ranges=ranges)
+    with pytest.raises(ModelError, match="number of feature_names: 3 instead of 6"):
+        load_model(tmp_path / "m")
+
+
+def test_a_model_is_saved_with_its_own_columns_only(trained, tmp_path):
+    model, X, y = trained
+    with pytest.raises(ModelError, match="feature_names: 'f' instead of 'a'"):
+        save_model(tmp_path / "m", model, X[list("fedcba")], y, label={}, source=None)
+    assert not (tmp_path / "m" / MANIFEST).exists()
+
+
+def test_a_model_that_is_not_fitted_is_refused(folder):
+    rewrite(folder, HierarchicalClassifier(nodes=osteoporosis_first()))
+    with pytest.raises(ModelError, match="not fitted"):
+        load_model(folder)
+
+
+def deflated_and_broken(content):
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b"{}" * 500)
+    start = 30 + len("schema.json")
+    data = bytearray(content.read_bytes())
+    data[start : start + 4] = b"\xff" * 4
+    content.write_bytes(bytes(data))
+
+
+def encrypted(content):
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("schema.json", "{}")
+    data = bytearray(content.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    content.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("damage", [deflated_and_broken, encrypted])
+def test_a_damaged_archive_says_what_to_do(folder, damage):
+    damage(folder / MODEL)
+    change_manifest(folder, model_sha256=sha256_file(folder / MODEL))
+    with pytest.raises(ModelError, match=r"the model file is damaged.*do: take the folder"):
+        load_model(folder)
+
+
+def test_every_refusal_says_what_to_do(folder):
+    rewrite(folder, LogisticRegression())
+    with pytest.raises(ModelError, match="do: take the folder"):
+        load_model(folder)
+    (folder / MANIFEST).write_text("{")
+    with pytest.raises(ModelError, match=r"damaged.*do: take the folder"):
+        load_model(folder)
+
+
 def test_missing_and_damaged_files(folder, tmp_path):
     with pytest.raises(ModelError, match="file not found"):
         load_model(tmp_path / "nowhere")
