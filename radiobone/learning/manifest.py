@@ -252,6 +252,8 @@ class ModelManifest(FileModel):
         Smallest and largest training value of each column.
     source : FeatureSource or None
         How the columns came about; None for tables from elsewhere.
+    inputs : mapping of str to str, optional
+        SHA-256 of each file that the training rows came from, by what it is; None where they are not known.
     """
 
     format: Literal[1] = 1
@@ -266,6 +268,7 @@ class ModelManifest(FileModel):
     feature_names: list[str]
     ranges: dict[str, tuple[float, float]]
     source: FeatureSource | None
+    inputs: dict[str, str] | None = None
 
     def check_source(self, source: FeatureSource | None, where: str) -> None:
         """Refuse a table whose columns were made in another way.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,7 @@ def save_model(
     *,
     label: dict[str, Any],
     source: FeatureSource | None,
+    inputs: Mapping[str, str] | None = None,
 ) -> ModelManifest:
     """Write a fitted model and its manifest.
 
@@ -129,6 +131,8 @@ def save_model(
         How the classes were defined.
     source : FeatureSource or None
         How the columns came about.
+    inputs : mapping of str to str, optional
+        SHA-256 of each file that the training rows came from, by what it is, such as ``features_sha256``.
 
     Returns
     -------
@@ -168,6 +172,7 @@ def save_model(
             for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True)
         },
         source=source,
+        inputs=None if inputs is None else dict(inputs),
     )
     manifest.check_estimator(estimator, str(folder / MANIFEST))
     write_json(folder / MANIFEST, manifest.model_dump(mode="json"))

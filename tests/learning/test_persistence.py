@@ -379,6 +379,18 @@ def test_a_model_that_is_not_fitted_is_refused(folder):
         load_model(folder)
 
 
+def test_hashes_of_the_inputs_stand_in_the_manifest(trained, folder, tmp_path):
+    assert load_model(folder).manifest.inputs is None
+    model, X, y = trained
+    inputs = {"features_sha256": "ab" * 32, "cohort_sha256": "cd" * 32}
+    save_model(tmp_path / "m", model, X, y, label={}, source=None, inputs=inputs)
+    assert load_model(tmp_path / "m").manifest.inputs == inputs
+    content = json.loads((folder / MANIFEST).read_text())
+    del content["inputs"]  # a model of an earlier version
+    (folder / MANIFEST).write_text(json.dumps(content))
+    assert load_model(folder).manifest.inputs is None
+
+
 def deflated_and_broken(content):
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("schema.json", b"{}" * 500)
