@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -12,165 +12,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.config import FileModel
-from radiobone.core.errors import ModelError
+from radiobone.core.errors import ModelError, RadioboneWarning
 from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.tables.features import FeatureManifest
-from radiobone.tables.wide import Aggregation
+from radiobone.learning.source import BlockSource, FeatureSource
+
+__all__ = ["BlockSource", "FeatureSource", "ModelManifest", "NodeRecord"]
 
 # How many columns a message names.
 _SHOWN = 5
-
-
-class BlockSource(FileModel):
-    """How one block of features was computed.
-
-    Parameters
-    ----------
-    name : str
-        ``radiomics``, ``density`` or ``deep``.
-    engine : str
-        Which engine computed it.
-    values_revision : int
-        The engine's revision of its numbers.
-    parameters_sha256 : str
-        SHA-256 of the effective parameters.
-    """
-
-    name: str
-    engine: str
-    values_revision: int
-    parameters_sha256: str
-
-
-class FeatureSource(FileModel):
-    """How the columns of X came about: a model speaks only of columns that were made in the same way.
-
-    Parameters
-    ----------
-    voi_recipe : str
-        Name and version, such as ``trabecular@1``.
-    voi_options : mapping
-        The recipe's options, complete.
-    levels : list of str or None
-        The levels whose rows count; None is every level of the mask.
-    aggregation : {"mean", "min", "concat"}
-        What became of the levels of a patient.
-    blocks : list of BlockSource
-        The blocks that the columns were taken from.
-    first_level : bool, default False
-        Whether only the first of the levels that a mask holds was extracted (``missing_levels: first``).
-    """
-
-    voi_recipe: str
-    voi_options: dict[str, Any]
-    levels: list[str] | None
-    aggregation: Aggregation
-    blocks: list[BlockSource]
-    first_level: bool = False
-
-    @staticmethod
-    def of(
-        manifest: FeatureManifest,
-        *,
-        aggregation: Aggregation,
-        blocks: Sequence[str] | None = None,
-        levels: Sequence[str] | None = None,
-    ) -> FeatureSource:
-        """Take what matters from a feature table's manifest.
-
-        Parameters
-        ----------
-        manifest : FeatureManifest
-            Of the long table.
-        aggregation : {"mean", "min", "concat"}
-            How it was made wide.
-        blocks : sequence of str, optional
-            The blocks that were used; by default all.
-        levels : sequence of str, optional
-            The levels whose rows were used; by default those that were extracted.
-
-        Returns
-        -------
-        FeatureSource
-            What a model's manifest holds.
-        """
-        return FeatureSource(
-            voi_recipe=manifest.voi.recipe,
-            voi_options=manifest.voi.options,
-            levels=manifest.voi.levels if levels is None else list(levels),
-            aggregation=aggregation,
-            blocks=[
-                BlockSource(
-                    name=block.name,
-                    engine=block.engine,
-                    values_revision=block.values_revision,
-                    parameters_sha256=block.parameters_sha256,
-                )
-                for block in manifest.blocks
-                if blocks is None or block.name in blocks
-            ],
-            first_level=manifest.voi.missing_levels == "first",
-        )
-
-    @staticmethod
-    def unknown(*, aggregation: Aggregation, levels: Sequence[str] | None = None) -> FeatureSource:
-        """Say what is known of a table without a manifest: how it was used.
-
-        Parameters
-        ----------
-        aggregation : {"mean", "min", "concat"}
-            How it was made wide.
-        levels : sequence of str, optional
-            The levels whose rows were used; by default all.
-
-        Returns
-        -------
-        FeatureSource
-            Without a VOI recipe.
-        """
-        chosen = None if levels is None else list(levels)
-        return FeatureSource(voi_recipe="", voi_options={}, levels=chosen, aggregation=aggregation, blocks=[])
-
-    def holds_levels_of(self, model: FeatureSource) -> bool:
-        """Say whether a table made in this way has the rows that a model needs.
-
-        Parameters
-        ----------
-        model : FeatureSource
-            Of the model.
-
-        Returns
-        -------
-        bool
-            True for the same levels or more, since rows of others are left out; but "all" and "the first" of
-            some levels speak of those levels only.
-        """
-        if model.levels is None or model.first_level:
-            return self.levels == model.levels
-        return self.levels is None or set(model.levels) <= set(self.levels)
-
-    def facts(self) -> dict[str, object]:
-        """Return each known fact under the name by which a message tells it.
-
-        Returns
-        -------
-        dict of str to object
-            None are known of a table without a manifest, but for how it was made wide.
-        """
-        if not self.voi_recipe:
-            return {"aggregation": self.aggregation}
-        found: dict[str, object] = {
-            "VOI recipe": self.voi_recipe,
-            "VOI options": self.voi_options,
-            "levels": self.levels,
-            "first level only": self.first_level,
-            "aggregation": self.aggregation,
-        }
-        for block in self.blocks:
-            found[f"engine of {block.name}"] = block.engine
-            found[f"values revision of {block.name}"] = block.values_revision
-            found[f"parameters of {block.name} (SHA-256)"] = block.parameters_sha256
-        return found
 
 
 class NodeRecord(FileModel):
@@ -283,25 +132,39 @@ class ModelManifest(FileModel):
         Raises
         ------
         ModelError
-            That lists every difference.
+            That lists every difference: VOI recipe, levels, aggregation, parameters, or the values revision of
+            the same engine.
         """
-        wanted = {} if self.source is None else self.source.facts()
-        got = {} if source is None else source.facts()
-        if source is not None and self.source is not None and source.holds_levels_of(self.source):
-            got["levels"] = wanted.get("levels")
-        # A table may hold more blocks than the model uses.
-        differences = [
-            f"{name}: {got.get(name, 'unknown')} instead of {value}"
-            for name, value in wanted.items()
-            if got.get(name, object()) != value
-        ]
+        differences = [] if self.source is None else self.source.differences(source)
         if differences:
             raise ModelError(
                 "the table's features were made in another way than those that the model learned from",
                 where=where,
                 got="; ".join(differences),
-                do="extract with the model's settings and engine, or train a model on this kind of table",
+                do="extract with the model's settings, or train a model on this kind of table",
             )
+
+    def warn_of_engines(self, source: FeatureSource | None, where: str) -> None:
+        """Warn of a table whose blocks another engine computed, which gives the same values by contract.
+
+        Parameters
+        ----------
+        source : FeatureSource or None
+            Of the table; None if it has no manifest.
+        where : str
+            The table, for the message.
+
+        Warns
+        -----
+        RadioboneWarning
+            That names each such block.
+        """
+        others = [] if self.source is None else self.source.other_engines(source)
+        if others:
+            message = (
+                "another engine computed the features than those that the model learned from; the values should"
+            )
+            warnings.warn(f"{where}: {message} be the same ({'; '.join(others)})", RadioboneWarning, stacklevel=3)
 
     def arrange(self, X: pd.DataFrame, where: str) -> pd.DataFrame:
         """Return the model's columns in its order; further columns are left out.

@@ -22,7 +22,8 @@ from radiobone.core.files import atomic_path, write_json
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import now, versions
 from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.learning.manifest import FeatureSource, ModelManifest, NodeRecord
+from radiobone.learning.manifest import ModelManifest, NodeRecord
+from radiobone.learning.source import FeatureSource
 
 MODEL, MANIFEST = "model.skops", "manifest.json"
 
@@ -92,8 +93,14 @@ class SavedModel:
         ------
         ModelError
             If the table does not fit the model.
+
+        Warns
+        -----
+        RadioboneWarning
+            If another engine computed the table's features.
         """
         self.manifest.check_source(source, where)
+        self.manifest.warn_of_engines(source, where)
         chosen = self.manifest.arrange(X, where)
         nodes = self.estimator.node_proba(chosen)
         classes = self.estimator.tree_.class_proba(nodes)

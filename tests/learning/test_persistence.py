@@ -16,11 +16,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from radiobone.core.errors import ModelError
+from radiobone.core.errors import ModelError, RadioboneWarning
 from radiobone.core.hashing import sha256_file
 from radiobone.learning import HierarchicalClassifier, osteoporosis_first
-from radiobone.learning.manifest import BlockSource, FeatureSource
 from radiobone.learning.persistence import MANIFEST, MODEL, load_model, save_model
+from radiobone.learning.source import BlockSource, FeatureSource
 from radiobone.tables.features import BlockRecord, FeatureManifest, VoiRecord
 
 BLOCK = BlockSource(name="radiomics", engine="native", values_revision=1, parameters_sha256="ab" * 32)
@@ -101,13 +101,21 @@ def test_missing_values_are_named(trained, folder):
         (SOURCE.model_copy(update={"aggregation": "min"}), "aggregation: min instead of mean"),
         (
             SOURCE.model_copy(update={"blocks": [BLOCK.model_copy(update={"values_revision": 2})]}),
-            "values revision of radiomics: 2 instead of 1",
+            r"values revision of radiomics \(native\): 2 instead of 1",
         ),
         (
             SOURCE.model_copy(update={"blocks": [BLOCK.model_copy(update={"parameters_sha256": "cd" * 32})]}),
             "parameters of radiomics",
         ),
-        (SOURCE.model_copy(update={"blocks": []}), "engine of radiomics: unknown instead of native"),
+        (
+            SOURCE.model_copy(
+                update={
+                    "blocks": [BLOCK.model_copy(update={"engine": "pyradiomics", "parameters_sha256": "cd" * 32})]
+                }
+            ),
+            "parameters of radiomics",
+        ),
+        (SOURCE.model_copy(update={"blocks": []}), r"parameters of radiomics \(SHA-256\): unknown instead of"),
         (None, "VOI recipe: unknown"),
     ],
 )
@@ -115,6 +123,20 @@ def test_features_made_in_another_way_are_refused(trained, folder, source, messa
     _, X, _ = trained
     with pytest.raises(ModelError, match=message):
         load_model(folder).predict(X, source=source, where="t.csv")
+
+
+@pytest.mark.parametrize("revision", [1, 7])
+def test_another_engine_is_accepted_with_a_warning(trained, folder, revision):
+    _, X, _ = trained
+    other = BLOCK.model_copy(update={"engine": "pyradiomics", "values_revision": revision})
+    saved = load_model(folder)
+    told = (
+        rf"t.csv: another engine.*radiomics: pyradiomics \(revision {revision}\) instead of native \(revision 1\)"
+    )
+    with pytest.warns(RadioboneWarning, match=told) as caught:
+        table = saved.predict(X, source=SOURCE.model_copy(update={"blocks": [other]}), where="t.csv")
+    assert caught[0].filename == __file__
+    pd.testing.assert_frame_equal(table, saved.predict(X, source=SOURCE, where="t.csv"))
 
 
 def test_further_blocks_of_the_table_play_no_part(trained, folder):
