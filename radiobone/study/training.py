@@ -127,6 +127,7 @@ def train(
         dataset.y.to_numpy(),
         label=recipe.label.model_dump(mode="json"),
         source=feature_source(features, recipe.table.levels, recipe.table.blocks, recipe.voi.level_names),
+        inputs={"recipe_sha256": recipe.sha256} | {name: found for name, found in inputs.items() if found},
     )
     # Last: see above.
     write_json(out / RESULTS, results)

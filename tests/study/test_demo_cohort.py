@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiobone.core.errors import RadioboneError
+from radiobone.core.errors import RadioboneError, UsageError
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.study.demo import cohort as module
 from radiobone.study.demo import make_demo_cohort, simulate_patients
@@ -30,7 +30,8 @@ def test_table_and_files_are_complete(made):
     assert [column for column in cohort.table if column != "scan_id"] == list(module.COLUMNS)
     assert (cohort.table != "").all(axis=None)
     assert not cohort.table["image"].str.startswith("/").any()
-    assert len(_bytes(made.parent)) == 2 * N + 1
+    assert len(_bytes(made.parent)) == 2 * N + 2
+    assert "synthetic" in (made.parent / "SYNTHETIC.txt").read_text()
 
 
 def test_classes_by_the_label_rule_are_the_generators(made):
@@ -70,7 +71,16 @@ def test_a_shorter_cohort_is_the_beginning_of_a_longer_one(made, tmp_path):
     assert lines == made.read_text().splitlines()[: len(lines)]
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "cohort.csv").write_text("mine")
+    with pytest.raises(UsageError, match="not made by the demo"):
+        make_demo_cohort(tmp_path, patients=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["cohort.csv"]
+    assert (tmp_path / "cohort.csv").read_text() == "mine"
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "SYNTHETIC.txt").write_text("the demo's own folder")
     (tmp_path / "images").write_text("a file where a folder should be")
     with pytest.raises(RadioboneError, match="2 of 2 synthetic patients could not be made") as caught:
         make_demo_cohort(tmp_path, patients=2)
