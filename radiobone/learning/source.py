@@ -184,7 +184,8 @@ class FeatureSource(FileModel):
             if got.get(name, object()) != value
         ]
         revisions = [
-            f"values revision of {mine.name} ({mine.engine}): {other.values_revision} instead of {mine.values_revision}"
+            f"values revision of {mine.name} ({mine.engine}): "
+            f"{other.values_revision} instead of {mine.values_revision}"
             for mine, other in self._common_blocks(table)
             if mine.engine == other.engine and mine.values_revision != other.values_revision
         ]
