@@ -148,9 +148,10 @@ class NodeTree:
         ------
         NodeError
             If a class is named by no node or is not in the data, or if the nodes do not lead to each class
-            along exactly one path.
+            along exactly one path; if one of them is no `Node`.
         """
         nodes = tuple(nodes)
+        _check_kinds(nodes)
         _check_names(nodes, classes)
         by_members: dict[frozenset[Label], int] = {}
         for number, node in enumerate(nodes):
@@ -272,6 +273,18 @@ def _follows(path: tuple[tuple[int, bool], ...], node_proba: NDArray[np.float64]
     for number, positive in path:
         here &= (node_proba[:, number] > 0.5) == positive
     return here
+
+
+def _check_kinds(nodes: tuple[Any, ...]) -> None:
+    for number, node in enumerate(nodes):
+        if not isinstance(node, Node):
+            raise NodeError(
+                "a node must be a Node",
+                where=f"nodes[{number}]",
+                got=repr(node),
+                expected='Node("osteoporosis_vs_rest", positive=["osteoporosis"], negative=["osteopenia", "normal"])',
+                do="from radiobone.learning import Node",
+            )
 
 
 def _check_names(nodes: tuple[Node, ...], classes: Sequence[Label]) -> None:

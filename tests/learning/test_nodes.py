@@ -94,3 +94,17 @@ def test_what_is_no_tree_is_refused(nodes, message):
 def test_what_is_no_node_is_refused(positive, negative):
     with pytest.raises(NodeError):
         Node("n", positive, negative)
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        ("x", ["osteoporosis"], ["osteopenia", "normal"]),
+        {"name": "x", "positive": ["osteoporosis"], "negative": ["osteopenia", "normal"]},
+        "osteoporosis_vs_rest",
+        Node,
+    ],
+)
+def test_what_looks_like_a_node_is_refused_with_the_way_to_write_one(node):
+    with pytest.raises(NodeError, match=r'nodes\[1\].*Node\("osteoporosis_vs_rest", positive=\["osteoporosis"\]'):
+        NodeTree.build([osteoporosis_first()[1], node], CLASSES)
