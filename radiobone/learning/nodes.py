@@ -282,8 +282,8 @@ def _check_kinds(nodes: tuple[Any, ...]) -> None:
                 "a node must be a Node",
                 where=f"nodes[{number}]",
                 got=repr(node),
-                expected='Node("osteoporosis_vs_rest", positive=["osteoporosis"], negative=["osteopenia", "normal"])',
-                do="from radiobone.learning import Node",
+                expected='Node("osteopenia_vs_normal", positive=["osteopenia"], negative=["normal"])',
+                do="write it so, with 'from radiobone.learning import Node'",
             )
 
 

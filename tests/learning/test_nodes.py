@@ -106,5 +106,5 @@ def test_what_is_no_node_is_refused(positive, negative):
     ],
 )
 def test_what_looks_like_a_node_is_refused_with_the_way_to_write_one(node):
-    with pytest.raises(NodeError, match=r'nodes\[1\].*Node\("osteoporosis_vs_rest", positive=\["osteoporosis"\]'):
+    with pytest.raises(NodeError, match=r'nodes\[1\].*Node\("osteopenia_vs_normal", positive=\["osteopenia"\]'):
         NodeTree.build([osteoporosis_first()[1], node], CLASSES)
