@@ -15,6 +15,10 @@ from radiobone.learning.data import DataError, take_rows
 # How many offenders a message names.
 _SHOWN = 5
 
+# Columns that predictions and folds have beside the identifiers; the last two are the beginnings of further ones.
+_TAKEN = ("repeat", "fold", "group", "role", "true_class", "decision_argmax", "decision_routed")
+_TAKEN_BEGINNINGS = ("p_node_", "p_class_")
+
 
 @dataclass(frozen=True, eq=False)
 class StudyData:
@@ -68,14 +72,16 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     Raises
     ------
     DataError
-        For missing labels, one class only, unknown classes, duplicated identifiers, patients whose rows disagree
-        on the class, or values that are not finite numbers.
+        For missing labels, one class only, unknown classes, duplicated identifiers, names of identifiers that the
+        outputs need, patients whose rows disagree on the class, values that are not finite numbers, or pandas
+        objects that name the rows differently.
     """
+    _check_index({"X": X, "y": y, "groups": groups, "ids": ids})
     labels = np.asarray(y)
     if pd.isna(np.asarray(groups)).any():
         raise DataError("rows without a patient", got=f"{int(pd.isna(np.asarray(groups)).sum())} rows")
     patients = np.asarray(groups).astype(str)
-    table = _id_table(groups if ids is None else ids)
+    table = _id_table(groups, ids)
     lengths = {"X": len(X), "y": len(labels), "groups": len(patients), "ids": len(table)}
     if len(set(lengths.values())) > 1:
         raise DataError("inputs of different length", got=lengths)
@@ -91,13 +97,58 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     return StudyData(X, labels, codes, patients, table, names)
 
 
-def _id_table(ids: Any) -> pd.DataFrame:
+def _check_index(given: dict[str, Any]) -> None:
+    """Refuse pandas objects whose indexes differ: rows go by their place, and would be another patient's."""
+    indexes = {name: value.index for name, value in given.items() if isinstance(value, (pd.DataFrame, pd.Series))}
+    for name, index in indexes.items():
+        first, expected = next(iter(indexes.items()))
+        if len(index) == len(expected) and not index.equals(expected):
+            row = int(np.argmin([one == other for one, other in zip(index, expected, strict=True)]))
+            raise DataError(
+                f"{first} and {name} have different indexes",
+                where=f"row {row + 1}",
+                got=f"{index[row]} in {name}",
+                expected=f"{expected[row]}, as in {first}",
+                do=f"bring {name} into the order of {first} ({name}.loc[{first}.index]), or pass it as an array",
+            )
+
+
+def _id_table(groups: Any, ids: Any) -> pd.DataFrame:
     if isinstance(ids, pd.DataFrame):
-        table = ids
+        table = ids.set_axis([str(name) for name in ids.columns], axis=1)
+        _check_id_names(list(table.columns))
+    elif isinstance(ids, pd.Series) and ids.name is not None:
+        table = ids.to_frame(str(ids.name))
+        _check_id_names([str(ids.name)])
     else:
-        name = ids.name if isinstance(ids, pd.Series) and ids.name is not None else "patient_id"
-        table = pd.DataFrame({str(name): np.asarray(ids)})
+        values = groups if ids is None else ids
+        name = (
+            str(groups.name) if ids is None and isinstance(groups, pd.Series) and groups.name is not None else ""
+        )
+        # Patients alone may come from a column "group", which the outputs have already.
+        table = pd.DataFrame({"patient_id" if not name or _is_taken(name) else name: np.asarray(values)})
     return table.astype(str).reset_index(drop=True)
+
+
+def _is_taken(name: str) -> bool:
+    return name in _TAKEN or name.startswith(_TAKEN_BEGINNINGS)
+
+
+def _check_id_names(names: list[str]) -> None:
+    taken = [name for name in names if _is_taken(name)]
+    if taken:
+        raise DataError(
+            "columns of ids have names that the outputs use",
+            where="ids",
+            got=", ".join(taken),
+            expected=f"other names than {', '.join(_TAKEN)}, p_node_... and p_class_...",
+            do="rename them",
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice or not names:
+        raise DataError(
+            "ids must have columns, each under a name of its own", where="ids", got=", ".join(twice) or "no column"
+        )
 
 
 def _row_name(table: pd.DataFrame, row: int) -> str:

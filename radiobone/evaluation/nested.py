@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
-from radiobone.core.errors import RadioboneWarning
+from radiobone.core.errors import RadioboneWarning, UsageError
 from radiobone.evaluation.fits import FoldFit, NodeFit
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.results import NestedResult
@@ -50,7 +50,7 @@ class NestedCV:
     Raises
     ------
     UsageError
-        If a number is out of range.
+        If a number is out of range, or an estimator has no ``fit`` or ``predict_proba``.
     """
 
     estimator: Any
@@ -61,6 +61,7 @@ class NestedCV:
     classes: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
+        _check_estimator(self.estimator, "estimator")
         check_plan(self.folds, self.repeats, self.seed)
         if self.jobs != -1:
             check_count("jobs", self.jobs, 1, do="pass -1 for one job on each core")
@@ -139,6 +140,24 @@ class NestedCV:
             "class_counts": {str(name): int((data.codes == code).sum()) for code, name in enumerate(data.classes)},
             "folds": [{"repeat": fold.repeat, "fold": fold.fold, "n_rows": len(fold.test)} for fold in folds],
         }
+
+
+def _check_estimator(estimator: Any, where: str) -> None:
+    """Refuse what is no classifier with probabilities, at any node, before hours are spent on the others."""
+    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "predict_proba")):
+        raise UsageError(
+            "the estimator gives no probabilities of classes, from which all figures are made",
+            where=where,
+            got=f"the class {estimator.__name__}" if isinstance(estimator, type) else repr(estimator),
+            expected="a classifier with fit and predict_proba",
+            do="pass an object such as LogisticRegression(), or CalibratedClassifierCV(SVC(), ensemble=True)",
+        )
+    if isinstance(estimator, HierarchicalClassifier) and estimator.estimator is not None:
+        parts = (
+            estimator.estimator if isinstance(estimator.estimator, dict) else {"estimator": estimator.estimator}
+        )
+        for name, part in parts.items():
+            _check_estimator(part, f"{where}, {name}")
 
 
 def fit_fold(estimator: Any, data: StudyData, fold: OuterFold) -> FoldFit:

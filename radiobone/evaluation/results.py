@@ -125,8 +125,8 @@ class NestedResult:
                 part["decision_routed"] = names[fit.routed]
             parts.append(part)
         # Parts keep the number of each row as their index, which is the order of the identifiers.
-        table = pd.concat(parts).rename_axis("row").reset_index()
-        return table.sort_values(["repeat", "row"], kind="stable").drop(columns="row").reset_index(drop=True)
+        table = pd.concat(parts)
+        return table.iloc[np.lexsort((table.index, table["repeat"]))].reset_index(drop=True)
 
     @property
     def lines(self) -> Iterator[FoldMetric]:

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from radiobone.core.errors import RadioboneWarning
+from radiobone.core.errors import RadioboneWarning, UsageError
 from radiobone.evaluation import NestedCV
 from radiobone.evaluation.inputs import prepare
 from radiobone.evaluation.nested import fit_fold
@@ -193,7 +193,8 @@ def test_several_rows_of_a_patient_are_one_patient():
     X, y, ids = cohort(4, n=30)
     rows = np.repeat(np.arange(30), 2)
     keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
-    found = NestedCV(LogisticRegression(), folds=3).run(X.iloc[rows], y[rows], groups=keys["patient_id"], ids=keys)
+    X = X.iloc[rows].reset_index(drop=True)
+    found = NestedCV(LogisticRegression(), folds=3).run(X, y[rows], groups=keys["patient_id"], ids=keys)
     overall = found.results()["three_class"]
     assert (overall["n_patients"], overall["n_predictions"]) == (30, 60)
 
@@ -470,7 +471,8 @@ def test_several_rows_for_each_patient_need_identifiers():
     with pytest.raises(DataError, match="same identifier"):
         NestedCV(light()).run(X.iloc[rows], y[rows], groups=ids.iloc[rows])
     keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
-    found = NestedCV(light(), folds=3).run(X.iloc[rows], y[rows], groups=keys["patient_id"], ids=keys)
+    X = X.iloc[rows].reset_index(drop=True)
+    found = NestedCV(light(), folds=3).run(X, y[rows], groups=keys["patient_id"], ids=keys)
     assert found.predictions.groupby(["patient_id"])["fold"].nunique().eq(1).all()
     assert len(found.predictions) == 60
 
@@ -521,3 +523,125 @@ def test_folds_of_scikit_learn_and_ours_agree_on_patients():
     for train, test in inner_folds(5, None, codes, groups, 3):
         assert np.bincount(codes[test]).tolist() == [8, 8]
         assert len(train) == 64
+
+
+class Unused(ClassifierMixin, BaseEstimator):
+    """A classifier that must not be fitted."""
+
+    def fit(self, X, y):
+        raise AssertionError("fitted")
+
+    def predict_proba(self, X):
+        raise AssertionError("asked")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "repeat",
+        "fold",
+        "group",
+        "role",
+        "true_class",
+        "p_node_x",
+        "p_class_normal",
+        "decision_argmax",
+        "decision_routed",
+    ],
+)
+def test_identifiers_under_names_of_the_outputs_are_refused_before_the_first_fit(name):
+    X, y, ids = cohort()
+    taken = rf"names that the outputs use.*got: {name} \|"
+    with pytest.raises(DataError, match=taken):
+        NestedCV(Unused()).run(X, y, groups=ids, ids=pd.DataFrame({"patient_id": ids, name: 1}))
+    with pytest.raises(DataError, match=taken):
+        NestedCV(Unused()).run(X, y, groups=ids, ids=ids.rename(name))
+
+
+def test_identifiers_need_columns_with_names_of_their_own():
+    X, y, ids = cohort()
+    twice = pd.DataFrame(np.column_stack([ids, ids]), columns=["scan", "scan"])
+    for table, told in ((twice, "got: scan"), (twice.iloc[:, :0], "no column")):
+        with pytest.raises(DataError, match=rf"a name of its own.*{told}"):
+            NestedCV(Unused()).run(X, y, groups=ids, ids=table)
+
+
+@pytest.mark.parametrize("name", ["row", "index", 0])
+def test_other_names_of_identifiers_come_through(name):
+    X, y, ids = cohort()
+    found = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids, ids=pd.DataFrame({name: ids}))
+    assert list(found.predictions.columns[:3]) == list(found.folds.columns[:3]) == ["repeat", "fold", str(name)]
+    assert found.predictions[str(name)].tolist() == sorted(ids)
+
+
+def test_patients_from_a_column_called_group_are_still_patients():
+    X, y, ids = cohort()
+    found = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids.rename("group"))
+    assert list(found.folds.columns) == ["repeat", "fold", "patient_id", "group", "role"]
+    assert (found.folds["patient_id"] == found.folds["group"]).all()
+
+
+@pytest.mark.parametrize(
+    ("estimator", "told"),
+    [
+        (SVC(), r"got: SVC\(\)"),
+        (make_pipeline(StandardScaler(), SVC()), "Pipeline"),
+        (StandardScaler(), "StandardScaler"),
+        (GaussianNB, "the class GaussianNB"),
+        (HierarchicalClassifier(estimator=SVC()), r"where: estimator, estimator .*SVC\(\)"),
+        (
+            HierarchicalClassifier(estimator={"a": GaussianNB(), "osteopenia_vs_normal": SVC()}),
+            r"where: estimator, osteopenia_vs_normal .*SVC\(\)",
+        ),
+    ],
+)
+def test_an_estimator_without_probabilities_is_refused_before_the_first_fit(estimator, told):
+    with pytest.raises(UsageError, match=rf"no probabilities.*{told}.*predict_proba.*CalibratedClassifierCV"):
+        NestedCV(estimator)
+
+
+def test_nodes_written_as_tuples_are_told_how_to_write_them():
+    X, y, ids = cohort()
+    nodes = [("a", ["osteoporosis"], ["osteopenia", "normal"]), ("b", ["osteopenia"], ["normal"])]
+    with pytest.raises(NodeError, match=r"nodes\[0\].*expected: Node\("):
+        NestedCV(HierarchicalClassifier(estimator=GaussianNB(), nodes=nodes)).run(X, y, groups=ids)
+
+
+def shuffled(values):
+    """The same labelled rows in another order."""
+    return values.sample(frac=1, random_state=0)
+
+
+def test_pandas_objects_that_name_the_rows_differently_are_refused():
+    X, y, ids = cohort()
+    X, ids = X.set_index(ids.to_numpy()), ids.set_axis(ids.to_numpy())
+    y = pd.Series(y, index=ids.to_numpy())
+    run = NestedCV(Unused()).run
+    for name, given in (
+        ("y", {"y": shuffled(y), "groups": ids}),
+        ("y", {"y": y.reset_index(drop=True), "groups": ids}),
+        ("groups", {"y": y, "groups": shuffled(ids)}),
+        ("ids", {"y": y, "groups": ids, "ids": shuffled(ids)}),
+        ("ids", {"y": y, "groups": ids, "ids": shuffled(ids).to_frame("scan")}),
+        ("ids", {"y": y.to_numpy(), "groups": ids.to_numpy(), "ids": shuffled(ids)}),
+    ):
+        with pytest.raises(DataError, match=rf"X and {name} have different indexes.*{name}\.loc\[X\.index\]"):
+            run(X, **given)
+    with pytest.raises(DataError, match=r"y and groups have different indexes.*row 1 .*got: p\d+ in groups"):
+        run(X.to_numpy(), y, groups=shuffled(ids))
+
+
+def test_rows_of_one_index_or_none_go_by_their_place():
+    X, y, ids = cohort()
+    expected = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids).predictions
+    named, people = X.set_index(ids.to_numpy()), ids.set_axis(ids.to_numpy())
+    labels = pd.Series(y, index=ids.to_numpy())
+    for given in (
+        (named, labels, people),
+        (named, y, ids.to_numpy()),
+        (named, list(y), list(ids)),
+        (X.to_numpy(), y, shuffled(ids).sort_index()),
+        (shuffled(named), shuffled(labels), shuffled(people)),
+    ):
+        found = NestedCV(GaussianNB(), folds=2).run(given[0], given[1], groups=given[2]).predictions
+        pd.testing.assert_frame_equal(found, expected)
