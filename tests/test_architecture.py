@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -126,3 +128,14 @@ def test_help_loads_nothing_heavy(arguments):
 def test_modules_stay_short():
     long = {str(path): count for path in MODULES if (count := len(path.read_text().splitlines())) > 400}
     assert not long
+
+
+def test_the_core_needs_neither_torch_nor_anything_that_is_compiled_at_installation():
+    needed = {
+        requirement.split(";")[0]
+        for requirement in metadata.requires("radiobone") or []
+        if "extra ==" not in requirement
+    }
+    names = {re.split(r"[^A-Za-z0-9_-]", requirement)[0].casefold() for requirement in needed}
+    assert not names & {"torch", "monai", "nnunetv2", "pyradiomics", "pyradiomics-cuda"}
+    assert {"numpy", "simpleitk", "scikit-learn"} <= names
