@@ -131,11 +131,7 @@ def test_modules_stay_short():
 
 
 def test_the_core_needs_neither_torch_nor_anything_that_is_compiled_at_installation():
-    needed = {
-        requirement.split(";")[0]
-        for requirement in metadata.requires("radiobone") or []
-        if "extra ==" not in requirement
-    }
-    names = {re.split(r"[^A-Za-z0-9_-]", requirement)[0].casefold() for requirement in needed}
+    needed = [line for line in metadata.requires("radiobone") or [] if "extra ==" not in line]
+    names = {re.split(r"[^A-Za-z0-9_-]", line)[0].casefold() for line in needed}
     assert not names & {"torch", "monai", "nnunetv2", "pyradiomics", "pyradiomics-cuda"}
     assert {"numpy", "simpleitk", "scikit-learn"} <= names
