@@ -65,6 +65,8 @@ class NodeScores:
         Probability of the positive class.
     fold : ndarray of shape (n_predictions,)
         In which outer test fold each row stands; any values.
+    judged_on : str, optional
+        Which rows these are, as a line of the title.
     """
 
     name: str
@@ -72,6 +74,7 @@ class NodeScores:
     is_positive: NDArray[np.bool_]
     score: NDArray[np.float64]
     fold: NDArray[Any]
+    judged_on: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.is_positive) == len(self.score) == len(self.fold):
@@ -213,7 +216,8 @@ def _draw_roc(axes: Axes, node: NodeScores) -> None:
         ylabel=f"Sensitivity ({node.positive})",
     )
     axes.set_box_aspect(1.0)
-    axes.set_title(f"{node.name.replace('_', ' ')}\npositive: {node.positive}")
+    lines = (node.name.replace("_", " "), f"positive: {node.positive}", node.judged_on)
+    axes.set_title("\n".join(line for line in lines if line))
     axes.legend(loc="lower right")
 
 

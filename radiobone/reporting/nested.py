@@ -13,6 +13,9 @@ from radiobone.reporting.summary import either
 if TYPE_CHECKING:
     import pandas as pd
 
+# Which rows the node panels show; a patient counts there whatever the nodes before it decided.
+TRUE_MEMBERS = "judged on its true members"
+
 
 def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[NodeScores]:
     """Take the out-of-fold scores of each node on its true members.
@@ -37,7 +40,9 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[N
         member = positive | true.isin([str(label) for label in node["negative"]]).to_numpy()
         score = predictions[f"p_node_{node['name']}"].to_numpy(dtype=np.float64)
         found.append(
-            NodeScores(node["name"], either(node["positive"]), positive[member], score[member], fold[member])
+            NodeScores(
+                node["name"], either(node["positive"]), positive[member], score[member], fold[member], TRUE_MEMBERS
+            )
         )
     return found
 
@@ -61,7 +66,7 @@ def confusions(results: Mapping[str, Any]) -> list[Confusion]:
         counts = part["confusion"]
         positive, negative = either(node["positive"]), either(node["negative"])
         matrix = np.array([[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]])
-        title = f"{node['name']}\npositive: {positive}"
+        title = f"{node['name']}\npositive: {positive}\n{TRUE_MEMBERS}"
         found.append(Confusion(title, (positive, negative), matrix, part["n_patients"]))
     classes = results["three_class"]
     overall = classes["confusion"]

@@ -69,14 +69,15 @@ def summary(results: Mapping[str, Any]) -> Group:
     Returns
     -------
     rich.console.Group
-        A table for each node (on its true members, and on the patients routed there), one for each class against
-        the rest, the confusion matrix, and a line that says what the figures are. To be printed by a rich console.
+        A table for each node (on its true members, and on the patients routed there, with the number of those that
+        this leaves out), one for each class against the rest, the confusion matrix, and a line that says what the
+        figures are. To be printed by a rich console.
     """
     from rich.console import Group
 
     classes = results["three_class"]
     repeated = classes["n_predictions"] > classes["n_patients"]
-    nodes = [_node_table(node, repeated) for node in results["nodes"]]
+    nodes = [_node_table(node, results["classes"], repeated) for node in results["nodes"]]
     accuracy = (
         f"accuracy {spread(classes['accuracy'])}, balanced accuracy {spread(classes['balanced_accuracy'])} "
         "(the mean sensitivity)\n"
@@ -122,7 +123,7 @@ def _figures(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from (classes[metric] for metric in ("accuracy", "balanced_accuracy"))
 
 
-def _node_table(node: Mapping[str, Any], repeated: bool) -> Table:
+def _node_table(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> Table:
     table = _table(
         f"{node['name'].replace('_', ' ')} (positive: {either(node['positive'])})",
         ("judged on",),
@@ -131,7 +132,22 @@ def _node_table(node: Mapping[str, Any], repeated: bool) -> Table:
     for rows, text in ROWS.items():
         part = node[rows]
         table.add_row(text, _count(part, repeated), *(spread(part[metric]) for metric in NODE_METRICS))
+    table.caption = _not_routed(node, classes, repeated)
     return table
+
+
+def _not_routed(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> str | None:
+    """Say whom the line of routed patients leaves out; None for a first node, to which everyone comes."""
+    others = [label for label in classes if label not in (*node["positive"], *node["negative"])]
+    if not others:
+        return None
+    unit = "prediction" if repeated else "patient"
+    foreign, missed = (
+        f"{count} {unit}{'' if count == 1 else 's'}"
+        for count in (node["on_routed"]["n_predictions_foreign"], node["on_routed"]["n_predictions_missed"])
+    )
+    came = f"not in routed: {foreign} sent here from {either(others)},"
+    return f"{came}\nand {missed} of its own classes sent elsewhere\n"
 
 
 def _class_table(classes: Mapping[str, Any], repeated: bool) -> Table:
@@ -172,7 +188,14 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(
+        title=title,
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for heading in texts:
         table.add_column(heading)
     for heading in numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from radiobone.evaluation.nested import NestedCV
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node
-from radiobone.reporting.figures import roc_figure
+from radiobone.reporting.figures import confusion_figure, roc_figure
 from radiobone.reporting.nested import confusions, node_scores
 from radiobone.reporting.summary import spread, summary
 
@@ -86,6 +87,52 @@ def test_without_repeats_only_patients_are_counted(once):
     assert ["60 patients"] in lines
     assert [line[1] for line in lines if line[0] == "mean of classes"] == ["60"]
     assert [matrix.n_patients for matrix in confusions(once.results())] == [60, 40, 60]
+
+
+def _flowing(text):
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize(("run", "unit"), [("once", "patients"), ("nested", "predictions")])
+def test_those_whom_routed_leaves_out_are_counted(run, unit, request):
+    found = request.getfixturevalue(run)
+    results, table = found.results(), found.predictions
+    sent = table["p_node_osteoporosis_vs_rest"] <= 0.5
+    foreign = int((sent & (table["true_class"] == "osteoporosis")).sum())
+    missed = int((~sent & (table["true_class"] != "osteoporosis")).sum())
+    assert foreign > 0
+    assert missed > 0
+    text = _flowing(_printed(summary(results)))
+    assert f"not in routed: {foreign} {unit} sent here from osteoporosis, and {missed} {unit} of its" in text
+    assert text.count("not in routed") == 1, "everyone comes to the first node"
+
+
+def test_whom_routed_leaves_out_fits_into_80_columns(nested):
+    results = nested.results()
+    names = {"osteoporosis": "severe osteoporosis of the spine", "normal": "young and entirely normal bone"}
+    node = results["nodes"][1] | {"positive": ["osteopenia"], "negative": ["normal"]}
+    node["on_routed"] = node["on_routed"] | {"n_predictions_foreign": 1234, "n_predictions_missed": 1}
+    classes = [names["osteoporosis"], "osteopenia", "normal", names["normal"]]
+    text = _printed(summary(results | {"nodes": [node], "classes": classes}))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    told = f"1234 predictions sent here from {names['osteoporosis']} or {names['normal']}, and 1 prediction of its own"
+    assert told in _flowing(text)
+
+
+def test_pictures_of_nodes_say_on_whom(nested):
+    results = nested.results()
+    pictures = (roc_figure(node_scores(results, nested.predictions)), confusion_figure(confusions(results)))
+    for figure in pictures:
+        for axes in figure.axes[:2]:
+            assert "judged on its true members" in axes.get_title().splitlines()
+        width, height = figure.get_size_inches()
+        titles = [axes.title.get_window_extent() for axes in figure.axes]
+        for box in titles:
+            assert box.x0 >= 0
+            assert box.x1 <= width * figure.dpi
+            assert box.y1 <= height * figure.dpi
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles)), "titles overlap"
+    assert "members" not in pictures[1].axes[2].get_title()
 
 
 def test_summary_fits_into_80_columns_without_broken_figures(nested):
