@@ -61,10 +61,10 @@ class NestedCV:
     classes: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
-        _check_estimator(self.estimator, "estimator")
         check_plan(self.folds, self.repeats, self.seed)
         if self.jobs != -1:
             check_count("jobs", self.jobs, 1, do="pass -1 for one job on each core")
+        _check_estimator(self.estimator, "estimator")
 
     def run(
         self,
