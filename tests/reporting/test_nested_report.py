@@ -115,7 +115,8 @@ def test_whom_routed_leaves_out_fits_into_80_columns(nested):
     classes = [names["osteoporosis"], "osteopenia", "normal", names["normal"]]
     text = _printed(summary(results | {"nodes": [node], "classes": classes}))
     assert max(len(line) for line in text.splitlines()) <= 80
-    told = f"1234 predictions sent here from {names['osteoporosis']} or {names['normal']}, and 1 prediction of its own"
+    others = f"{names['osteoporosis']} or {names['normal']}"
+    told = f"1234 predictions sent here from {others}, and 1 prediction of its own"
     assert told in _flowing(text)
 
 
