@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.naive_bayes import GaussianNB
 
 from radiobone.core.errors import UsageError
 from radiobone.evaluation import NestedCV, outer_folds
@@ -59,17 +60,17 @@ def test_a_plan_that_is_out_of_range_is_refused(plan, told):
     with pytest.raises(UsageError, match=told):
         outer_folds(CODES, GROUPS, classes="abc", **plan)
     with pytest.raises(UsageError, match=told):
-        NestedCV(None, **plan)
+        NestedCV(GaussianNB(), **plan)
 
 
 @pytest.mark.parametrize("jobs", [0, -2, 1.5, None, True])
 def test_a_number_of_jobs_that_is_none_is_refused(jobs):
     with pytest.raises(UsageError, match=r"jobs is out of range.*-1 for one job on each core"):
-        NestedCV(None, jobs=jobs)
+        NestedCV(GaussianNB(), jobs=jobs)
 
 
 def test_the_ends_of_the_range_are_taken():
-    assert NestedCV(None, folds=np.int64(2), repeats=1, seed=2**32 - 1, jobs=-1)
+    assert NestedCV(GaussianNB(), folds=np.int64(2), repeats=1, seed=2**32 - 1, jobs=-1)
     assert len(outer_folds(CODES, GROUPS, classes="abc", folds=2, seed=2**32 - 1)) == 2
 
 
