@@ -11,16 +11,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.evaluation.fits import FoldFit
+from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.metrics import BINARY, BY_CLASS, COUNTS, OVERALL, confusion
-
-if TYPE_CHECKING:
-    from radiobone.evaluation.results import NestedResult
 
 FORMAT = 1
 
@@ -30,12 +28,12 @@ Values = dict[tuple[str, str, str, str], list[float]]
 """A value for each outer fold, by scope, name, rows and metric."""
 
 
-def content(result: NestedResult) -> dict[str, Any]:
+def content(result: FoldFigures) -> dict[str, Any]:
     """Put the figures of a nested cross-validation into the form of ``results.json``.
 
     Parameters
     ----------
-    result : NestedResult
+    result : FoldFigures
         The figures of each fold.
 
     Returns
@@ -59,7 +57,7 @@ def content(result: NestedResult) -> dict[str, Any]:
     return plain
 
 
-def _node(result: NestedResult, values: Values, number: int) -> dict[str, Any]:
+def _node(result: FoldFigures, values: Values, number: int) -> dict[str, Any]:
     assert result.tree is not None
     node = result.tree.nodes[number]
     fits = [fit.nodes[number] for fit in result.fits]
@@ -84,7 +82,7 @@ def _node(result: NestedResult, values: Values, number: int) -> dict[str, Any]:
     }
 
 
-def _binary(result: NestedResult, values: Values, number: int, rows: str) -> dict[str, Any]:
+def _binary(result: FoldFigures, values: Values, number: int, rows: str) -> dict[str, Any]:
     name = result.fits[0].nodes[number].name
     at_node = [(fit, result.node_rows(fit, number, rows)) for fit in result.fits]
 
@@ -106,7 +104,7 @@ def _binary(result: NestedResult, values: Values, number: int, rows: str) -> dic
     }
 
 
-def _classes(result: NestedResult, values: Values) -> dict[str, Any]:
+def _classes(result: FoldFigures, values: Values) -> dict[str, Any]:
     true = [result.data.codes[fit.test] for fit in result.fits]
     matrices = [
         confusion(codes, fit.decided(result.decision), len(result.classes))
@@ -137,7 +135,7 @@ def _classes(result: NestedResult, values: Values) -> dict[str, Any]:
     }
 
 
-def _n_patients(result: NestedResult, rows: Iterable[tuple[FoldFit, NDArray[np.bool_]]]) -> int:
+def _n_patients(result: FoldFigures, rows: Iterable[tuple[FoldFit, NDArray[np.bool_]]]) -> int:
     """Count patients with at least one of the rows; in several folds or repeats, each counts once."""
     return len({patient for fit, chosen in rows for patient in result.data.groups[fit.test[chosen]].tolist()})
 
