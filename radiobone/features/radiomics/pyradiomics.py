@@ -23,8 +23,8 @@ from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.filters import POINTWISE
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.region import Region, finite, seen_region
-from radiobone.features.radiomics.scan import Scan
 from radiobone.features.radiomics.settings import Settings
+from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Image, Mask
 from radiobone.imaging.volumes import Box
 
@@ -67,7 +67,7 @@ class PyRadiomicsEngine:
         """
         require("radiomics", "pyradiomics")
         _require_filters(params)
-        scan = Scan(image)
+        scan = WholeScan(image)
         for key, voi in vois.items():
             try:
                 yield key, _extract(scan, voi, params)
@@ -86,7 +86,7 @@ class PyRadiomicsEngine:
                 )
 
 
-def _extract(scan: Scan, voi: Mask, params: RadiomicsParams) -> VoiValues:
+def _extract(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> VoiValues:
     """Compute one VOI as ``execute`` does."""
     from radiomics import imageoperations
 

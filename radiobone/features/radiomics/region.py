@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.bspline import resample_bspline
 from radiobone.features.radiomics.grid import ResamplingGrid, header, resampling_grid
-from radiobone.features.radiomics.scan import Normalisation, Scan
 from radiobone.features.radiomics.settings import Settings
+from radiobone.features.radiomics.whole import Normalisation, WholeScan
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.volumes import Box, expand
 
@@ -44,7 +44,7 @@ class Region:
         The smallest box of ``array`` that holds the VOI.
     normalisation : Normalisation or None
         Still to be applied to what is read.
-    scan : Scan or None
+    scan : WholeScan or None
         The scan, if the region is all of it: its statistics are kept there.
     pad_distance : int or None
         Voxels round the VOI that PyRadiomics keeps; None if it keeps all.
@@ -55,7 +55,7 @@ class Region:
     mask: NDArray[np.uint8]
     box: Box
     normalisation: Normalisation | None = None
-    scan: Scan | None = None
+    scan: WholeScan | None = None
     pad_distance: int | None = None
 
     @property
@@ -119,12 +119,12 @@ class Region:
         return image
 
 
-def seen_region(scan: Scan, voi: Mask, settings: Settings) -> Region:
+def seen_region(scan: WholeScan, voi: Mask, settings: Settings) -> Region:
     """Return what PyRadiomics sees of a scan for one VOI.
 
     Parameters
     ----------
-    scan : Scan
+    scan : WholeScan
         The whole scan.
     voi : Mask
         The VOI in its tight box, not empty.
@@ -163,7 +163,7 @@ def seen_region(scan: Scan, voi: Mask, settings: Settings) -> Region:
 
 
 def _resampled(
-    scan: Scan, voi: Mask, grid: ResamplingGrid, normalisation: Normalisation | None, settings: Settings
+    scan: WholeScan, voi: Mask, grid: ResamplingGrid, normalisation: Normalisation | None, settings: Settings
 ) -> Region:
     whole = Region(scan.image.array, scan.image.geometry.spacing_mm, voi.array, voi.box, normalisation)
     held = Mask(grid.resample_mask(voi), grid.target).tight()

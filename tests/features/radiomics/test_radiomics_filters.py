@@ -8,8 +8,8 @@ import pytest
 from radiobone.features.radiomics.crops import LOG_EXACT_SIGMA, margin, needed_padding, wavelet_crop, wavelet_reach
 from radiobone.features.radiomics.filters import exponential, logarithm, square, square_root
 from radiobone.features.radiomics.region import Region
-from radiobone.features.radiomics.scan import Scan
 from radiobone.features.radiomics.settings import Settings
+from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Geometry, Image
 
 VALUES = np.array([-400.0, -100.0, 0.0, 1.0, 100.0, 400.0])
@@ -28,7 +28,7 @@ def test_normalisation_has_the_bits_of_itk(dtype: type) -> None:
 
     rng = np.random.default_rng(0)
     array = np.abs(rng.normal(500, 300, (20, 21, 22))).astype(dtype)
-    scan = Scan(Image(array, Geometry((20, 21, 22), (1.0, 1.0, 1.0))))
+    scan = WholeScan(Image(array, Geometry((20, 21, 22), (1.0, 1.0, 1.0))))
     normalise = scan.normalisation(Settings(normalize=True))
     assert normalise is not None
     expected = sitk.GetArrayFromImage(sitk.Normalize(scan.image.to_sitk()))

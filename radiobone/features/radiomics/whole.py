@@ -44,7 +44,7 @@ class Normalisation:
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class WholeScan:
     """A scan whose statistics are computed once, when first asked for, and serve all its VOIs.
 
     Parameters
