@@ -258,13 +258,13 @@ def _shown(names: list[str]) -> str:
 def _require_filters(params: RadiomicsParams) -> None:
     """Refuse filters whose packages are missing: PyRadiomics itself would leave out their images in silence."""
     if "LBP2D" in params.image_types and not _importable("skimage.feature"):
-        raise MissingExtraError("the image type LBP2D needs scikit-image", do="pip install scikit-image")
+        raise MissingExtraError("the image type LBP2D needs scikit-image", do='pip install "radiobone[lbp]"')
     if "LBP3D" in params.image_types and not (
         _importable("trimesh.creation") and hasattr(importlib.import_module("scipy.special"), "sph_harm")
     ):
         raise MissingExtraError(
             "the image type LBP3D needs trimesh, and SciPy's sph_harm, which was removed in SciPy 1.17",
-            do='pip install trimesh "scipy<1.17", or remove LBP3D from the parameter file',
+            do='pip install "radiobone[lbp]", or remove LBP3D from the parameter file',
         )
 
 
