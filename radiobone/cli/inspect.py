@@ -61,7 +61,8 @@ def inspect(
 
     table = read_cohort(cohort)
     if out is not None:
-        check_output(out, [cohort])
+        files = (path for scan in table.scans() for path in scan.files)
+        check_output(out, [cohort, *files] if out.exists() else [], (".csv",))
     # Labels first: a wrong cell in the table must not wait for the last scan.
     classes = _compare_classes(table, recipe)
     request = make_request(

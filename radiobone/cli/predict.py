@@ -27,7 +27,7 @@ def predict(
     from radiobone.study.prediction import write_predictions
     from radiobone.tables.features import read_features
 
-    check_output(out, [features])
+    check_output(out, [features], (".csv",))
     given = read_features(features)
     table = run(model, given)
     write_predictions(out, table, model, given)

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from radiobone.core.errors import UsageError, one_line
 
 
-def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
+def check_output(path: Path, inputs: Iterable[Path] = (), suffixes: Sequence[str] = ()) -> None:
     """Check that an output can be written and is no input, before hours are spent on it.
 
     Parameters
@@ -21,12 +21,16 @@ def check_output(path: Path, inputs: Iterable[Path] = ()) -> None:
         The file to be; its folder is made if need be.
     inputs : iterable of Path
         What must not be overwritten.
+    suffixes : sequence of str
+        Suffixes of the formats that can be written; by default any.
 
     Raises
     ------
     UsageError
-        If the path is a folder or an input, or its folder cannot be written.
+        If the path is a folder or an input, its format is not known, or its folder cannot be written.
     """
+    if suffixes and path.suffix not in suffixes:
+        raise UsageError("the output's format is not known", got=path.name, expected=" or ".join(suffixes))
     if path.is_dir():
         raise UsageError("the output is a folder", where=str(path), expected="the name of a file")
     if path.exists() and any(source.exists() and path.samefile(source) for source in inputs):

@@ -78,10 +78,10 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     """
     _check_index({"X": X, "y": y, "groups": groups, "ids": ids})
     labels = np.asarray(y)
-    if pd.isna(np.asarray(groups)).any():
-        raise DataError("rows without a patient", got=f"{int(pd.isna(np.asarray(groups)).sum())} rows")
-    patients = np.asarray(groups).astype(str)
+    patients = _patients(groups)
     table = _id_table(groups, ids)
+    if table.isna().any(axis=None):
+        raise DataError("rows without an identifier", got=f"{int(table.isna().any(axis=1).sum())} rows")
     lengths = {"X": len(X), "y": len(labels), "groups": len(patients), "ids": len(table)}
     if len(set(lengths.values())) > 1:
         raise DataError("inputs of different length", got=lengths)
@@ -95,6 +95,20 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     number = {name: code for code, name in enumerate(names)}
     codes = np.array([number[label] for label in labels.tolist()], dtype=np.intp)
     return StudyData(X, labels, codes, patients, table, names)
+
+
+def _patients(groups: Any) -> NDArray[Any]:
+    """Return the patient of each row as text; a missing one would be taken for a patient of that name."""
+    if groups is None:
+        raise DataError("groups are needed", got="None", expected="the patient of each row")
+    # As objects: an array of text would turn a missing value into the text nan.
+    given = np.asarray(groups, dtype=object)
+    if given.ndim != 1:
+        raise DataError("groups must be one patient for each row", got=f"shape {given.shape}")
+    missing = pd.isna(given)
+    if missing.any():
+        raise DataError("rows without a patient", got=f"{int(missing.sum())} rows")
+    return np.asarray(groups).astype(str)
 
 
 def _check_index(given: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiobone.core.batch import run_cases
-from radiobone.core.errors import UsageError
 from radiobone.core.extras import require
 from radiobone.core.files import check_output
 from radiobone.core.provenance import machine, now, versions
@@ -111,9 +110,10 @@ def extract_cohort(
         If the table's format is not known, ``jobs`` is 0, or a package that the table or an engine needs is
         missing.
     """
-    _check_format(out)
-    sources = (path for scan in scans for path in (scan.image, scan.mask, scan.body_mask) if path is not None)
-    check_output(out, [*sources, *([cohort.path] if cohort else [])] if out.exists() else [])
+    files = (path for scan in scans for path in scan.files)
+    check_output(out, [*files, *([cohort.path] if cohort else [])] if out.exists() else [], SUFFIXES)
+    if out.suffix == ".parquet":
+        require("pyarrow", "parquet")
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
     outcomes = run_cases(
@@ -137,14 +137,6 @@ def extract_cohort(
         list(zip(names.str.removesuffix(", "), failed[REASON], strict=True)),
         int((table["qc_warnings"] != "").sum()),
     )
-
-
-def _check_format(out: Path) -> None:
-    """Refuse a table that could not be written, before hours are spent on it."""
-    if out.suffix not in SUFFIXES:
-        raise UsageError("the table's format is not known", got=out.name, expected=" or ".join(SUFFIXES))
-    if out.suffix == ".parquet":
-        require("pyarrow", "parquet")
 
 
 def _table(

@@ -52,6 +52,8 @@ def source_files(source: Source) -> list[Path]:
         return series_files(source)
     elif source.suffix.casefold() == ".txt" and source.is_file():
         files = [source.parent / line.strip() for line in source.read_text("utf-8").splitlines() if line.strip()]
+        if not files:
+            raise ImageError("the list of files is empty", where=str(source), expected="one file on each line")
     else:
         files = [source, *detached_files(source)]
     for path in files:

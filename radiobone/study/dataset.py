@@ -13,7 +13,7 @@ from radiobone.study.recipe import Recipe
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.flow import EXCLUDED, Flow, count_flow, short_reason, unusable_patients
-from radiobone.tables.keys import LEVEL, PATIENT, STATUS, require_columns
+from radiobone.tables.keys import LEVEL, PATIENT, STATUS, VOI, require_columns
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.reading import numbers
 from radiobone.tables.vertebrae import level_order
@@ -131,6 +131,15 @@ def check_provenance(recipe: Recipe, features: FeatureTable) -> None:
     RadioboneWarning
         If it has no manifest.
     """
+    others = sorted(set(features.table[VOI]) - {find_recipe(recipe.voi.recipe).name})
+    if others:
+        raise TableError(
+            "the feature table holds VOIs of another recipe than the study's",
+            where=str(features.path),
+            got=", ".join(others),
+            expected=find_recipe(recipe.voi.recipe).name,
+            do="keep the rows of one VOI recipe",
+        )
     manifest = features.manifest
     if manifest is None:
         warnings.warn(

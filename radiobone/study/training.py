@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.batch import progress_bar
+from radiobone.core.errors import UsageError
 from radiobone.core.files import check_output, write_json, write_text
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import machine, now, versions
@@ -84,11 +85,7 @@ def train(
     from radiobone.study.prediction import feature_source
 
     dataset = assemble(recipe, features, cohort)
-    check_output(out / RESULTS)
-    # A folder with results.json is a finished study: an earlier one ends here, and this one is not finished yet.
-    for name in (RESULTS, PREDICTIONS, FOLDS, FLOW, ROC, CONFUSION):
-        (out / name).unlink(missing_ok=True)
-    shutil.rmtree(out / MODEL, ignore_errors=True)
+    _clear(out, [path for path in (features.path, cohort.path) if path is not None])
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
         recipe.estimator(),
@@ -132,6 +129,41 @@ def train(
     # Last: see above.
     write_json(out / RESULTS, results)
     return Study(out, results)
+
+
+def _clear(out: Path, inputs: list[Path]) -> None:
+    """Remove an earlier study from a folder, and nothing else.
+
+    A folder with results.json is a finished study: the earlier one ends here, and the new one is not finished yet.
+    """
+    from radiobone.learning.persistence import MANIFEST
+    from radiobone.learning.persistence import MODEL as ESTIMATOR
+
+    names = (RESULTS, PREDICTIONS, FOLDS, FLOW, ROC, CONFUSION, f"{MODEL}/{ESTIMATOR}", f"{MODEL}/{MANIFEST}")
+    paths = [out / name for name in names]
+    for path in paths:
+        check_output(path, inputs)
+    found = [path for path in paths if path.exists()]
+    if found and not _is_study(out / RESULTS, out / FLOW):
+        raise UsageError(
+            "the folder holds files of these names that are no study of radiobone",
+            where=str(out),
+            got=", ".join(path.name for path in found),
+            do="choose another folder",
+        )
+    for path in found:
+        path.unlink()
+
+
+def _is_study(results: Path, flow: Path) -> bool:
+    """Say whether a folder holds a study, finished or stopped: its results, or at least its flow table."""
+    if results.is_file():
+        try:
+            content = json.loads(results.read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+        return isinstance(content, dict) and {"recipe", "nodes", "three_class"} <= set(content)
+    return flow.is_file() and flow.read_text(encoding="utf-8").startswith("step,reason,class,")
 
 
 def _results(

@@ -51,6 +51,11 @@ class Scan:
     repeat: str = ""
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """Image, mask and, where there is one, body mask."""
+        return tuple(path for path in (self.image, self.mask, self.body_mask) if path is not None)
+
+    @property
     def name(self) -> str:
         """The scan's name for messages."""
         repeat = f", repeat {self.repeat}" if self.repeat else ""

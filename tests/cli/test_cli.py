@@ -125,6 +125,18 @@ def test_an_output_never_overwrites_an_input(scans, capsys, out):
     assert capsys.readouterr().err
 
 
+@pytest.mark.parametrize("out", ["cohort.csv", "0012.nii.gz", "NA_mask.nii.gz", "findings.txt"])
+def test_findings_never_overwrite_an_input(scans, out):
+    before = {path.name: path.read_bytes() for path in scans.iterdir()}
+    assert run(["inspect", "--cohort", "cohort.csv", "--out", out]) == 2
+    assert {path.name: path.read_bytes() for path in scans.iterdir()} == before
+
+
+def test_predictions_are_csv(scans, capsys):
+    assert run(["predict", "model", "--features", "cohort.csv", "--out", "manifest.json"]) == 2
+    assert "expected: .csv" in capsys.readouterr().err
+
+
 def test_the_demo_refuses_a_folder_that_is_not_its_own(scans, capsys):
     assert run(["demo", "--out", str(scans)]) == 2
     assert "was not made by the demo" in capsys.readouterr().err

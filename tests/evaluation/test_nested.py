@@ -645,3 +645,24 @@ def test_rows_of_one_index_or_none_go_by_their_place():
     ):
         found = NestedCV(GaussianNB(), folds=2).run(given[0], given[1], groups=given[2]).predictions
         pd.testing.assert_frame_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([float("nan"), *"abcdefghijk"], "rows without a patient"),
+        ([None, *"abcdefghijk"], "rows without a patient"),
+        (np.zeros((12, 2)), "one patient for each row"),
+        (None, "groups are needed"),
+    ],
+)
+def test_every_row_has_one_patient(groups, told):
+    with pytest.raises(DataError, match=told):
+        NestedCV(GaussianNB(), folds=2).run(np.zeros((12, 2)), [0, 1] * 6, groups=groups)
+
+
+def test_every_row_has_an_identifier():
+    with pytest.raises(DataError, match="without an identifier"):
+        NestedCV(GaussianNB(), folds=2).run(
+            np.zeros((12, 2)), [0, 1] * 6, groups=list("abcdefghijkl"), ids=pd.Series([None, *"bcdefghijkl"])
+        )

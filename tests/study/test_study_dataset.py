@@ -200,3 +200,14 @@ def test_bmd_of_the_same_scan_is_noticed(tmp_path, recipe):
     features.table["density_mean_hu"] = 1.1 * features.table["patient_id"].map(bmd) + 20
     with pytest.warns(RadioboneWarning, match="most likely measured in the same scans"):
         assemble(recipe, features, cohort)
+
+
+def test_rows_of_another_voi_recipe_are_refused(tmp_path, recipe):
+    write_tables(tmp_path)
+    features, cohort = tables(tmp_path)
+    other = features.table.assign(voi="body")
+    both = type(features)(
+        pd.concat([features.table, other], ignore_index=True), features.features, features.manifest
+    )
+    with pytest.raises(TableError, match="VOIs of another recipe"):
+        assemble(recipe, both, cohort)

@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -9,12 +11,13 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import radiobone.learning.routing
 import radiobone.study.training
-from radiobone.core.errors import ModelError, RadioboneWarning, TableError
+from radiobone.core.errors import ModelError, RadioboneWarning, TableError, UsageError
 from radiobone.learning.persistence import load_model
 from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.training import train
+from radiobone.tables.cohort import read_cohort
 from radiobone.tables.features import manifest_path, read_features
 
 NOT_COMPARED = {"created", "versions", "machine", "inputs"}
@@ -282,3 +285,40 @@ def test_a_table_of_another_cohort_is_refused(study, tmp_path):
     cohort.table["patient_id"] = cohort.table["patient_id"].str.upper()
     with pytest.raises(TableError, match="not in the cohort table"):
         train(quick(read_recipe("demo")), features, cohort, tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize("name", ["flow.csv", "predictions.csv"])
+def test_an_input_in_the_folder_of_results_is_never_touched(tmp_path, name):
+    write_tables(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    source = tmp_path / ("cohort.csv" if name == "flow.csv" else "features.csv")
+    (out / name).write_bytes(source.read_bytes())
+    features = read_features(out / name if name == "predictions.csv" else tmp_path / "features.csv")
+    features = dataclasses.replace(features, manifest=read_features(tmp_path / "features.csv").manifest)
+    cohort = read_cohort(out / name if name == "flow.csv" else tmp_path / "cohort.csv", images=False)
+    with pytest.raises(UsageError, match="overwrite an input"):
+        train(quick(read_recipe("demo")), features, cohort, out, progress=False)
+    assert (out / name).read_bytes() == source.read_bytes()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    write_tables(tmp_path)
+    (tmp_path / "out/model").mkdir(parents=True)
+    (tmp_path / "out/results.json").write_text("[]")
+    with pytest.raises(UsageError, match="no study of radiobone"):
+        train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    assert (tmp_path / "out/results.json").read_text() == "[]"
+
+
+def test_a_second_study_takes_the_place_of_the_first_and_of_nothing_else(study, tmp_path):
+    folder, _ = study
+    write_tables(tmp_path)
+    out = tmp_path / "out"
+    shutil.copytree(folder / "out", out)
+    (out / "model/mine.txt").write_text("mine")
+    (out / "mine.txt").write_text("mine")
+    train(quick(read_recipe("demo")), *tables(tmp_path), out, progress=False)
+    assert (out / "mine.txt").exists()
+    assert (out / "model/mine.txt").exists()
+    assert (out / "results.json").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from radiobone.core.batch import run_cases
 from radiobone.core.errors import RadioboneError, UsageError
-from radiobone.core.files import write_text
+from radiobone.core.files import check_output, write_text
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.demo.images import synthesize
 from radiobone.study.demo.patients import Patient, simulate_patients
@@ -82,12 +82,15 @@ def make_demo_cohort(
 def _claim(folder: Path) -> None:
     """Mark a folder as the demo's own, or refuse one that holds something else."""
     mark = folder / MARK
+    if folder.exists() and not folder.is_dir():
+        raise UsageError("the demo needs a folder", where=str(folder), got="a file")
     if not mark.is_file() and folder.is_dir() and any(folder.iterdir()):
         raise UsageError(
             "the folder is not empty and was not made by the demo",
             where=str(folder),
             do="choose a new folder: the demo replaces cohort.csv and features.csv in its own",
         )
+    check_output(mark)
     write_text(mark, MARK_TEXT)
 
 
