@@ -45,7 +45,9 @@ def demo(
         params=recipe.extraction.params,
         engine=recipe.extraction.engine,
         voi=recipe.voi.recipe,
+        options=recipe.voi.options,
         levels=recipe.voi.levels,
+        missing=recipe.voi.missing_levels,
     )
     extracted = extract_cohort(cohort.scans(), request, out / "features.csv", cohort=cohort, jobs=jobs)
     code = extract.show(extracted)

@@ -94,7 +94,7 @@ def run_cases(
     Raises
     ------
     UsageError
-        If ``jobs`` is 0, or a case finds wrong use that would fail all others as well.
+        If ``jobs`` is 0 or below -1, or a case finds wrong use that would fail all others as well.
     """
     _check_jobs(jobs)
     outcomes: list[Outcome[Result] | None] = [None] * len(cases)

@@ -107,8 +107,8 @@ def extract_cohort(
     Raises
     ------
     UsageError
-        If the table's format is not known, ``jobs`` is 0, or a package that the table or an engine needs is
-        missing.
+        If the table would overwrite an input or cannot be written, its format is not known, ``jobs`` means
+        nothing, or a package that the table or an engine needs is missing.
     """
     files = (path for scan in scans for path in scan.files)
     check_output(out, [*files, *([cohort.path] if cohort else [])] if out.exists() else [], SUFFIXES)

@@ -145,10 +145,12 @@ def _read_volume(files: Sequence[Path]) -> Image:
     voxels = None
     if path.name.casefold().endswith(nifti.SUFFIXES):
         voxels = nifti.read_voxels(path)
-    elif path.suffix.casefold() in metaimage.SUFFIXES:
-        metaimage.check_compressed(path, files[-1])
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
+    if path.suffix.casefold() in metaimage.SUFFIXES:
+        metaimage.check_compressed(path, files[-1])
+        # By its name ITK knows these files only in small letters.
+        reader.SetImageIO("MetaImageIO")
     try:
         with quiet_itk():
             reader.ReadImageInformation()

@@ -75,7 +75,7 @@ def train(
     TableError
         If the tables do not fit the recipe (see `radiobone.study.dataset.assemble`); then nothing is written.
     UsageError
-        If the folder cannot be written.
+        If the folder cannot be written, or holds an input or files of these names that are no study.
     """
     from threadpoolctl import threadpool_limits
 
@@ -85,6 +85,10 @@ def train(
     from radiobone.study.prediction import feature_source
 
     dataset = assemble(recipe, features, cohort)
+    inputs = {
+        "features_sha256": sha256_file(features.path) if features.path else None,
+        "cohort_sha256": cohort.sha256,
+    }
     _clear(out, [path for path in (features.path, cohort.path) if path is not None])
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
@@ -108,10 +112,6 @@ def train(
     # One thread, as in the outer folds: sums of several threads differ in their last bits.
     with threadpool_limits(limits=1):
         model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
-    inputs = {
-        "features_sha256": sha256_file(features.path) if features.path else None,
-        "cohort_sha256": cohort.sha256,
-    }
     results = _results(recipe, nested, dataset, inputs)
     write_text(out / PREDICTIONS, nested.predictions.to_csv(index=False, lineterminator="\n"))
     write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))

@@ -274,3 +274,10 @@ def test_a_folder_is_no_mask(tmp_path, capfd):
     with pytest.raises(ImageError, match="0 DICOM series"):
         read_image(tmp_path)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz", "nrrd", "mha"])
+def test_a_suffix_may_stand_in_capitals(tmp_path, suffix):
+    sitk.WriteImage(volume(), str(tmp_path / f"scan.{suffix}"))
+    path = (tmp_path / f"scan.{suffix}").rename(tmp_path / f"SCAN.{suffix.upper()}")
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
