@@ -22,7 +22,8 @@ from radiobone.features.radiomics.crops import border_warnings, crop, margin, wa
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.filters import POINTWISE
 from radiobone.features.radiomics.params import RadiomicsParams
-from radiobone.features.radiomics.region import Region, finite, seen_region
+from radiobone.features.radiomics.region import Region, finite
+from radiobone.features.radiomics.roi import region_of_interest
 from radiobone.features.radiomics.settings import Settings
 from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Image, Mask
@@ -90,79 +91,26 @@ def _extract(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> VoiValues:
     """Compute one VOI as ``execute`` does."""
     from radiomics import imageoperations
 
-    voi = voi.tight()
-    if voi.geometry.shape != scan.image.array.shape:
-        raise EngineError("mask and image differ in size", got=voi.geometry.shape, expected=scan.image.array.shape)
-    if voi.n_voxels == 0:
-        raise EngineError("the VOI is empty", got="0 voxels", expected="at least 2", do="check the mask")
-    region = seen_region(scan, voi, params.setting)
-    _check_size(region, params.setting)
-    tight = region.read(region.box)
-    finite(tight[region.mask != 0], "the VOI")
-    image, mask = region.to_sitk(tight), region.to_sitk(region.mask)
-    common = _kwargs(params.setting)
+    subject = region_of_interest(scan, voi, params)
+    region = subject.region
+    image, mask = region.to_sitk(region.read(region.box)), region.to_sitk(region.mask)
     values: dict[str, float] = {}
     n_grey: dict[str, int] = {}
-    _check_flat(region, params)
     with radiomics_messages() as messages:
         extractor = _extractor(params)
+        common = _kwargs(params.setting)
         bounding_box, _ = imageoperations.checkMask(image, mask, **common)
-        texture_mask = mask
-        if params.setting.resegmentRange is not None:
-            texture_mask = imageoperations.resegmentMask(image, mask, **common)
-            bounding_box, _ = imageoperations.checkMask(image, texture_mask, **common)
-        shape_mask = texture_mask if params.setting.resegmentShape else mask
-        values.update(extractor.computeShape(image, shape_mask, bounding_box, **common))
+        values.update(extractor.computeShape(image, region.to_sitk(subject.shape_mask), bounding_box, **common))
         for image_type in params.image_types:
             settings = params.settings_of(image_type)
             for warning in border_warnings(region, image_type, settings):
                 messages.add(warning)
+            kwargs = _kwargs(settings)
             for array, name in _images(region, image_type, settings):
-                cropped, cropped_mask = imageoperations.cropToTumorMask(
-                    region.to_sitk(array), texture_mask, bounding_box, padDistance=0
-                )
-                kwargs = _kwargs(settings)
-                values.update(extractor.computeFeatures(cropped, cropped_mask, name, **kwargs))
-                n_grey[name] = _count_grey(cropped, cropped_mask, kwargs)
+                filtered = region.to_sitk(array)
+                values.update(extractor.computeFeatures(filtered, mask, name, **kwargs))
+                n_grey[name] = _count_grey(array, region.mask, kwargs)
     return _checked(values, n_grey, params, messages)
-
-
-def _check_size(region: Region, settings: Settings) -> None:
-    """Refuse what PyRadiomics refuses, in words that say what to do."""
-    n_voxels = int(np.count_nonzero(region.mask))
-    thick = sum(size > 1 for size in region.mask.shape)
-    got = f"{n_voxels} voxels in a box of {' x '.join(str(size) for size in region.mask.shape[::-1])} (x, y, z)"
-    if thick == 0:
-        raise EngineError("the VOI is one voxel", got=got, expected="at least 2 voxels", do="check the mask")
-    if thick < settings.minimumROIDimensions:
-        raise EngineError(
-            "the VOI has too few dimensions",
-            got=got,
-            expected=f"more than one voxel along {settings.minimumROIDimensions} axes (minimumROIDimensions)",
-            do="check the mask, or lower minimumROIDimensions",
-        )
-    if settings.minimumROISize is not None and n_voxels <= settings.minimumROISize:
-        raise EngineError(
-            "the VOI is too small",
-            got=got,
-            expected=f"more than {settings.minimumROISize} voxels (minimumROISize)",
-            do="check the mask, or lower minimumROISize",
-        )
-
-
-def _check_flat(region: Region, params: RadiomicsParams) -> None:
-    """Refuse 2D shape of a VOI that is not flat, as PyRadiomics does."""
-    settings = params.setting
-    if "shape2D" not in params.families or not settings.force2D or not params.features("shape2D"):
-        return
-    thickness = region.mask.shape[settings.force2Ddimension]
-    if thickness > 1:
-        raise EngineError(
-            "shape2D needs a VOI of one slice",
-            got=f"{thickness} slices along axis {'zyx'[settings.force2Ddimension]}",
-            expected="1 slice (force2Ddimension)",
-            do="leave shape2D out of featureClass, or give masks of one slice",
-        )
 
 
 def _images(region: Region, image_type: str, settings: Settings) -> Iterator[tuple[NDArray[Any], str]]:
@@ -221,12 +169,12 @@ def _kwargs(settings: Settings) -> dict[str, Any]:
     return {**settings.model_dump(), "label": LABEL}
 
 
-def _count_grey(image: sitk.Image, mask: sitk.Image, kwargs: dict[str, Any]) -> int:
+def _count_grey(array: NDArray[Any], mask: NDArray[np.uint8], kwargs: dict[str, Any]) -> int:
     """Count the grey levels that occur in the VOI after discretisation."""
     from radiomics import imageoperations
 
-    levels, _ = imageoperations.binImage(_array(image), _array(mask) == LABEL, **kwargs)
-    return int(np.unique(levels[_array(mask) == LABEL]).size)
+    levels, _ = imageoperations.binImage(array, mask == LABEL, **kwargs)
+    return int(np.unique(levels[mask == LABEL]).size)
 
 
 def _checked(

@@ -42,7 +42,7 @@ def box_mask(mask: Mask, size: tuple[int, int, int]) -> Mask:
         ((1, 1, 4), {}, "too few dimensions"),
         ((1, 4, 4), {"minimumROIDimensions": 3}, "too few dimensions"),
         ((4, 4, 4), {"minimumROISize": 1000}, "too small"),
-        ((4, 4, 4), {"resegmentRange": [5000, 6000]}, "Resegmentation excluded too many voxels"),
+        ((4, 4, 4), {"resegmentRange": [5000, 6000]}, "resegmentation leaves too little of the VOI"),
     ],
 )
 def test_a_voi_that_cannot_be_computed(
