@@ -12,12 +12,13 @@ from radiobone import __version__
 # Every package whose version can move a number.
 _PACKAGES = (
     "numpy", "scipy", "pandas", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets",
-    "scikit-image", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2", "lightgbm", "statsmodels",
+    "numba", "scikit-image", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2", "lightgbm",
+    "statsmodels",
 )  # fmt: skip
 
 
 _FEATURE_PACKAGES = frozenset(
-    {"numpy", "scipy", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets", "scikit-image"}
+    {"numpy", "scipy", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets", "numba", "scikit-image"}
 )
 
 
