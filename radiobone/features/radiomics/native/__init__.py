@@ -1,0 +1,1 @@
+"""PyRadiomics' features on plain arrays: no files, no SimpleITK images, no PyRadiomics."""
