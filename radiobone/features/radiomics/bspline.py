@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from radiobone.features.radiomics.grid import ResamplingGrid
+from radiobone.features.radiomics.kernels import bspline as kernels
 from radiobone.imaging.volumes import Box, expand
 
 MARGIN = 48
 """Voxels round the samples from which coefficients are computed: 0.268 ** 45 is 2e-26, far below the last bit."""
 
-_ORDER = 3
+_SUPPORT = (2, 2, 2)
+"""Voxels round the samples whose coefficients are summed up."""
 
 
 def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, dtype: DTypeLike) -> NDArray[Any]:
@@ -41,16 +43,18 @@ def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, 
     ndarray of shape ``grid.target.shape``
         Samples outside the image are 0.
     """
-    box = in_step(expand(grid.reach, (MARGIN, MARGIN, MARGIN), grid.source.shape), grid.source.shape)
-    coefficients = _coefficients(read(box))
-    offset = np.asarray([part.start for part in box])
-    result = np.zeros(grid.target.shape, dtype=dtype)
-    for z in range(grid.target.shape[0]):
-        positions = grid.positions(z)
-        inside = grid.inside(positions)
-        values = _evaluate(coefficients, positions[:, inside], offset, grid.source.shape)
-        result[z, inside] = _cast(values, result.dtype)
-    return result
+    shape = grid.source.shape
+    part = expand(grid.reach, _SUPPORT, shape)
+    box = in_step(expand(grid.reach, (MARGIN, MARGIN, MARGIN), shape), shape)
+    coefficients = _coefficients(read(box), _inside(part, box))
+    offset = [edge.start for edge in part]
+    values = np.empty(grid.target.shape)
+    if grid.axes is None:
+        kernels.sum_on_lines(coefficients, np.asarray(offset), np.asarray(shape), grid.ends, values)
+    else:
+        (iz, wz), (iy, wy), (ix, wx) = map(_support, grid.axes, shape, offset)
+        kernels.sum_on_axes(coefficients, iz, iy, ix, wz, wy, wx, values)
+    return _cast(values, np.dtype(dtype))
 
 
 def in_step(box: Box, shape: tuple[int, int, int]) -> Box:
@@ -75,68 +79,37 @@ def in_step(box: Box, shape: tuple[int, int, int]) -> Box:
     return z, y, x
 
 
-def _coefficients(array: NDArray[Any]) -> NDArray[np.float64]:
-    import SimpleITK as sitk
-
-    image = sitk.GetImageFromArray(array.astype(np.float64))
-    coefficients: NDArray[np.float64] = sitk.GetArrayFromImage(sitk.BSplineDecomposition(image, _ORDER))
-    return coefficients
+def _inside(part: Box, box: Box) -> Box:
+    z, y, x = (slice(one.start - two.start, one.stop - two.start) for one, two in zip(part, box, strict=True))
+    return z, y, x
 
 
-def _evaluate(
-    coefficients: NDArray[np.float64],
-    positions: NDArray[np.float64],
-    offset: NDArray[np.int64],
-    size: tuple[int, int, int],
-) -> NDArray[np.float64]:
-    """Return the spline's values at positions of shape (3, n), given as indices of the whole image.
+def _coefficients(array: NDArray[Any], part: Box) -> NDArray[np.float64]:
+    """Return the spline coefficients of a part of an array: filtered along x, then y, then z, as ITK does.
 
-    The order of all sums and products is ITK's: x runs fastest, and the weights of x, y and z are
-    multiplied in this order.
+    Each filter runs over the whole array along its axis, but what the later ones do not need is left out.
     """
-    support = [_support(positions[axis], size[axis]) for axis in range(3)]
-    weights = [_weights(positions[axis]) for axis in range(3)]
-    index = [support[axis] - offset[axis] for axis in range(3)]
-    _, ny, nx = coefficients.shape
-    flat = coefficients.reshape(-1)
-    values = np.zeros(positions.shape[1])
-    for k in range(_ORDER + 1):
-        for j in range(_ORDER + 1):
-            line = (index[0][k] * ny + index[1][j]) * nx
-            for i in range(_ORDER + 1):
-                weight = weights[2][i] * weights[1][j] * weights[0][k]
-                values += weight * flat[line + index[2][i]]
-    return values
+    z, y, x = part
+    voxels = np.empty(array.shape[1:])
+    coefficients = np.empty((array.shape[0], y.stop - y.start, x.stop - x.start))
+    for plane, result in zip(array, coefficients, strict=True):
+        np.copyto(voxels, plane)
+        kernels.slice_coefficients(voxels, y.start, x.start, result)
+    kernels.filter_slices(coefficients)
+    return coefficients[z]
 
 
-def _support(position: NDArray[np.float64], size: int) -> NDArray[np.int64]:
-    """Return the four voxels along one axis round each position, mirrored at the image's border."""
-    first = _floor(position).astype(np.int64) - _ORDER // 2
-    index = first[None, :] + np.arange(_ORDER + 1)[:, None]
-    if size == 1:
-        return np.zeros_like(index)
-    index = np.abs(index)
-    mirrored: NDArray[np.int64] = np.where(index >= size - 1, 2 * (size - 1) - index, index)
-    return mirrored
-
-
-def _weights(position: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the four weights of a cubic B-spline for each position, of shape (4, n)."""
-    w = position - _floor(position)
-    last = (1.0 / 6.0) * w * w * w
-    first = (1.0 / 6.0) + 0.5 * w * (w - 1.0) - last
-    third = w + first - 2.0 * last
-    second = 1.0 - first - third - last
-    return np.stack([first, second, third, last])
+def _support(
+    positions: NDArray[np.float64], size: int, offset: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the voxels of a part round each position along one axis, and their weights, each of shape (4, n)."""
+    index, weight = np.empty((4, positions.size), np.int64), np.empty((4, positions.size))
+    kernels.support(positions, size, offset, index, weight)
+    return index, weight
 
 
 def _cast(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        values = np.clip(values, limits.min, limits.max)
-    return values.astype(dtype)
-
-
-def _floor(position: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the voxel below each position; ITK looks at the position in single precision here."""
-    return np.floor(position.astype(np.float32)).astype(np.float64)
+        np.clip(values, limits.min, limits.max, out=values)
+    return values.astype(dtype, copy=False)

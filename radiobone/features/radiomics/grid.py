@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from radiobone.features.radiomics.kernels import bspline as kernels
 from radiobone.imaging import Geometry, Mask
 from radiobone.imaging.volumes import Box
 
@@ -42,70 +43,48 @@ class ResamplingGrid:
     target: Geometry
 
     @cached_property
-    def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Source indices (x, y, z) of both ends of each line of samples, each of shape (z, y, 3)."""
-        source, target = header(self.source), header(self.target)
-        nz, ny, nx = self.target.shape
-        ends = np.empty((2, nz, ny, 3))
-        for end, x in enumerate((0, nx)):
-            for z in range(nz):
-                for y in range(ny):
-                    point = target.TransformIndexToPhysicalPoint((x, y, z))
-                    ends[end, z, y] = source.TransformPhysicalPointToContinuousIndex(point)
-        return ends[0], ends[1]
+    def ends(self) -> NDArray[np.float64]:
+        """Where the lines of samples along x begin and end in the source, of shape (2, z, y, 3).
 
-    def positions(self, z: int) -> NDArray[np.float64]:
-        """Return where the samples of one slice lie in the source grid.
-
-        Parameters
-        ----------
-        z : int
-            Slice of the target grid.
-
-        Returns
-        -------
-        ndarray of shape (3, y, x)
-            Continuous source indices (z, y, x) of each sample.
-
-        Notes
-        -----
-        ITK transforms both ends of a line and interpolates between them, the far end being one step
-        beyond the last sample; the same is done here.
+        Continuous source indices (z, y, x) of the first sample of each line, and of the place one step beyond its
+        last: ITK computes these two, and spaces the samples between them.
         """
-        start, end = self._lines
-        nx = self.target.shape[2]
-        share = np.arange(nx) / float(nx)
-        low, high = start[z, :, None, :], end[z, :, None, :]
-        indices: NDArray[np.float64] = low + share[None, :, None] * (high - low)
-        return np.moveaxis(indices[..., ::-1], -1, 0)
+        nz, ny, nx = self.target.shape
+        index = np.zeros((2, nz, ny, 3))
+        index[1, ..., 0] = nx
+        index[..., 1] = np.arange(ny)
+        index[..., 2] = np.arange(nz)[:, None]
+        world = _added(np.asarray(self.target.origin_mm), _to_world(self.target), index)
+        offset = world - np.asarray(self.source.origin_mm)
+        return np.ascontiguousarray(_added(np.zeros(3), _to_index(self.source), offset)[..., ::-1])
+
+    @cached_property
+    def axes(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
+        """Source indices of the samples along (z, y, x), if no axis depends on another, to the last bit.
+
+        None if the grids are turned against each other, or ITK's rounding makes it seem so.
+        """
+        start, end = self.ends
+        line = np.empty(self.target.shape[2])
+        kernels.line_positions(start[0, 0, 2], end[0, 0, 2], line)
+        z, y = start[:, 0, 0].copy(), start[0, :, 1].copy()
+        aligned = (
+            (self.ends[..., 0] == z[:, None]).all()
+            and (self.ends[..., 1] == y).all()
+            and (start[..., 2] == start[0, 0, 2]).all()
+            and (end[..., 2] == end[0, 0, 2]).all()
+        )
+        return (z, y, line) if aligned else None
 
     @cached_property
     def reach(self) -> Box:
         """The box of the source grid that holds all samples, at least one voxel along each axis."""
-        low = np.min([end.min(axis=(0, 1)) for end in self._lines], axis=0)[::-1]
-        high = np.max([end.max(axis=(0, 1)) for end in self._lines], axis=0)[::-1]
+        low, high = self.ends.min(axis=(0, 1, 2)), self.ends.max(axis=(0, 1, 2))
         limit = np.asarray(self.source.shape) - 1
         start = np.clip(np.floor(low), 0, limit).astype(int)
         stop = np.clip(np.ceil(high), 0, limit).astype(int) + 1
         z, y, x = (slice(int(first), int(last)) for first, last in zip(start, stop, strict=True))
         return z, y, x
-
-    def inside(self, positions: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Tell which positions lie inside the image, its voxels' outer edges being its border.
-
-        Parameters
-        ----------
-        positions : ndarray of shape (3, y, x)
-            Continuous source indices (z, y, x), from `positions`.
-
-        Returns
-        -------
-        ndarray of bool of shape (y, x)
-            The lower edge belongs to the image, the upper one does not.
-        """
-        size = np.asarray(self.source.shape, dtype=np.float64).reshape(3, 1, 1)
-        within = (positions >= -0.5) & (positions < size - 0.5)
-        return np.asarray(within.all(axis=0), dtype=np.bool_)
 
     def resample_mask(self, mask: Mask) -> NDArray[np.uint8]:
         """Return a VOI on the target grid, each sample taking the nearest voxel.
@@ -121,15 +100,8 @@ class ResamplingGrid:
             1 inside the VOI, 0 outside.
         """
         result = np.zeros(self.target.shape, dtype=np.uint8)
-        offset = np.asarray(mask.offset).reshape(3, 1, 1)
-        size = np.asarray(mask.array.shape).reshape(3, 1, 1)
-        for z in range(self.target.shape[0]):
-            positions = self.positions(z)
-            # ITK's rounding: to the nearest integer, halves upwards.
-            index = (np.rint(2.0 * positions + 0.5).astype(np.int64) >> 1) - offset
-            held = ((index >= 0) & (index < size)).all(axis=0) & self.inside(positions)
-            iz, iy, ix = index[:, held]
-            result[z, held] = mask.array[iz, iy, ix] != 0
+        labels = np.ascontiguousarray(mask.array != 0).view(np.uint8)
+        kernels.nearest_on_lines(labels, np.asarray(mask.offset), np.asarray(self.source.shape), self.ends, result)
         return result
 
 
@@ -189,3 +161,26 @@ def header(geometry: Geometry) -> sitk.Image:
     image.SetOrigin(geometry.origin_mm)
     image.SetDirection(geometry.direction)
     return image
+
+
+def _to_world(geometry: Geometry) -> NDArray[np.float64]:
+    """Return the matrix from steps along the index axes (x, y, z) to world steps, as ITK makes it."""
+    matrix: NDArray[np.float64] = np.asarray(geometry.direction).reshape(3, 3) * geometry.spacing_mm[::-1]
+    return matrix
+
+
+def _to_index(geometry: Geometry) -> NDArray[np.float64]:
+    """Return the inverse of `_to_world`, with ITK's own rounding."""
+    centred = Geometry(geometry.shape, geometry.spacing_mm, direction=geometry.direction)
+    columns = map(header(centred).TransformPhysicalPointToContinuousIndex, np.eye(3).tolist())
+    return np.transpose(list(columns))
+
+
+def _added(
+    start: NDArray[np.float64], matrix: NDArray[np.float64], steps: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return ``start + matrix @ steps`` along the last axis, added up from left to right as ITK does."""
+    total = start + matrix[:, 0] * steps[..., 0, None]
+    total += matrix[:, 1] * steps[..., 1, None]
+    total += matrix[:, 2] * steps[..., 2, None]
+    return total
