@@ -98,7 +98,10 @@ class Mask:
 
     def labels(self) -> list[int]:
         """List the label values that are present, without background, ascending."""
-        return [int(value) for value in np.unique(self.array) if value != 0]
+        flat = self.array.ravel()
+        # Labels lie in runs, so that to sort the first voxel of each run is enough.
+        firsts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        return [int(value) for value in np.unique(np.append(flat[:1], flat[firsts])) if value != 0]
 
     def select(self, label: int) -> Mask:
         """Return one label as a boolean mask in its tight box; empty if it is not present.
@@ -108,19 +111,18 @@ class Mask:
         label : int
             Value of the label.
         """
-        return Mask(self.array == label, self.geometry, self.offset).tight()
+        box = _tight_box(self.array, np.equal, label)
+        return Mask(np.ascontiguousarray(self.array[box] == label), self.geometry, self._moved(box))
 
     def tight(self) -> Mask:
         """Return the same mask in the smallest box that holds it (of size 0 if it is empty)."""
-        start, stop = [], []
-        for axis in range(3):
-            others = tuple(other for other in range(3) if other != axis)
-            filled = np.flatnonzero(self.array.any(axis=others))
-            start.append(int(filled[0]) if filled.size else 0)
-            stop.append(int(filled[-1]) + 1 if filled.size else 0)
-        box = tuple(slice(low, high) for low, high in zip(start, stop, strict=True))
-        z, y, x = (low + begin for low, begin in zip(start, self.offset, strict=True))
-        return Mask(np.ascontiguousarray(self.array[box]), self.geometry, (z, y, x))
+        box = _tight_box(self.array, np.not_equal, 0)
+        return Mask(np.ascontiguousarray(self.array[box]), self.geometry, self._moved(box))
+
+    def _moved(self, box: Box) -> tuple[int, int, int]:
+        """Return where a box of ``array`` begins in the whole grid."""
+        z, y, x = (part.start + begin for part, begin in zip(box, self.offset, strict=True))
+        return z, y, x
 
     def within(self, box: Box) -> NDArray[Any]:
         """Return the labels in any box of the whole grid, with background where the mask holds nothing.
@@ -171,6 +173,21 @@ def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) 
         slice(max(part.start - width, 0), min(part.stop + width, size))
         for part, width, size in zip(box, margin, shape, strict=True)
     )
+    return z, y, x
+
+
+def _tight_box(array: NDArray[Any], compare: np.ufunc, value: int) -> Box:
+    """Return the smallest box of an array that holds all voxels that compare true, in one pass over its slices."""
+    found = np.empty(array.shape[1:], dtype=bool)
+    shadow = np.zeros(array.shape[1:], dtype=bool)
+    filled = []
+    for number, plane in enumerate(array):
+        compare(plane, value, out=found)
+        if found.any():
+            filled.append(number)
+            shadow |= found
+    spans = (filled, np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0)))
+    z, y, x = (slice(int(span[0]), int(span[-1]) + 1) if filled else slice(0, 0) for span in spans)
     return z, y, x
 
 

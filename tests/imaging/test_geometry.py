@@ -82,6 +82,30 @@ def test_tight_within_and_full_agree():
     assert mask.labels() == [1, 2]
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint32, np.int64])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 1, 30), (6, 7, 8), (9, 33, 5)])
+def test_the_tight_box_is_found_in_any_array(dtype, shape):
+    rng = np.random.default_rng(1)
+    grid = Geometry((60, 60, 60), (1.0, 1.0, 1.0))
+    for share in (0.0, 0.01, 0.3, 1.0):
+        whole = (rng.integers(1, 4, shape) * (rng.random(shape) < share)).astype(dtype)
+        for labels in (whole, whole[:, ::-1], np.asfortranarray(whole)):
+            mask = Mask(labels, grid, (2, 3, 4))
+            assert mask.labels() == sorted({int(value) for value in labels.ravel()} - {0})
+            for found, filled in ((mask.tight(), labels != 0), (mask.select(2), labels == 2)):
+                where = np.argwhere(filled)
+                if not len(where):
+                    assert found.array.shape == (0, 0, 0)
+                    continue
+                low, high = where.min(axis=0), where.max(axis=0)
+                assert found.array.flags.c_contiguous
+                assert found.offset == tuple(np.add(low, mask.offset))
+                assert found.array.shape == tuple(high - low + 1)
+                assert found.n_voxels == filled.sum()
+            assert mask.tight().array.dtype == dtype
+            assert mask.select(300).n_voxels == 0
+
+
 def test_alignment_resamples_nearest_neighbour_and_says_so():
     labels = np.zeros((10, 10, 10), np.uint8)
     labels[3:6, 2:5, 4:9] = 7
