@@ -1,0 +1,96 @@
+"""Counting a voxel's neighbours: co-occurrence (GLCM), dependence (GLDM) and difference (NGTDM).
+
+`ranks` is the padded box, flattened: 0 outside the VOI, 1..G inside. Its border is as wide as the longest
+offset, so that no neighbour needs a check of bounds. Flat indices are made unsigned in the inner loops, which
+spares the check for negative ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.features.radiomics.kernels.jit import jit
+
+STRETCH = 1024
+"""Longest stretch of the padded box that `neighbourhoods` works on at a time, so that it stays in fast memory."""
+
+GAP = 16
+"""Voxels of the VOI that are no farther apart than this belong to one stretch."""
+
+
+@jit
+def pairs(
+    ranks: NDArray[np.int32], inside: NDArray[np.int64], ahead: NDArray[np.int64], n: int
+) -> NDArray[np.int32]:
+    """Count pairs of ranks for each offset in `ahead`.
+
+    Returns one entry more than offsets x n x n: the last one takes the pairs whose second voxel is outside, so
+    that the loop needs no branch.
+    """
+    counts = np.zeros(ahead.size * n * n + 1, np.int32)
+    nowhere = np.uint64(ahead.size * n * n)
+    width = np.uint64(n)
+    one = np.uint64(1)
+    for a in range(ahead.size):
+        step = np.uint64(ahead[a])
+        first = np.uint64(a * n * n)
+        for k in range(inside.size):
+            here = np.uint64(inside[k])
+            row = first + (np.uint64(ranks[here]) - one) * width
+            other = ranks[here + step]
+            entry = row + np.uint64(other) - one if other > 0 else nowhere
+            counts[entry] += np.int32(1)
+    return counts
+
+
+@jit
+def neighbourhoods(
+    ranks: NDArray[np.int32],
+    levels: NDArray[np.int32],
+    inside: NDArray[np.int64],
+    around: NDArray[np.int64],
+    alpha: int,
+    n: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Compare each voxel with its neighbours at all offsets in `around`.
+
+    `levels` is like `ranks`, with the grey levels themselves. Returns the number of voxels for each rank and
+    number of neighbours whose level differs by no more than `alpha`; and for each rank the sum, over its voxels in
+    raster order, of the absolute difference from the mean of the neighbours.
+
+    Voxels are worked on in stretches of the box, outside ones included: over a stretch, one offset is a plain loop
+    over neighbouring numbers, which processors do many at a time.
+    """
+    like = np.empty(STRETCH, np.int32)
+    present = np.empty(STRETCH, np.int32)
+    total = np.empty(STRETCH, np.int32)
+    dependence = np.zeros((n, around.size + 1), np.int32)
+    difference = np.zeros(n, np.float64)
+    k = 0
+    while k < inside.size:
+        start = inside[k]
+        end = k + 1
+        while end < inside.size and inside[end] - inside[end - 1] <= GAP and inside[end] - start < STRETCH:
+            end += 1
+        size = inside[end - 1] - start + 1
+        own = levels[start : start + size]
+        for i in range(size):
+            like[i] = 0
+            present[i] = 0
+            total[i] = 0
+        for a in range(around.size):
+            other = levels[start + around[a] : start + around[a] + size]
+            for i in range(size):
+                there = other[i] > 0
+                like[i] += there & (abs(own[i] - other[i]) <= alpha)
+                present[i] += there
+                total[i] += other[i]
+        while k < end:
+            i = inside[k] - start
+            rank = ranks[inside[k]] - 1
+            dependence[rank, like[i]] += 1
+            if present[i] > 0:
+                difference[rank] += abs(np.float64(own[i]) - np.float64(total[i]) / np.float64(present[i]))
+            k += 1
+    return dependence, difference
