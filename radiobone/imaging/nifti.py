@@ -1,12 +1,14 @@
 """Voxels of NIfTI files, inflated once and checked to the last bit.
 
-ITK's reader fills a truncated file with garbage, passes over a wrong check sum, and puts 0 for NaN and infinity,
-all without a word. So voxels are read here, and only the geometry is ITK's.
+ITK's reader inflates faster than Python does, up to ten times. But it fills a truncated file with garbage, passes
+over a wrong check sum, and puts 0 for NaN and infinity, all without a word. So its voxels are taken only where the
+check sum at the end of the file vouches for them; else they are read here, and what is wrong is said.
 """
 
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import zlib
 from dataclasses import dataclass
@@ -18,11 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
+from radiobone.imaging.itk import quiet_itk
 
 SUFFIXES = (".nii", ".nii.gz")
 
 _HEADER_BYTES = 544
 _CHUNK_BYTES = 1 << 20
+_TRAILER = struct.Struct("<2I")
+"""The end of a gzip file: check sum and length of what it holds (RFC 1952)."""
+
 _TYPES = {
     2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8",
 }  # fmt: skip
@@ -58,6 +64,9 @@ def read_voxels(path: Path) -> NDArray[Any] | None:
         If the file is damaged, truncated, or no NIfTI file.
     """
     try:
+        vouched = _read_by_itk(path) if _is_compressed(path) else None
+        if vouched is not None:
+            return vouched
         with _open(path) as stream:
             first = stream.read(_HEADER_BYTES)
             header = _parse(first)
@@ -86,10 +95,37 @@ def read_voxels(path: Path) -> NDArray[Any] | None:
     return voxels.astype(header.dtype.newbyteorder("="), copy=False)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _is_compressed(path: Path) -> bool:
     with path.open("rb") as stream:
-        compressed = stream.read(2) == b"\x1f\x8b"
-    return cast("IO[bytes]", gzip.open(path, "rb")) if compressed else path.open("rb")
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path, "rb")) if _is_compressed(path) else path.open("rb")
+
+
+def _read_by_itk(path: Path) -> NDArray[Any] | None:
+    """Let ITK inflate a file; None unless the file's check sum says that every bit is right."""
+    import SimpleITK as sitk
+
+    with _open(path) as stream:
+        first = stream.read(_HEADER_BYTES)
+        header = _parse(first)
+        before = (first + stream.read(max(header.start - len(first), 0)))[: header.start]
+    with path.open("rb") as stream:
+        stream.seek(-_TRAILER.size, os.SEEK_END)
+        check_sum, length = _TRAILER.unpack(stream.read())
+    if header.dtype is None or not header.dtype.isnative or length != header.end % 2**32:
+        return None
+    try:
+        with quiet_itk():
+            voxels: NDArray[Any] = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
+    except RuntimeError:
+        return None
+    if voxels.dtype != header.dtype or voxels.nbytes != header.end - header.start:
+        return None
+    right = zlib.crc32(voxels.data, zlib.crc32(before)) == check_sum
+    return voxels.reshape(header.shape[::-1]) if right else None
 
 
 def _fill(stream: IO[bytes], target: memoryview) -> int:
@@ -121,6 +157,9 @@ def _parse(header: bytes) -> _Header:
     else:
         raise OSError("no NIfTI header")
     rank, *sizes = (int(value) for value in dimensions)
+    while rank > 3 and sizes[rank - 1] == 1:
+        # A volume, as ITK takes it; nibabel and others write such files.
+        rank -= 1
     shape = tuple(sizes[:rank])
     # A slope of 0 means that there is none (NIfTI-1 standard, field scl_slope).
     plain = kind in _TYPES and slope in (0, 1) and intercept == 0

@@ -1,3 +1,4 @@
+import gzip
 import struct
 
 import numpy as np
@@ -41,8 +42,6 @@ def test_a_truncated_file_is_refused(tmp_path, suffix):
 
 
 def test_gzip_of_several_members_is_read(tmp_path):
-    import gzip
-
     plain = tmp_path / "scan.nii"
     sitk.WriteImage(volume(), str(plain))
     content = plain.read_bytes()
@@ -51,11 +50,49 @@ def test_gzip_of_several_members_is_read(tmp_path):
     np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
 
 
+@pytest.mark.parametrize("other", [np.int16, np.uint8])
+def test_a_file_beside_a_compressed_one_is_not_taken_for_it(tmp_path, other):
+    # ITK looks for scan.nii when it is asked for scan.nii.gz.
+    path = tmp_path / "scan.nii.gz"
+    sitk.WriteImage(volume(), str(path))
+    sitk.WriteImage(volume(other) + 1, str(tmp_path / "scan.nii"))
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("packed", ["once", "in members", "with bytes behind", "with zeros behind"])
+def test_a_check_sum_that_cannot_vouch_for_itk_changes_nothing(tmp_path, packed, dtype):
+    plain, path = tmp_path / "plain.nii", tmp_path / "scan.nii.gz"
+    sitk.WriteImage(volume(dtype), str(plain))
+    content = plain.read_bytes()
+    if packed == "once":
+        path.write_bytes(gzip.compress(content))
+    elif packed == "in members":
+        path.write_bytes(gzip.compress(content[:352]) + gzip.compress(content[352:]))
+    elif packed == "with bytes behind":
+        path.write_bytes(gzip.compress(content + b"more"))
+    else:
+        path.write_bytes(gzip.compress(content) + bytes(100))
+    np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume(dtype)))
+
+
 def test_a_4d_image_is_refused(tmp_path):
     path = tmp_path / "scan.nii.gz"
     sitk.WriteImage(sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.int16), isVector=False), str(path))
     with pytest.raises(ImageError, match="4 dimensions"):
         read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+def test_a_fourth_dimension_of_one_is_none(tmp_path, suffix):
+    plain, path = tmp_path / "plain.nii", tmp_path / f"scan.{suffix}"
+    sitk.WriteImage(volume(), str(plain))
+    content = bytearray(plain.read_bytes())
+    struct.pack_into("<5h", content, 40, 4, 10, 9, 8, 1)
+    path.write_bytes(gzip.compress(content) if suffix == "nii.gz" else content)
+    image = read_image(path)
+    assert image.geometry == read_image(plain).geometry
+    np.testing.assert_array_equal(image.array, sitk.GetArrayFromImage(volume()))
 
 
 def test_a_colour_image_is_refused(tmp_path):
