@@ -138,10 +138,7 @@ def support(
     """
     for n in range(positions.size):
         position = positions[n]
-        if not -0.5 <= position < size - 0.5:
-            for k in range(4):
-                index[k, n], weight[k, n] = 0, 0.0
-            continue
+        inside = -0.5 <= position < size - 0.5
         # ITK looks at the position in single precision when it asks for the voxel below.
         below = math.floor(np.float32(position))
         for k in range(4):
@@ -149,15 +146,15 @@ def support(
             if voxel >= size - 1:
                 # The second mirror is for images of two voxels, where ITK would read beyond the first.
                 voxel = abs(2 * (size - 1) - voxel)
-            index[k, n] = (voxel if size > 1 else 0) - offset
+            index[k, n] = voxel - offset if inside and size > 1 else 0
         w = position - below
         last = (1.0 / 6.0) * w * w * w
         first = (1.0 / 6.0) + 0.5 * w * (w - 1.0) - last
         third = w + first - 2.0 * last
-        weight[0, n] = first
-        weight[1, n] = 1.0 - first - third - last
-        weight[2, n] = third
-        weight[3, n] = last
+        weight[0, n] = first if inside else 0.0
+        weight[1, n] = 1.0 - first - third - last if inside else 0.0
+        weight[2, n] = third if inside else 0.0
+        weight[3, n] = last if inside else 0.0
 
 
 @jit
@@ -241,6 +238,7 @@ def sum_on_lines(
         To be filled.
     """
     nz, ny, nx = result.shape
+    _, rows, columns = coefficients.shape
     flat = coefficients.ravel()
     positions = np.empty(nx)
     index = np.empty((3, 4, nx), np.int64)
@@ -250,17 +248,18 @@ def sum_on_lines(
             for axis in range(3):
                 line_positions(ends[0, z, y, axis], ends[1, z, y, axis], positions)
                 support(positions, size[axis], offset[axis], index[axis], weight[axis])
+            line = result[z, y]
             for x in range(nx):
-                result[z, y, x] = 0.0
+                line[x] = 0.0
             for k in range(4):
                 for j in range(4):
                     for x in range(nx):
-                        row = index[0, k, x] * coefficients.shape[1] + index[1, j, x]
-                        value = result[z, y, x]
+                        first = (index[0, k, x] * rows + index[1, j, x]) * columns
+                        value = line[x]
                         for i in range(4):
                             product = weight[2, i, x] * weight[1, j, x] * weight[0, k, x]
-                            value += product * flat[row * coefficients.shape[2] + index[2, i, x]]
-                        result[z, y, x] = value
+                            value += product * flat[first + index[2, i, x]]
+                        line[x] = value
 
 
 @jit
