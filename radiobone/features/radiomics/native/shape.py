@@ -41,7 +41,9 @@ def shape(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> dict[st
     -------
     dict of str to float
         By the names of `catalogue.FEATURES`, in its order. A diameter is 0 where no two points of the surface lie
-        in one plane; Elongation and Flatness are NaN for a single voxel.
+        in one plane; Elongation and Flatness are NaN for a single voxel, SurfaceVolumeRatio and
+        SphericalDisproportion where the mesh has no volume (it leaves holes where voxels touch at edges, and
+        a few scattered voxels can come to 0).
 
     Raises
     ------
@@ -101,10 +103,10 @@ def shape_vector(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> 
             diameters[3],
             volume,
             axis_length(minor),
-            area / sphere_area,
+            area / sphere_area if volume else math.nan,
             sphere_area / area,
             area,
-            area / volume,
+            area / volume if volume else math.nan,
             n_voxels * (z * x * y),
         ]
     )

@@ -158,6 +158,26 @@ def test_a_single_voxel():
     assert_same(np.ones((1, 1, 1), dtype=bool), (0.7, 0.7, 1.25))
 
 
+def test_a_mesh_with_holes_may_have_no_volume():
+    """Found among generated masks: PyRadiomics then divides by 0 and gives NaN."""
+    mask = np.array(
+        [
+            [[0, 0], [1, 0]],
+            [[1, 0], [0, 0]],
+            [[0, 1], [0, 0]],
+            [[0, 0], [0, 0]],
+            [[0, 0], [0, 0]],
+            [[0, 1], [1, 0]],
+            [[0, 0], [0, 0]],
+        ],
+        dtype=bool,
+    )
+    assert_same(mask, (1.0, 1.0, 1.0))
+    found = shape(mask, (1.0, 1.0, 1.0))
+    assert found["MeshVolume"] == found["Sphericity"] == 0
+    assert math.isnan(found["SurfaceVolumeRatio"])
+
+
 def test_where_the_voi_stands_in_its_array_plays_no_part():
     mask = np.random.default_rng(42).random((5, 6, 7)) < 0.4
     placed = np.zeros((20, 20, 20), dtype=np.int16)
