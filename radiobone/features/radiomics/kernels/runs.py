@@ -25,13 +25,13 @@ def runs(
     width = np.uint64(longest)
     for a in range(ahead.size):
         step = np.uint64(ahead[a])
-        first = np.uint64(a * n * longest)
+        first = np.uint64(a * n * longest) - width  # ranks count from 1
         for k in range(inside.size):
             here = np.uint64(inside[k])
             rank = ranks[here]
             length = (before[here - step] + np.int32(1)) * np.int32(ranks[here - step] == rank)
             before[here] = length
-            flat[first + np.uint64(rank - 1) * width + np.uint64(length)] += np.int32(1)
+            flat[first + np.uint64(rank) * width + np.uint64(length)] += np.int32(1)
         for rank in range(n):
             for length in range(longest - 1):
                 counts[a, rank, length] -= counts[a, rank, length + 1]

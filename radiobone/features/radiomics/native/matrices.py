@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
-from radiobone.features.radiomics.kernels.neighbours import neighbourhoods, pairs
+from radiobone.features.radiomics.kernels.neighbours import neighbourhoods, pairs, spread
 from radiobone.features.radiomics.kernels.runs import runs
 from radiobone.features.radiomics.kernels.zones import zones
 from radiobone.features.radiomics.native.angles import texture_angles
@@ -111,7 +111,8 @@ def texture_matrices(
         raise ValueError(f"there is no matrix {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
     found: dict[str, Any] = {}
     if not {"glcm", "gldm", "ngtdm"}.isdisjoint(families):
-        found["angles"] = angles = texture_angles(_box(levels), distances, force_2d_dimension)
+        angles = texture_angles(_box(levels), distances, force_2d_dimension)
+        found["angles"] = angles
         if "glcm" in families:
             found["glcm"] = _glcm(levels, angles)
         if not {"gldm", "ngtdm"}.isdisjoint(families):
@@ -121,7 +122,8 @@ def texture_matrices(
             if "ngtdm" in families:
                 found["ngtdm_counts"], found["ngtdm_differences"] = levels.counts, differences
     if not {"glrlm", "glszm"}.isdisjoint(families):
-        directions = texture_angles(_box(levels), (1,), force_2d_dimension)
+        known = found.get("angles") if tuple(distances) == (1,) else None
+        directions = texture_angles(_box(levels), (1,), force_2d_dimension) if known is None else known
         if "glrlm" in families:
             found["run_angles"], found["glrlm"] = directions, _glrlm(levels, directions)
         if "glszm" in families:
@@ -297,11 +299,25 @@ def matrix_bytes(
         "glszm": 4 * n_levels * n_sizes + 8 * n_sizes,
         "ngtdm": 8 * n_levels,
     }
-    beside = {"gldm": 4 * n_box, "ngtdm": 4 * n_box, "glrlm": 4 * n_box, "glszm": 4 * n_box + 28 * n_voxels}
+    beside = {
+        "glcm": 8 * (n_levels + 1) ** 2,
+        "gldm": 4 * n_box,
+        "ngtdm": 4 * n_box,
+        "glrlm": 4 * n_box,
+        "glszm": 4 * n_box + 12 * n_voxels,
+    }
     return sum(held[name] for name in families) + max((beside.get(name, 0) for name in families), default=0)
 
 
 def _box(levels: GreyLevels) -> tuple[int, int, int]:
+    """Return the box without its border; counts of voxels in it, and places in it, must fit in 32 bits."""
+    if levels.padded.size > INT32_MAX:
+        raise EngineError(
+            "the box of the VOI is too large",
+            got=f"{levels.padded.size:,} voxels with its border",
+            expected=f"{INT32_MAX:,} at most",
+            do="resample to larger voxels, or divide the VOI",
+        )
     depth, height, width = (size - 2 * levels.pad for size in levels.padded.shape)
     return depth, height, width
 
@@ -315,9 +331,7 @@ def _flat_steps(levels: GreyLevels, angles: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _glcm(levels: GreyLevels, angles: NDArray[np.int64]) -> NDArray[np.int32]:
-    n_levels = levels.values.size
-    counts = pairs(levels.padded.reshape(-1), levels.inside, _flat_steps(levels, angles), n_levels)
-    return counts[:-1].reshape(len(angles), n_levels, n_levels)
+    return pairs(levels.padded.reshape(-1), levels.inside, _flat_steps(levels, angles), levels.values.size)
 
 
 def _neighbourhoods(
@@ -337,7 +351,7 @@ def _neighbourhoods(
     ranks = levels.padded.reshape(-1)
     own = ranks
     if highest > levels.values.size:
-        own = np.concatenate([[0], levels.values]).astype(np.int32)[ranks]
+        own = spread(ranks, levels.inside, levels.values)
     alpha = max(-1, min(int(gldm_a), highest))
     return neighbourhoods(ranks, own, levels.inside, around, alpha, levels.values.size)
 
@@ -362,5 +376,7 @@ def _lie_on_lines_of_their_own(levels: GreyLevels, direction: NDArray[np.int64])
 
 
 def _glszm(levels: GreyLevels, directions: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    steps = _flat_steps(levels, directions)
-    return zones(levels.padded.reshape(-1), levels.inside, steps, levels.values.size)
+    # Along the axes first: the voxel right above, if it is like, touches all others that could be.
+    near_first = directions[np.argsort(np.abs(directions).sum(axis=1), kind="stable")]
+    steps = _flat_steps(levels, near_first)
+    return zones(levels.padded.reshape(-1), levels.inside, near_first, steps, levels.values.size)
