@@ -289,7 +289,7 @@ def matrix_bytes(
     Examples
     --------
     >>> matrix_bytes(4000, 13, 40, 28_000, 74_000) // 1_000_000
-    845
+    972
     """
     n_sizes = isqrt(2 * n_voxels)  # sizes that differ add up to more than half their number squared
     held = {
