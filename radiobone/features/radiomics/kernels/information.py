@@ -1,0 +1,78 @@
+"""The informational measures of correlation of a co-occurrence matrix."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.features.radiomics.kernels.correlation import scale_matrix
+from radiobone.features.radiomics.kernels.entropy import EPS, EPS_BITS, count_log
+from radiobone.features.radiomics.kernels.jit import jit
+
+NO_INFORMATION = 1e-12
+"""Where levels share less information than this (in bit), Imc2 is a root of rounding errors."""
+
+
+@jit
+def add_information(
+    table: NDArray[np.float64],
+    scaled: NDArray[np.float64],
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    total: float,
+    joint: float,
+    features: NDArray[np.float64],
+) -> bool:
+    """Add Imc1 and Imc2, and fill `scaled` on the way; return whether Imc2 is a number.
+
+    The logarithm of a product is a sum of logarithms, so HXY1 and HXY2 follow from HX and HY; what is left of
+    PyRadiomics' eps in them is of first order in HXY2, and is summed over the pairs in HXY1.
+    """
+    of_rows, n_rows = _shannon(rows, total)
+    of_columns, n_columns = _shannon(columns, total)
+    nats = scale_matrix(table, rows, columns, total, scaled)
+    widest = max(of_rows - n_rows * EPS_BITS, of_columns - n_columns * EPS_BITS)
+    first = of_rows + of_columns - nats / math.log(2.0)
+    features[13] += (joint - first) / widest
+    shared = of_rows + of_columns - n_rows * n_columns * EPS_BITS - joint
+    if shared < NO_INFORMATION:
+        shared = _shared_information(table, rows, columns, total)
+    if shared < 0.0:
+        return False
+    features[14] += math.sqrt(1.0 - math.exp(-2.0 * shared))
+    return True
+
+
+@jit
+def _shannon(sums: NDArray[np.float64], total: float) -> tuple[float, int]:
+    """Return the entropy of sums without eps, and how many are positive."""
+    log_sum, filled = 0.0, 0
+    for i in range(sums.size):
+        if sums[i] > 0.0:
+            log_sum += count_log(sums[i])
+            filled += 1
+    return (0.0 if filled == 1 else math.log2(total) - log_sum / total), filled
+
+
+@jit
+def _shared_information(
+    table: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64], total: float
+) -> float:
+    """Return HXY2 - HXY, summed in PyRadiomics' order: the levels are independent, and rounding decides."""
+    n = rows.size
+    share_x = np.zeros(n)
+    share_y = np.zeros(n)
+    for i in range(n):
+        for j in range(n):
+            share_x[i] += table[i, j] / total
+            share_y[j] += table[i, j] / total
+    joint, product = 0.0, 0.0
+    for i in range(n):
+        for j in range(n):
+            share = table[i, j] / total
+            both = share_x[i] * share_y[j]
+            joint += share * math.log2(share + EPS)
+            product += both * math.log2(both + EPS)
+    return -product + joint
