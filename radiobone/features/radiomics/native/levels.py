@@ -95,13 +95,14 @@ class VoiGrid:
         """
         if mask.ndim != 3 or pad < 1:
             raise ValueError(f"needs a 3D mask and a border of 1 at least, got {mask.ndim}D and {pad}")
-        inside_box = np.flatnonzero(mask).astype(np.int64, copy=False)
+        box = np.asarray(mask) != 0
+        inside_box = np.flatnonzero(box).astype(np.int64, copy=False)
         if inside_box.size == 0:
             raise EngineError("the VOI is empty", got="0 voxels", expected="at least 1")
-        depth, height, width = mask.shape
-        whole = cls((depth, height, width), pad, inside_box, inside_box)
-        padded = (depth + 2 * pad, height + 2 * pad, width + 2 * pad)
-        return cls(whole.shape, pad, whole.indices_in(padded, (pad, pad, pad)), inside_box)
+        depth, height, width = box.shape
+        padded = np.zeros((depth + 2 * pad, height + 2 * pad, width + 2 * pad), dtype=np.bool_)
+        padded[pad:-pad, pad:-pad, pad:-pad] = box
+        return cls((depth, height, width), pad, np.flatnonzero(padded).astype(np.int64, copy=False), inside_box)
 
     @property
     def n_voxels(self) -> int:

@@ -81,7 +81,7 @@ def shape_vector(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> 
     EngineError
         If the mask is empty.
     """
-    padded = bordered(mask, 3)
+    padded = bordered(mask)
     spacing = np.array(spacing_mm, dtype=np.float64)
     sums = coordinate_sums(padded)
     n_voxels = int(sums[0])
@@ -112,36 +112,34 @@ def shape_vector(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> 
     )
 
 
-def bordered(mask: NDArray[Any], n_axes: int) -> NDArray[np.uint8]:
+def bordered(mask: NDArray[Any]) -> NDArray[np.uint8]:
     """Return a mask cut to its VOI, with a border of one voxel, as 0 and 1.
 
     Parameters
     ----------
-    mask : ndarray
+    mask : ndarray of shape (z, y, x)
         Not 0 inside the VOI.
-    n_axes : int
-        The number of axes that it must have.
 
     Raises
     ------
     ValueError
-        If it has another number of axes.
+        If the mask is not 3D.
     EngineError
         If the mask is empty.
     """
-    if mask.ndim != n_axes:
-        raise ValueError(f"needs a {n_axes}D mask, got {mask.ndim}D")
+    if mask.ndim != 3:
+        raise ValueError(f"needs a 3D mask, got {mask.ndim}D")
     inside = np.asarray(mask) != 0
+    shadow = inside.any(axis=0)
     box = []
-    for axis in range(n_axes):
-        others = tuple(other for other in range(n_axes) if other != axis)
-        filled = np.flatnonzero(inside.any(axis=others))
+    for touched in (inside.any(axis=(1, 2)), shadow.any(axis=1), shadow.any(axis=0)):
+        filled = np.flatnonzero(touched)
         if filled.size == 0:
             raise EngineError("the VOI is empty", got="0 voxels", expected="at least 1")
         box.append(slice(int(filled[0]), int(filled[-1]) + 1))
     tight = inside[tuple(box)]
     padded = np.zeros([size + 2 for size in tight.shape], dtype=np.uint8)
-    padded[(slice(1, -1),) * n_axes] = tight
+    padded[1:-1, 1:-1, 1:-1] = tight
     return padded
 
 

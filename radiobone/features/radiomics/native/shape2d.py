@@ -85,7 +85,7 @@ def shape_2d_vector(
     EngineError
         If the mask is empty, or the VOI has more than one slice.
     """
-    padded = bordered(mask, 3)
+    padded = bordered(mask)
     thickness = padded.shape[axis] - 2
     if thickness > 1:
         raise EngineError(
