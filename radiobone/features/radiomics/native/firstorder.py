@@ -115,7 +115,7 @@ def first_order_vector(
     n = values.size
     if n == 0:
         raise EngineError("the VOI is empty", got="0 voxels", expected="at least 1")
-    values = np.ascontiguousarray(values)
+    values = np.require(values, np.float64, ["C", "W"])  # numba would compile anew for a read-only array
     minimum, maximum = float(values.min()), float(values.max())
     p10, p25, median, p75, p90 = _percentiles(values, minimum, maximum)
     # NumPy's own sum, as in PyRadiomics: in a constant VOI the last bit of the mean makes Skewness 0, 1 or -1

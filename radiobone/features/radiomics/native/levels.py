@@ -151,7 +151,7 @@ class VoiGrid:
         flat = np.ascontiguousarray(array).reshape(-1)
         if chosen[-1] >= flat.size:
             raise ValueError(f"an image of {flat.size} voxels for indices up to {chosen[-1]}")
-        if flat.dtype == np.float64:
+        if flat.dtype == np.float64 and flat.flags.writeable:  # numba would compile anew for a read-only array
             return gather(flat, chosen)
         return flat[chosen].astype(np.float64)
 
@@ -189,7 +189,7 @@ class VoiGrid:
         edges = bin_edges(kind(values.min()), kind(values.max()), bin_width=bin_width, bin_count=bin_count)
         padded = np.zeros(self.padded_shape, dtype=np.int32)
         levels, counts = rank_levels(
-            np.ascontiguousarray(values, dtype=np.float64),
+            np.require(values, np.float64, ["C", "W"]),
             edges,
             _per_unit(edges),
             self.inside,

@@ -172,6 +172,31 @@ def test_no_state_survives_a_call():
     np.testing.assert_array_equal(before.padded, kept)
 
 
+def test_kernels_are_compiled_once_whatever_the_image():
+    """Each further signature of a kernel would cost the user seconds at the first call."""
+    from radiobone.features.radiomics.kernels import firstorder as firstorder_kernels
+    from radiobone.features.radiomics.kernels import grey
+    from radiobone.features.radiomics.native.firstorder import first_order, first_order_vector
+
+    rng = np.random.default_rng(27)
+    for dtype in (np.int16, np.float32, np.float64):
+        for order in ("C", "F"):
+            image = np.asarray(rng.normal(size=(4, 5, 6)) * 100, dtype=dtype, order=order)
+            image.flags.writeable = False
+            first_order(image, np.ones(image.shape, order=order), (1, 1, 1))
+            values = VoiGrid.of(np.ones(image.shape)).gather(image)
+            values.flags.writeable = False
+            VoiGrid.of(np.ones(image.shape)).discretise(values)
+            first_order_vector(values, np.array([120]), voxel_volume_mm3=1.0)
+    for kernel in (
+        grey.gather,
+        grey.rank_levels,
+        firstorder_kernels.order_statistics,
+        firstorder_kernels.power_sums,
+    ):
+        assert len(kernel.signatures) <= 1
+
+
 def test_wrong_use_is_refused():
     with pytest.raises(EngineError, match="the VOI is empty"):
         VoiGrid.of(np.zeros((2, 2, 2)))
