@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,7 @@ IN_PLANE = [0, 2, 3, 5, 6, 9]
 """What `coordinate_sums` says about y and x: the number of voxels, then y, x, yy, xx, yx."""
 
 
-def shape_2d(
-    mask: NDArray[Any], spacing_mm: tuple[float, float, float], *, axis: Literal[0, 1, 2] = 0
-) -> dict[str, float]:
+def shape_2d(mask: NDArray[Any], spacing_mm: tuple[float, float, float], axis: int = 0) -> dict[str, float]:
     """Compute all 2D shape features of a VOI of one slice.
 
     Parameters
@@ -60,7 +58,7 @@ def shape_2d(
 
 
 def shape_2d_vector(
-    mask: NDArray[Any], spacing_mm: tuple[float, float, float], *, axis: Literal[0, 1, 2] = 0
+    mask: NDArray[Any], spacing_mm: tuple[float, float, float], axis: int = 0
 ) -> NDArray[np.float64]:
     """Compute all 2D shape features of a VOI of one slice.
 
