@@ -21,19 +21,21 @@ GAP = 32
 
 @jit
 def pairs(
-    ranks: NDArray[np.int32], inside: NDArray[np.int64], ahead: NDArray[np.int64], n: int
-) -> NDArray[np.int32]:
-    """Count pairs of ranks for each offset in `ahead`: [offset, rank here - 1, rank there - 1].
+    ranks: NDArray[np.int32],
+    inside: NDArray[np.int64],
+    ahead: NDArray[np.int64],
+    counts: NDArray[np.int32],
+    tables: NDArray[np.int32],
+) -> None:
+    """Count pairs of ranks for each offset in `ahead` into `counts`: [offset, rank here - 1, rank there - 1].
 
-    Two offsets are counted at a time, which halves what is read twice. They are counted into tables with a column
-    for the outside, so that the loop needs no branch, and copied from there.
+    Two offsets are counted at a time, which halves what is read twice. They are counted into the two `tables`
+    (n + 1 by n + 1), which have a column for the outside, so that the loop needs no branch, and copied from there.
     """
-    counts = np.empty((ahead.size, n, n), np.int32)
+    n = counts.shape[1]
     width = np.uint64(n + 1)
-    table = np.empty((n + 1, n + 1), np.int32)
-    table_2 = np.empty((n + 1, n + 1), np.int32)
-    flat = table.reshape(-1)
-    flat_2 = table_2.reshape(-1)
+    flat = tables[0].reshape(-1)
+    flat_2 = tables[1].reshape(-1)
     for a in range(0, ahead.size, 2):
         a_2 = min(a + 1, ahead.size - 1)
         step = np.uint64(ahead[a])
@@ -48,9 +50,8 @@ def pairs(
             flat_2[row + np.uint64(ranks[here + step_2])] += np.int32(1)
         for i in range(n):
             for j in range(n):
-                counts[a, i, j] = table[i + 1, j + 1]
-                counts[a_2, i, j] = table_2[i + 1, j + 1]
-    return counts
+                counts[a, i, j] = tables[0, i + 1, j + 1]
+                counts[a_2, i, j] = tables[1, i + 1, j + 1]
 
 
 @jit

@@ -67,7 +67,8 @@ def test_a_plane_counted_by_hand() -> None:
     four = [[0, 1, 1], [0, 1, 0], [0, 1, -1], [0, 0, 1]]
     assert_same(found.angles, four)
     assert_same(found.run_angles, four)
-    east = 3
+    south, east = 1, 3
+    assert_same(found.glcm[south], [[3, 0, 0, 2], [1, 4, 0, 0], [1, 0, 1, 0], [0, 2, 0, 2]])
     assert_same(found.glcm[east], [[4, 1, 0, 1], [2, 1, 2, 1], [0, 0, 1, 0], [0, 3, 0, 1]])
     assert_same(found.glrlm[east], [[2, 2, 1, 0, 0], [5, 1, 0, 0, 0], [1, 1, 0, 0, 0], [2, 1, 0, 0, 0]])
     assert_same(found.zone_sizes, [3, 4, 6, 7])
