@@ -1,0 +1,169 @@
+"""Compiled kernels: kept under a hash of all sources, and honest where nothing can be kept."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import radiobone
+from radiobone.features.radiomics.kernels import jit
+
+FOLDER = Path(jit.__file__).parent
+
+HELPER = """
+from radiobone.features.radiomics.kernels.jit import jit
+
+@jit
+def factor(x):
+    return {factor} * x
+"""
+KERNEL = """
+from radiobone.features.radiomics.kernels.helper import factor
+from radiobone.features.radiomics.kernels.jit import jit
+
+@jit
+def scaled(x):
+    return factor(x) + 1.0
+"""
+CALL = """
+import logging, sys
+logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+from radiobone.features.radiomics.kernels.kernel import scaled
+print(scaled(3.0), sum(scaled.stats.cache_hits.values()))
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package of that name with a kernel whose helper stands in another file."""
+    folder = tmp_path / "radiobone/features/radiomics/kernels"
+    folder.mkdir(parents=True)
+    for parent in [folder, *list(folder.parents)[:3]]:
+        (parent / "__init__.py").write_text("")
+    shutil.copy(FOLDER / "jit.py", folder)
+    (folder / "helper.py").write_text(HELPER.format(factor="2.0"))
+    (folder / "kernel.py").write_text(KERNEL)
+    return folder
+
+
+def call(package: Path) -> list[str]:
+    """Call the kernel in a new process; return what it logged and printed, by lines."""
+    root = package.parents[3]
+    done = subprocess.run([sys.executable, "-c", CALL], cwd=root, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_a_later_process_finds_the_kernel_compiled(package: Path) -> None:
+    assert call(package) == [jit.NOTICE, "7.0 0"]
+    assert call(package) == ["7.0 1"]
+
+
+def test_a_changed_helper_is_never_stale(package: Path) -> None:
+    # Numba alone looks at kernel.py, which does not change, and would give 7 again.
+    call(package)
+    (package / "helper.py").write_text(HELPER.format(factor="5.0"))
+    assert call(package) == [jit.NOTICE, "16.0 0"]
+
+
+def test_importing_a_kernel_touches_no_file(package: Path) -> None:
+    code = "import radiobone.features.radiomics.kernels.kernel"
+    subprocess.run([sys.executable, "-B", "-c", code], cwd=package.parents[3], check=True)
+    assert not list(package.rglob("kernels-*"))
+
+
+def test_a_read_only_package_leaves_kernels_in_the_users_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "package" / "jit.py"
+    source.parent.mkdir()
+    source.write_text("")
+    (source.parent / "__pycache__").write_text("a file, so that no folder can be made here")
+    monkeypatch.setattr(jit, "__file__", str(source))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "platform", "linux")
+    folder = jit.cache_folder.__wrapped__()
+    assert folder is not None
+    assert folder.parent == tmp_path / "cache" / "radiobone"
+    assert folder.is_dir()
+
+
+def test_where_nothing_can_be_written_it_is_said_once_and_kernels_still_run(package: Path) -> None:
+    (package / "__pycache__").write_text("a file")
+    (package / "cache").write_text("a file")
+    code = CALL.replace(
+        "import logging, sys",
+        f"import logging, os, sys\nos.environ['XDG_CACHE_HOME'] = {str(package / 'cache')!r}",
+    )
+    code = code.replace("LOCALAPPDATA", "XDG_CACHE_HOME")
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=package.parents[3], capture_output=True, text=True, check=True
+    )
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "7.0 0"
+    assert sum("cannot be kept" in line for line in lines) == 1
+
+
+def test_kernels_import_nothing_that_the_hash_does_not_cover() -> None:
+    allowed = {
+        "__future__",
+        "numpy",
+        "numba",
+        "numba.core",
+        "hashlib",
+        "inspect",
+        "logging",
+        "os",
+        "sys",
+        "tempfile",
+        "math",
+    }
+    allowed |= {"collections.abc", "functools", "pathlib", "typing", "numpy.typing"}
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            else:
+                continue
+            for name in names:
+                assert name in allowed or name.startswith("radiobone.features.radiomics.kernels"), (
+                    f"{path.name}: {name}"
+                )
+
+
+def test_no_kernel_is_compiled_when_the_engine_is_loaded() -> None:
+    code = (
+        "import logging, sys\n"
+        "logging.basicConfig(level='INFO', stream=sys.stdout)\n"
+        "import radiobone.features.radiomics.native.engine\n"
+        "from numba.core.dispatcher import Dispatcher\n"
+        "kernels = [value for name, module in list(sys.modules.items()) if '.kernels.' in name\n"
+        "           for value in vars(module).values() if isinstance(value, Dispatcher)]\n"
+        "assert kernels and not any(kernel.signatures for kernel in kernels)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+
+
+def test_kernels_are_neither_fast_and_loose_nor_parallel() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(radiobone.__file__).parent.rglob("*.py"))
+    assert "fastmath=" not in sources
+    assert "parallel=True" not in sources
+    assert sources.count("numba.njit(") == 1
+
+
+def test_a_division_by_zero_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    @jit.jit
+    def inverse(x: float) -> float:
+        return 1.0 / x
+
+    with caplog.at_level(logging.INFO):
+        assert inverse(0.0) == np.inf
