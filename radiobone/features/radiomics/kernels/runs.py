@@ -23,11 +23,14 @@ def runs(
     flat = counts.reshape(-1)
     before = np.zeros(ranks.size, np.int32)
     width = np.uint64(longest)
+    places = np.empty(inside.size, np.uint32)  # read once for each offset: half as wide is faster
+    for k in range(inside.size):
+        places[k] = inside[k]
     for a in range(ahead.size):
         step = np.uint64(ahead[a])
         first = np.uint64(a * n * longest) - width  # ranks count from 1
-        for k in range(inside.size):
-            here = np.uint64(inside[k])
+        for k in range(places.size):
+            here = np.uint64(places[k])
             rank = ranks[here]
             length = (before[here - step] + np.int32(1)) * np.int32(ranks[here - step] == rank)
             before[here] = length

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import EngineError
+from radiobone.core.errors import EngineError, UsageError
 
 
 def texture_angles(
@@ -37,8 +37,9 @@ def texture_angles(
 
     Raises
     ------
-    ValueError
-        If a distance is below 1 or given twice, or the axis is not 0, 1 or 2.
+    UsageError
+        If a distance is below 1 or given twice, or the axis is not 0, 1 or 2. (Given one twice, PyRadiomics
+        repeats the list of angles from its start until it has twice as many.)
     EngineError
         If the box is too small for any offset. PyRadiomics fails there, too.
 
@@ -51,9 +52,13 @@ def texture_angles(
            [ 0,  1,  0]])
     """
     if not distances or min(distances) < 1 or len(set(distances)) < len(distances):
-        raise ValueError(f"distances are different whole numbers from 1 on, got {list(distances)}")
+        raise UsageError(
+            "distances cannot be used", got=list(distances), expected="whole numbers from 1 on, none of them twice"
+        )
     if force_2d_dimension not in (None, 0, 1, 2):
-        raise ValueError(f"an axis is 0, 1 or 2, got {force_2d_dimension}")
+        raise UsageError(
+            "force2Ddimension is not an axis", got=force_2d_dimension, expected="0 (z), 1 (y) or 2 (x)"
+        )
     reach = [min(max(distances), size - 1) for size in shape]
     if force_2d_dimension is not None:
         reach[force_2d_dimension] = 0

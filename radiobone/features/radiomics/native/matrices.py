@@ -95,7 +95,9 @@ def texture_matrices(
     Raises
     ------
     ValueError
-        If a family or a setting does not exist, or the border is too narrow.
+        If a family does not exist, or the border is too narrow.
+    UsageError
+        If a setting cannot be used.
     EngineError
         If the VOI is too small to have neighbours, or sums of grey levels would leave the range of int32.
 
@@ -148,7 +150,7 @@ def glcm(
 
     Raises
     ------
-    ValueError, EngineError
+    ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
     return _glcm(levels, texture_angles(_box(levels), distances, force_2d_dimension))
@@ -175,7 +177,7 @@ def gldm(
 
     Raises
     ------
-    ValueError, EngineError
+    ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
     return _neighbourhoods(levels, texture_angles(_box(levels), distances, force_2d_dimension), gldm_a)[0]
@@ -196,7 +198,7 @@ def glrlm(levels: GreyLevels, *, force_2d_dimension: int | None = None) -> NDArr
 
     Raises
     ------
-    ValueError, EngineError
+    ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
     return _glrlm(levels, texture_angles(_box(levels), (1,), force_2d_dimension))
@@ -221,7 +223,7 @@ def glszm(
 
     Raises
     ------
-    ValueError, EngineError
+    ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
     return _glszm(levels, texture_angles(_box(levels), (1,), force_2d_dimension))
@@ -246,7 +248,7 @@ def ngtdm(
 
     Raises
     ------
-    ValueError, EngineError
+    ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
     angles = texture_angles(_box(levels), distances, force_2d_dimension)
@@ -303,7 +305,7 @@ def matrix_bytes(
         "glcm": 8 * (n_levels + 1) ** 2,
         "gldm": 4 * n_box,
         "ngtdm": 4 * n_box,
-        "glrlm": 4 * n_box,
+        "glrlm": 4 * n_box + 100 * n_voxels,  # the second only where lines must be told apart
         "glszm": 4 * n_box + 12 * n_voxels,
     }
     return sum(held[name] for name in families) + max((beside.get(name, 0) for name in families), default=0)
