@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from radiobone.core.errors import EngineError, UsageError
-from radiobone.features.radiomics.native.angles import texture_angles
+from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.native.levels import GreyLevels
 from radiobone.features.radiomics.native.matrices import (
     FAMILIES,
@@ -126,37 +125,6 @@ def test_an_angle_whose_lines_meet_the_voi_once_has_no_runs() -> None:
     assert_same(found.glrlm.sum(axis=(1, 2)), [5, 0, 0, 0])
     split = volume([[1, 0, 0], [0, 0, 0], [2, 0, 0]])  # two on one line, not side by side
     assert_same(glrlm(ranked(split)).sum(axis=(1, 2)), [0, 2, 0, 0])
-
-
-# Angles ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("shape", [(9, 9, 9), (1, 9, 9), (9, 1, 9), (9, 9, 1), (1, 1, 9), (2, 9, 3)])
-@pytest.mark.parametrize("plane", [None, 0, 1, 2])
-@pytest.mark.parametrize("distances", [(1,), (2,), (1, 2), (3, 1), (4,)])
-def test_angles_are_those_of_pyradiomics(
-    shape: tuple[int, int, int], plane: int | None, distances: tuple[int, ...]
-) -> None:
-    c = pytest.importorskip("radiomics").cMatrices
-    setting = (np.array(shape), np.array(distances), False, plane is not None, plane or 0)
-    try:
-        expected = c.generate_angles(*setting)
-    except RuntimeError:
-        with pytest.raises(EngineError, match="can have a neighbour"):
-            texture_angles(shape, distances, plane)
-        return
-    assert_same(texture_angles(shape, distances, plane), expected)
-
-
-@pytest.mark.parametrize("distances", [(), (0,), (1, -1), (1, 2, 1)])
-def test_impossible_distances_are_refused(distances: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="whole numbers from 1 on"):
-        texture_angles((5, 5, 5), distances)
-
-
-def test_an_axis_that_is_none_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"got: 3 \| expected: 0 \(z\)"):
-        texture_angles((5, 5, 5), (1,), 3)
 
 
 # Against PyRadiomics -----------------------------------------------------------------------------------------
