@@ -1,73 +1,108 @@
-"""How two engines' values of the same features are compared: what every parity test shares."""
+"""How two engines' values of the same features are compared: what every parity test shares.
+
+A value may be off by 1e-6 of PyRadiomics' own. In the features of `agreement.CANCELLING`, terms of either sign cancel,
+and a value near 0 says nothing about its error; there it is 1e-6 of the sum of absolute terms.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-RELATIVE = 1e-6
-"""Largest difference, as a share of PyRadiomics' value, or of the sum of absolute terms where terms cancel."""
+from radiobone.features.radiomics.agreement import CANCELLING, TOLERANCE
 
 ROUNDING = 1e-14
 """Differences below this are the rounding of a zero: of a variance of equal values, say."""
 
-CANCELLING = {
-    "firstorder_Skewness": "third powers of distances above and below the mean cancel",
-    "glcm_ClusterShade": "third powers of distances above and below the mean cancel",
-    "glcm_Correlation": "products of distances from the mean, of either sign, cancel",
-    "glcm_Imc1": "two joint entropies, each as large as the marginal ones, are subtracted",
-    "glcm_Imc2": "two joint entropies are subtracted, and a root is taken of what may be rounding",
-    "glcm_MCC": "a root of an eigenvalue, with the error of a matrix whose largest eigenvalue is 1",
-}
-"""Features in which terms cancel, and why: they are held against the sum of absolute terms."""
 
-
-def scales(features: Mapping[str, float]) -> dict[str, float]:
-    """Return what stands for the sum of absolute terms, for each feature in which terms cancel.
-
-    Third powers are bounded by Cauchy and Schwarz, E|x|³ ≤ √(E x² E x⁴), from features of the same column
-    family; for the others the sum is 1, or from 2 to 4 (Imc1).
+@dataclass(frozen=True)
+class Deviation:
+    """A value that is not PyRadiomics' to the last bit.
 
     Parameters
     ----------
-    features : mapping of str to float
-        Names end with family and feature, such as ``original_glcm_MCC``.
+    name : str
+        Its column.
+    ours, right : float
+        The value, and PyRadiomics' own.
+    scale : float
+        What the difference is measured against.
     """
-    found = {}
-    for name in features:
-        kind = "_".join(name.split("_")[-2:])
-        stem = name.removesuffix(kind)
-        if kind == "firstorder_Skewness":
-            found[name] = math.sqrt(features.get(f"{stem}firstorder_Kurtosis", 1.0))
-        elif kind == "glcm_ClusterShade":
-            second, fourth = (features.get(f"{stem}glcm_Cluster{n}", 0.0) for n in ("Tendency", "Prominence"))
-            found[name] = math.sqrt(second * fourth)
-        elif kind in CANCELLING:
-            found[name] = 2.0 if kind == "glcm_Imc1" else 1.0
-    return found
+
+    name: str
+    ours: float
+    right: float
+    scale: float
+
+    @property
+    def share(self) -> float:
+        """The difference as a share of the scale; 0 for the rounding of a zero, infinite beside NaN."""
+        if math.isnan(self.ours) or math.isnan(self.right) or math.isinf(self.ours) or math.isinf(self.right):
+            return math.inf
+        apart = abs(self.ours - self.right)
+        if apart < ROUNDING:
+            return 0.0
+        return apart / self.scale if self.scale else math.inf
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.ours!r} instead of {self.right!r} ({self.share:.1e})"
 
 
-def assert_parity(
-    ours: Mapping[str, float], theirs: Mapping[str, float], scales: Mapping[str, float], relative: float = RELATIVE
-) -> None:
-    """Assert that two mappings hold the same names, NaN at the same places, and the same values.
+def deviations(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Iterator[Deviation]:
+    """Yield every value that differs, NaN being equal to NaN.
+
+    Parameters
+    ----------
+    ours, theirs : mapping of str to float
+        Values by name; `theirs` are right. Names end with family and feature.
+    """
+    for name, right in theirs.items():
+        if ours[name] != right and not (math.isnan(ours[name]) and math.isnan(right)):
+            yield Deviation(name, ours[name], right, max(abs(right), absolute_terms(name, theirs)))
+
+
+def cancels(name: str) -> bool:
+    """Tell whether terms of a feature cancel."""
+    family, _, feature = name.rpartition("_")
+    return feature in CANCELLING.get(family.rpartition("_")[2], ())
+
+
+def absolute_terms(name: str, features: Mapping[str, float]) -> float:
+    """Return a lower bound of the sum of absolute terms of a feature in which terms cancel, 0 for others.
+
+    Parameters
+    ----------
+    name : str
+        Column of the feature.
+    features : mapping of str to float
+        PyRadiomics' values of all features.
+
+    Notes
+    -----
+    - Skewness, E x³ / (E x²)^1.5: by Jensen, E |x|³ is at least (E x²)^1.5, so 1.
+    - ClusterShade, E x³ with E x² = ClusterTendency: likewise ClusterTendency^1.5.
+    - Correlation, E x y / (sx sy): in units of the spreads; 1 is its range.
+    - Imc1, (HXY - HXY1) / max(HX, HY): HXY is at least max(HX, HY), and HXY1 is HX + HY, so 2.
+    - Imc2, √(1 - e), and MCC, √λ of a matrix whose largest eigenvalue is 1: 1, of which the square is the rest.
+    """
+    if not cancels(name):
+        return 0.0
+    if name.endswith("_ClusterShade"):
+        return float(max(features.get(name.replace("Shade", "Tendency"), 0.0), 0.0) ** 1.5)
+    return 2.0 if name.endswith("_Imc1") else 1.0
+
+
+def assert_parity(ours: Mapping[str, float], theirs: Mapping[str, float], relative: float = TOLERANCE) -> None:
+    """Assert that two mappings hold the same names in the same order, NaN at the same places, the same values.
 
     Parameters
     ----------
     ours, theirs : mapping of str to float
         Values by name; `theirs` are right.
-    scales : mapping of str to float
-        Sums of absolute terms, for features in which terms cancel.
     relative : float, default=1e-6
-        Largest difference, relative to the value of `theirs` or to the scale, whichever is larger.
+        Largest difference, as a share of PyRadiomics' value, or of the sum of absolute terms where terms cancel.
     """
-    assert ours.keys() == theirs.keys()
-    wrong = []
-    for name, right in theirs.items():
-        got = ours[name]
-        if math.isnan(right) and math.isnan(got):
-            continue
-        allowed = max(relative * max(abs(right), scales.get(name, 0.0)), ROUNDING)
-        if got != right and not abs(got - right) <= allowed:
-            wrong.append(f"{name}: {got!r} instead of {right!r}")
-    assert not wrong, "\n".join(wrong)
+    assert list(ours) == list(theirs)
+    wrong = [str(item) for item in deviations(ours, theirs) if item.share > relative]
+    assert not wrong, f"{len(wrong)} of {len(theirs)}:\n" + "\n".join(wrong[:10])

@@ -56,7 +56,7 @@ def glcm_features(
     mean_sums = np.zeros(sum_values.size)
     mean_differences = np.zeros(difference_values.size)
     table = np.empty((n, n))
-    scaled = np.empty((n, n))
+    deviation = np.empty((n, n))
     rows = np.empty(n)
     columns = np.empty(n)
     features = np.zeros(N_FEATURES)
@@ -76,9 +76,9 @@ def glcm_features(
         tendency = _add_sums(sums, sum_values, total, features, mean_sums)
         _add_differences(differences, difference_values, total, features, mean_differences)
         _add_margins(table, rows, columns, values, total, symmetrical, tendency, features)
-        informative += add_information(table, scaled, rows, columns, total, joint_entropy, features)
+        informative += add_information(table, deviation, rows, columns, total, joint_entropy, features)
         if n > 1:
-            correlation = maximal_correlation(scaled, rows, columns, total, symmetrical)
+            correlation = maximal_correlation(deviation, rows, columns, total, symmetrical)
             features[19] += correlation
             doubtful |= correlation < NO_CORRELATION and _count_positive(rows) > 1
     if used == 0:

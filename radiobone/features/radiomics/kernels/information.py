@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.features.radiomics.kernels.correlation import scale_matrix
+from radiobone.features.radiomics.kernels.correlation import deviation_matrix
 from radiobone.features.radiomics.kernels.entropy import EPS, EPS_BITS, count_log
 from radiobone.features.radiomics.kernels.jit import jit
 
@@ -18,21 +18,21 @@ NO_INFORMATION = 1e-12
 @jit
 def add_information(
     table: NDArray[np.float64],
-    scaled: NDArray[np.float64],
+    deviation: NDArray[np.float64],
     rows: NDArray[np.float64],
     columns: NDArray[np.float64],
     total: float,
     joint: float,
     features: NDArray[np.float64],
 ) -> bool:
-    """Add Imc1 and Imc2, and fill `scaled` on the way; return whether Imc2 is a number.
+    """Add Imc1 and Imc2, and fill `deviation` on the way; return whether Imc2 is a number.
 
     The logarithm of a product is a sum of logarithms, so HXY1 and HXY2 follow from HX and HY; what is left of
     PyRadiomics' eps in them is of first order in HXY2, and is summed over the pairs in HXY1.
     """
     of_rows, n_rows = _shannon(rows, total)
     of_columns, n_columns = _shannon(columns, total)
-    nats = scale_matrix(table, rows, columns, total, scaled)
+    nats = deviation_matrix(table, rows, columns, total, deviation)
     widest = max(of_rows - n_rows * EPS_BITS, of_columns - n_columns * EPS_BITS)
     first = of_rows + of_columns - nats / math.log(2.0)
     features[13] += (joint - first) / widest
