@@ -92,24 +92,26 @@ def neighbourhoods(
         end = k + 1
         while end < inside.size and inside[end] - inside[end - 1] <= GAP and inside[end] - start < STRETCH:
             end += 1
-        size = inside[end - 1] - start + 1
-        own = levels[start : start + size]
+        size = np.uint64(inside[end - 1] - start + 1)
+        own = np.uint64(start)
         for i in range(size):
             like[i] = 0
             present[i] = 0
             total[i] = 0
         for a in range(around.size):
-            other = levels[start + around[a] : start + around[a] + size]
+            other = np.uint64(start + around[a])
             for i in range(size):
-                there = other[i] > 0
-                like[i] += there & (abs(own[i] - other[i]) <= alpha)
+                level = levels[other + i]
+                there = level > 0
+                like[i] += there & (abs(levels[own + i] - level) <= alpha)
                 present[i] += there
-                total[i] += other[i]
+                total[i] += level
         while k < end:
             i = inside[k] - start
             rank = ranks[inside[k]] - 1
             dependence[rank, like[i]] += 1
             if present[i] > 0:
-                difference[rank] += abs(np.float64(own[i]) - np.float64(total[i]) / np.float64(present[i]))
+                mean = np.float64(total[i]) / np.float64(present[i])
+                difference[rank] += abs(np.float64(levels[inside[k]]) - mean)
             k += 1
     return dependence, difference

@@ -72,4 +72,4 @@ def texture_angles(
             expected=f"a longer side than {min(distances)}, along an axis that is compared",
             do="check distances, force2D and force2Ddimension, or leave this VOI out",
         )
-    return angles.astype(np.int64, copy=False)
+    return np.ascontiguousarray(angles, np.int64)
