@@ -26,7 +26,7 @@ from radiobone.features.radiomics.native.levels import VoiGrid
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 
-def first_order(
+def first_order_features(
     image: NDArray[Any],
     mask: NDArray[Any],
     spacing_mm: tuple[float, float, float],
@@ -68,7 +68,7 @@ def first_order(
     Examples
     --------
     >>> image = np.array([[[1, 2, 3, 4, 10]]])
-    >>> found = first_order(image, np.ones((1, 1, 5)), (2.0, 1.0, 1.0))
+    >>> found = first_order_features(image, np.ones((1, 1, 5)), (2.0, 1.0, 1.0))
     >>> found["Mean"], found["Median"], found["Energy"], found["TotalEnergy"]
     (4.0, 3.0, 130.0, 260.0)
     """

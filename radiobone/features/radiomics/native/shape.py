@@ -27,7 +27,7 @@ ROUNDING = 1e-10
 """A spread (mm²) below 0 by less than this is taken for 0, as in PyRadiomics; one farther below gives NaN."""
 
 
-def shape(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> dict[str, float]:
+def shape_features(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> dict[str, float]:
     """Compute all shape features of a VOI.
 
     Parameters
@@ -52,7 +52,7 @@ def shape(mask: NDArray[Any], spacing_mm: tuple[float, float, float]) -> dict[st
 
     Examples
     --------
-    >>> found = shape(np.ones((4, 1, 1)), (1.0, 2.0, 2.0))
+    >>> found = shape_features(np.ones((4, 1, 1)), (1.0, 2.0, 2.0))
     >>> found["VoxelVolume"], found["Elongation"], found["Maximum3DDiameter"]
     (16.0, 0.0, 4.0)
     """

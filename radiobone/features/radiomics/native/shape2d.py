@@ -24,7 +24,9 @@ IN_PLANE = [0, 2, 3, 5, 6, 9]
 """What `coordinate_sums` says about y and x: the number of voxels, then y, x, yy, xx, yx."""
 
 
-def shape_2d(mask: NDArray[Any], spacing_mm: tuple[float, float, float], axis: int = 0) -> dict[str, float]:
+def shape_2d_features(
+    mask: NDArray[Any], spacing_mm: tuple[float, float, float], axis: int = 0
+) -> dict[str, float]:
     """Compute all 2D shape features of a VOI of one slice.
 
     Parameters
@@ -50,7 +52,7 @@ def shape_2d(mask: NDArray[Any], spacing_mm: tuple[float, float, float], axis: i
 
     Examples
     --------
-    >>> found = shape_2d(np.ones((1, 1, 1)), (5.0, 1.0, 1.0))
+    >>> found = shape_2d_features(np.ones((1, 1, 1)), (5.0, 1.0, 1.0))
     >>> found["PixelSurface"], found["MeshSurface"]
     (1.0, 0.5)
     """

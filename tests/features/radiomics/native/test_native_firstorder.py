@@ -10,7 +10,7 @@ import pytest
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.kernels.firstorder import order_statistics
-from radiobone.features.radiomics.native.firstorder import first_order, first_order_vector
+from radiobone.features.radiomics.native.firstorder import first_order_features, first_order_vector
 
 NAMES = list(FEATURES["firstorder"])
 
@@ -31,7 +31,7 @@ def reference(image, mask, spacing_mm, **settings):
 
 def assert_same(image, mask, spacing_mm=(1.0, 1.0, 1.0), **settings):
     names = {"binWidth": "bin_width", "binCount": "bin_count", "voxelArrayShift": "voxel_array_shift"}
-    found = first_order(image, mask, spacing_mm, **{names[key]: value for key, value in settings.items()})
+    found = first_order_features(image, mask, spacing_mm, **{names[key]: value for key, value in settings.items()})
     expected = reference(image, mask, spacing_mm, **settings)
     assert list(found) == NAMES
     values = image[mask].astype(np.float64)
@@ -46,7 +46,7 @@ def assert_same(image, mask, spacing_mm=(1.0, 1.0, 1.0), **settings):
 
 
 def test_features_by_hand():
-    found = first_order(np.array([[[1, 2, 3, 4, 10]]]), np.ones((1, 1, 5)), (2.0, 0.5, 3.0), bin_width=2)
+    found = first_order_features(np.array([[[1, 2, 3, 4, 10]]]), np.ones((1, 1, 5)), (2.0, 0.5, 3.0), bin_width=2)
     expected = {
         "10Percentile": 1.4,
         "90Percentile": 7.6,
@@ -77,8 +77,8 @@ def test_features_by_hand():
 def test_a_shift_moves_only_what_is_squared():
     image = np.random.default_rng(1).normal(size=(4, 4, 4)) * 100
     mask = np.ones(image.shape)
-    plain = first_order(image, mask, (1, 1, 1))
-    shifted = first_order(image, mask, (1, 1, 1), voxel_array_shift=2000)
+    plain = first_order_features(image, mask, (1, 1, 1))
+    shifted = first_order_features(image, mask, (1, 1, 1), voxel_array_shift=2000)
     assert {name for name in NAMES if plain[name] != shifted[name]} == {"Energy", "RootMeanSquared", "TotalEnergy"}
     assert shifted["Energy"] == pytest.approx(((image + 2000) ** 2).sum(), rel=1e-12)
 
@@ -99,7 +99,7 @@ def test_constant_but_for_a_few_voxels():
 
 
 def test_two_voxels_have_no_robust_deviation():
-    found = first_order(np.array([[[0, 10]]]), np.ones((1, 1, 2)), (1, 1, 1))
+    found = first_order_features(np.array([[[0, 10]]]), np.ones((1, 1, 2)), (1, 1, 1))
     assert math.isnan(found["RobustMeanAbsoluteDeviation"])
     assert found["Median"] == 5
 

@@ -176,14 +176,14 @@ def test_kernels_are_compiled_once_whatever_the_image():
     """Each further signature of a kernel would cost the user seconds at the first call."""
     from radiobone.features.radiomics.kernels import firstorder as firstorder_kernels
     from radiobone.features.radiomics.kernels import grey
-    from radiobone.features.radiomics.native.firstorder import first_order, first_order_vector
+    from radiobone.features.radiomics.native.firstorder import first_order_features, first_order_vector
 
     rng = np.random.default_rng(27)
     for dtype in (np.int16, np.float32, np.float64):
         for order in ("C", "F"):
             image = np.asarray(rng.normal(size=(4, 5, 6)) * 100, dtype=dtype, order=order)
             image.flags.writeable = False
-            first_order(image, np.ones(image.shape, order=order), (1, 1, 1))
+            first_order_features(image, np.ones(image.shape, order=order), (1, 1, 1))
             values = VoiGrid.of(np.ones(image.shape)).gather(image)
             values.flags.writeable = False
             VoiGrid.of(np.ones(image.shape)).discretise(values)

@@ -11,7 +11,7 @@ import pytest
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.kernels.mesh_tables import edge_middles, triangles
-from radiobone.features.radiomics.native.shape import shape, shape_vector
+from radiobone.features.radiomics.native.shape import shape_features, shape_vector
 
 NAMES = list(FEATURES["shape"])
 
@@ -39,7 +39,7 @@ def reference(mask, spacing_mm):
 
 
 def assert_same(mask, spacing_mm):
-    found, expected = shape(mask, spacing_mm), reference(mask, spacing_mm)
+    found, expected = shape_features(mask, spacing_mm), reference(mask, spacing_mm)
     assert list(found) == NAMES
     for name in NAMES:
         assert found[name] == pytest.approx(expected[name], rel=1e-10, abs=0, nan_ok=True), name
@@ -59,7 +59,7 @@ def test_a_box_is_its_inner_box_rounded_by_half_an_octahedron(size):
     """The mesh of a box is the hull of octahedra around its voxels' centres: all is known in closed form."""
     inner = [n - 1 for n in size]
     faces = inner[0] * inner[1] + inner[0] * inner[2] + inner[1] * inner[2]
-    found = shape(np.ones(size), (1.0, 1.0, 1.0))
+    found = shape_features(np.ones(size), (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == pytest.approx(math.prod(inner) + faces + sum(inner) / 2 + 1 / 6)
     assert found["SurfaceArea"] == pytest.approx(2 * faces + 4 * math.sqrt(0.5) * sum(inner) + math.sqrt(3))
     assert found["VoxelVolume"] == math.prod(size)
@@ -73,7 +73,7 @@ def test_a_box_is_its_inner_box_rounded_by_half_an_octahedron(size):
 
 def test_planes_of_the_three_diameters_in_planes():
     """Slice keeps z, Column keeps y, Row keeps x."""
-    found = shape(np.ones((30, 20, 10)), (1.0, 1.0, 1.0))
+    found = shape_features(np.ones((30, 20, 10)), (1.0, 1.0, 1.0))
     assert found["Maximum2DDiameterSlice"] == pytest.approx(math.hypot(20, 9))
     assert found["Maximum2DDiameterColumn"] == pytest.approx(math.hypot(30, 9))
     assert found["Maximum2DDiameterRow"] == pytest.approx(math.hypot(30, 19))
@@ -83,7 +83,7 @@ def test_a_growing_ball():
     """Volume and diameters come near those of the sphere; the area keeps steps, about 8 % too much."""
     errors = []
     for radius in (5, 10, 20):
-        found = shape(ball(radius), (1.0, 1.0, 1.0))
+        found = shape_features(ball(radius), (1.0, 1.0, 1.0))
         errors.append(abs(found["MeshVolume"] / (4 / 3 * math.pi * radius**3) - 1))
         assert 0.90 < found["Sphericity"] < 1
         assert found["Elongation"] == pytest.approx(1, abs=1e-6)
@@ -95,7 +95,7 @@ def test_a_growing_ball():
 
 def test_spacing_scales_lengths_areas_and_volumes():
     mask = ball(6)
-    one, two = shape(mask, (1.0, 1.0, 1.0)), shape(mask, (2.0, 2.0, 2.0))
+    one, two = shape_features(mask, (1.0, 1.0, 1.0)), shape_features(mask, (2.0, 2.0, 2.0))
     powers = {"mm³": 3, "mm²": 2, "mm": 1, "1/mm": -1, "1": 0}
     for name in NAMES:
         if not name.startswith("Compactness1"):  # PyRadiomics' formula has a unit after all
@@ -150,7 +150,7 @@ def test_flat_and_thin_vois_keep_the_roundings_of_pyradiomics(axis, spacing_mm):
 
 
 def test_a_single_voxel():
-    found = shape(np.ones((1, 1, 1)), (1.0, 1.0, 1.0))
+    found = shape_features(np.ones((1, 1, 1)), (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == pytest.approx(1 / 6)
     assert found["MajorAxisLength"] == 0
     assert math.isnan(found["Elongation"])
@@ -173,7 +173,7 @@ def test_a_mesh_with_holes_may_have_no_volume():
         dtype=bool,
     )
     assert_same(mask, (1.0, 1.0, 1.0))
-    found = shape(mask, (1.0, 1.0, 1.0))
+    found = shape_features(mask, (1.0, 1.0, 1.0))
     assert found["MeshVolume"] == found["Sphericity"] == 0
     assert math.isnan(found["SurfaceVolumeRatio"])
 
@@ -187,9 +187,9 @@ def test_where_the_voi_stands_in_its_array_plays_no_part():
 
 def test_turns_and_mirrors_of_a_smooth_voi_change_nothing_but_the_names_of_planes():
     mask, names = ball(8)[:12, :14], [name for name in NAMES if "2D" not in name]
-    one = shape(mask, (1.0, 1.0, 1.0))
+    one = shape_features(mask, (1.0, 1.0, 1.0))
     for turned in (mask[::-1], np.rot90(mask, axes=(0, 1)), np.rot90(mask, axes=(1, 2)), mask.transpose(2, 0, 1)):
-        other = shape(turned, (1.0, 1.0, 1.0))
+        other = shape_features(turned, (1.0, 1.0, 1.0))
         for name in names:
             assert other[name] == pytest.approx(one[name], rel=1e-9), name
 
@@ -211,6 +211,6 @@ def test_every_case_of_the_table_separates_inner_from_outer_corners():
 
 def test_wrong_use_is_refused():
     with pytest.raises(EngineError, match="the VOI is empty"):
-        shape(np.zeros((3, 3, 3)), (1.0, 1.0, 1.0))
+        shape_features(np.zeros((3, 3, 3)), (1.0, 1.0, 1.0))
     with pytest.raises(ValueError, match="3D mask"):
-        shape(np.ones((3, 3)), (1.0, 1.0, 1.0))
+        shape_features(np.ones((3, 3)), (1.0, 1.0, 1.0))

@@ -9,7 +9,7 @@ import pytest
 
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.catalogue import FEATURES
-from radiobone.features.radiomics.native.shape2d import shape_2d, shape_2d_vector
+from radiobone.features.radiomics.native.shape2d import shape_2d_features, shape_2d_vector
 
 NAMES = list(FEATURES["shape2D"])
 
@@ -33,7 +33,7 @@ def reference(mask, spacing_mm, axis):
 
 def assert_same(flat, spacing_mm, axis=0):
     mask = np.expand_dims(flat, axis)
-    found, expected = shape_2d(mask, spacing_mm, axis=axis), reference(mask, spacing_mm, axis)
+    found, expected = shape_2d_features(mask, spacing_mm, axis=axis), reference(mask, spacing_mm, axis)
     assert list(found) == NAMES
     for name in NAMES:
         assert found[name] == pytest.approx(expected[name], rel=1e-10, abs=0, nan_ok=True), name
@@ -43,7 +43,7 @@ def assert_same(flat, spacing_mm, axis=0):
 @pytest.mark.parametrize("size", [(1, 1), (1, 6), (4, 3), (20, 9)])
 def test_a_rectangle_is_its_inner_one_rounded_by_half_a_diamond(size):
     height, width = (n - 1 for n in size)
-    found = shape_2d(np.ones((1, *size)), (1.0, 1.0, 1.0))
+    found = shape_2d_features(np.ones((1, *size)), (1.0, 1.0, 1.0))
     assert found["MeshSurface"] == pytest.approx(height * width + height + width + 0.5)
     assert found["Perimeter"] == pytest.approx(2 * (height + width) + 4 * math.sqrt(0.5))
     assert found["PixelSurface"] == size[0] * size[1]
@@ -55,7 +55,7 @@ def test_a_rectangle_is_its_inner_one_rounded_by_half_a_diamond(size):
 
 def test_a_large_disc_has_the_area_of_a_circle_and_steps_in_its_outline():
     y, x = np.mgrid[-30:31, -30:31]
-    found = shape_2d((y**2 + x**2 <= 30**2)[None], (1.0, 1.0, 1.0))
+    found = shape_2d_features((y**2 + x**2 <= 30**2)[None], (1.0, 1.0, 1.0))
     assert found["MeshSurface"] == pytest.approx(math.pi * 30**2, rel=0.01)
     assert 0.9 < found["Sphericity"] < 1
     assert found["Elongation"] == pytest.approx(1)
@@ -63,7 +63,7 @@ def test_a_large_disc_has_the_area_of_a_circle_and_steps_in_its_outline():
 
 
 def test_pixels_that_touch_at_a_corner_stay_apart():
-    found = shape_2d(np.eye(2)[None], (1.0, 1.0, 1.0))
+    found = shape_2d_features(np.eye(2)[None], (1.0, 1.0, 1.0))
     assert found["MeshSurface"] == pytest.approx(1)
     assert found["Perimeter"] == pytest.approx(8 * math.sqrt(0.5))
 
@@ -91,7 +91,7 @@ def test_lines_keep_the_roundings_of_pyradiomics(spacing_mm):
 
 
 def test_a_single_pixel():
-    found = shape_2d(np.ones((1, 1, 1)), (1.0, 1.0, 1.0))
+    found = shape_2d_features(np.ones((1, 1, 1)), (1.0, 1.0, 1.0))
     assert math.isnan(found["Elongation"])
     assert_same(np.ones((1, 1), dtype=bool), (1.0, 0.7, 0.9))
 
@@ -105,6 +105,6 @@ def test_where_the_voi_stands_in_its_array_plays_no_part():
 
 def test_wrong_use_is_refused():
     with pytest.raises(EngineError, match="needs a VOI of one slice"):
-        shape_2d(np.ones((1, 2, 2)), (1.0, 1.0, 1.0), axis=1)
+        shape_2d_features(np.ones((1, 2, 2)), (1.0, 1.0, 1.0), axis=1)
     with pytest.raises(EngineError, match="the VOI is empty"):
-        shape_2d(np.zeros((1, 2, 2)), (1.0, 1.0, 1.0))
+        shape_2d_features(np.zeros((1, 2, 2)), (1.0, 1.0, 1.0))
