@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ def radiobone(case: dict[str, Any], name: str) -> Callable[[], int]:
         vois = {str(label): mask.select(label) for label in case["labels"]}
         return sum(len(values.features) for values in engine.extract(image, vois, params).values())
 
+    if "kernels" not in case:
+        engine.prepare(params)
     files = Path(case["image"]), Path(case["mask"])
     if case["from_files"]:
         return lambda: extract(read_image(files[0]), read_mask(files[1]))
@@ -123,11 +126,11 @@ ENGINES: dict[str, Callable[[dict[str, Any]], Callable[[], int]]] = {
 }
 
 
-def peak_mb() -> float | None:
-    """Return this process's peak memory in 10⁶ bytes, where the system tells it."""
+def peak_mb() -> float:
+    """Return this process's peak memory in 10⁶ bytes; NaN where the system does not tell it."""
     status = Path("/proc/self/status")
     if not status.exists():
-        return None
+        return math.nan
     (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6
 
@@ -136,13 +139,14 @@ def main() -> None:
     """Run the engine and the case that stand in the first argument."""
     case = json.loads(sys.argv[1])
     extract = ENGINES[case["engine"]](case)
-    seconds: list[float] = []
+    before, seconds = peak_mb(), []
     while not seconds or (sum(seconds) < ENOUGH_S and not case.get("once")):
         begin = time.perf_counter()
         count = extract()
         seconds.append(time.perf_counter() - begin)
     # The first call loads what later ones find ready; it stands only where no other one is made.
-    print(json.dumps({"seconds": seconds[1:] or seconds, "features": count, "peak_mb": peak_mb()}))
+    result = {"seconds": seconds[1:] or seconds, "features": count, "before_mb": before, "peak_mb": peak_mb()}
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

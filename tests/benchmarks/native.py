@@ -107,10 +107,14 @@ CASES = {
 
 @dataclass
 class Figures:
-    """What was measured of one engine in one case: seconds of each call, peak memory of each process (MB)."""
+    """What was measured of one engine in one case.
+
+    Seconds of each call, and for each process its peak memory and by how much the calls raised it (10⁶ bytes).
+    """
 
     seconds: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
+    rises: list[float] = field(default_factory=list)
     features: int = 0
 
 
@@ -151,7 +155,8 @@ def measure(chosen: argparse.Namespace, folder: Path) -> Measured:
                 result = run(engine, CASES[name].order(folder), chosen.pictologics)
                 figures = measured.setdefault((name, engine), Figures())
                 figures.seconds += result["seconds"]
-                figures.peaks.append(result["peak_mb"] or math.nan)
+                figures.peaks.append(result["peak_mb"])
+                figures.rises.append(result["peak_mb"] - result["before_mb"])
                 figures.features = result["features"]
     return measured
 
@@ -170,14 +175,15 @@ def first_calls(folder: Path) -> tuple[float, float]:
 
 def table(measured: Measured) -> Iterator[str]:
     """Yield the lines of the Markdown table."""
-    yield "| case | engine | min s | median s | native is faster by | peak MB | features |"
-    yield "|:--|:--|--:|--:|--:|--:|--:|"
+    yield "| case | engine | min s | median s | native is faster by | peak MB | rise MB | features |"
+    yield "|:--|:--|--:|--:|--:|--:|--:|--:|"
     for (name, engine), figures in measured.items():
         fastest, native = min(figures.seconds), measured.get((name, NATIVE))
         ratio = f"{fastest / min(native.seconds):.1f}" if native and engine != NATIVE else ""
         yield (
             f"| {CASES[name].title} | {engine} | {fastest:.4f} | {statistics.median(figures.seconds):.4f} "
-            f"| {ratio} | {statistics.median(figures.peaks):.0f} | {figures.features} |"
+            f"| {ratio} | {statistics.median(figures.peaks):.0f} | {statistics.median(figures.rises):.0f} "
+            f"| {figures.features} |"
         )
 
 
@@ -187,7 +193,7 @@ def slopes(measured: Measured) -> Iterator[str]:
         for engine in (NATIVE, CROPPED, PEER):
             if {("one", engine), (other, engine)} <= set(measured):
                 ratio = min(measured[other, engine].seconds) / min(measured["one", engine].seconds)
-                yield f"| slope over {what} | {engine} | {math.log(ratio) / math.log(factor):.2f} | | | | |"
+                yield f"| slope over {what} | {engine} | {math.log(ratio) / math.log(factor):.2f} | | | | | |"
 
 
 def main() -> None:
@@ -211,8 +217,10 @@ def main() -> None:
         rows = [*table(measured), *slopes(measured)]
         if chosen.first_call:
             first, later = first_calls(folder)
-            rows.append(f"| first process after installation, to its first VOI | {NATIVE} | {first:.2f} | | | | |")
-            rows.append(f"| a later process, to its first VOI | {NATIVE} | {later:.2f} | | | | |")
+            rows.append(
+                f"| first process after installation, to its first VOI | {NATIVE} | {first:.2f} | | | | | |"
+            )
+            rows.append(f"| a later process, to its first VOI | {NATIVE} | {later:.2f} | | | | | |")
     print("\n".join(rows))
 
 

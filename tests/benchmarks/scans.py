@@ -64,7 +64,7 @@ def trunk(
     spacing_mm: tuple[float, float, float],
     bodies: list[tuple[NDArray[np.intp], ...]],
 ) -> NDArray[np.int16]:
-    """Return HU: air, an ellipse of soft tissue, 340 x 300 mm, and trabecular bone, 160 (100) HU, in the bodies."""
+    """Return HU: air, an ellipse of soft tissue, 340 x 300 mm, and noisy trabecular bone in the bodies."""
     rng = np.random.default_rng(SEED)
     y, x = ((np.arange(size) - size / 2) * step for size, step in zip(shape[1:], spacing_mm[1:], strict=True))
     inside = (y[:, None] / 150) ** 2 + (x / 170) ** 2 < 1
