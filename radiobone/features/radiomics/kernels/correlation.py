@@ -122,7 +122,7 @@ def maximal_correlation(
     n = rows.size
     if symmetrical:
         start = np.empty(n)
-        _first_vector(rows, total, start, 0)
+        _first_vector(rows, total, start)
         return _largest_eigenvalue(deviation, start)
     both = np.zeros((2 * n, 2 * n))
     for i in range(n):
@@ -130,13 +130,13 @@ def maximal_correlation(
             both[i, n + j] = deviation[i, j]
             both[n + j, i] = deviation[i, j]
     start = np.empty(2 * n)
-    _first_vector(rows, total, start, 0)
-    _first_vector(columns, total, start, n)
+    _first_vector(rows, total, start[:n])
+    _first_vector(columns, total, start[n:])
     return _largest_eigenvalue(both, start)
 
 
 @jit
-def _first_vector(sums: NDArray[np.float64], total: float, vector: NDArray[np.float64], at: int) -> None:
+def _first_vector(sums: NDArray[np.float64], total: float, vector: NDArray[np.float64]) -> None:
     """Write a vector that is near the one sought, and has a part in every other direction.
 
     Neighbours mostly have similar levels, so the vector sought is near sqrt(p) times a rising line. On it lie
@@ -152,7 +152,7 @@ def _first_vector(sums: NDArray[np.float64], total: float, vector: NDArray[np.fl
     for i in range(sums.size):
         digits = (1103515245 * digits + 12345) % 2147483648
         noise = NOISE * (digits / 1073741824.0 - 1.0)
-        vector[at + i] = math.sqrt(sums[i] / total) * slope * (i - middle) + noise
+        vector[i] = math.sqrt(sums[i] / total) * slope * (i - middle) + noise
 
 
 @jit

@@ -31,7 +31,7 @@ def count_log(count: float) -> float:
 
 
 @jit
-def entropy(log_sum: float, total: float, filled: int) -> float:
+def entropy(log_sum: float, total: float, filled: float) -> float:
     """Return ``-sum(p log2(p + eps))`` over p = c / total.
 
     Parameters
@@ -40,9 +40,9 @@ def entropy(log_sum: float, total: float, filled: int) -> float:
         The sum of ``c log2(c)``.
     total : float
         The sum of c.
-    filled : int
+    filled : float
         The number of positive counts. With a single one the entropy is that of certainty, without rounding.
     """
-    if filled == 1:
+    if filled == 1.0:
         return -EPS_BITS
     return math.log2(total) - log_sum / total - filled * EPS_BITS

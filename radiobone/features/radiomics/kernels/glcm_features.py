@@ -49,8 +49,11 @@ def glcm_features(
     """
     n_angles, n, _ = counts.shape
     n_matrices = 1 if merge else n_angles
-    sum_class, sum_values = classify(values, 1)
-    difference_class, difference_values = classify(values, -1)
+    opposite = np.empty(n, np.int64)
+    for i in range(n):
+        opposite[i] = -values[i]
+    sum_class, sum_values = classify(values, values)
+    difference_class, difference_values = classify(values, opposite)
     sums = np.empty(sum_values.size)
     differences = np.empty(difference_values.size)
     mean_sums = np.zeros(sum_values.size)
@@ -90,7 +93,11 @@ def glcm_features(
         return features, False
     for k in range(N_FEATURES):
         features[k] /= informative if k == 14 else used
-    _linear(mean_sums, sum_values, mean_differences, difference_values, used, values[n - 1], features)
+    for k in range(mean_sums.size):
+        mean_sums[k] /= used
+    for k in range(mean_differences.size):
+        mean_differences[k] /= used
+    _linear(mean_sums, sum_values, mean_differences, difference_values, values[n - 1], features)
     if n == 1:
         features[19] = 1.0
     return features, doubtful
@@ -104,7 +111,7 @@ def _walk_pairs(
     difference_class: NDArray[np.int32],
     sums: NDArray[np.float64],
     differences: NDArray[np.float64],
-) -> tuple[float, float, float, int]:
+) -> tuple[float, float, float, float]:
     """Symmetrise the matrix if asked, and count sums and differences.
 
     Returns
@@ -117,7 +124,7 @@ def _walk_pairs(
         sums[k] = 0.0
     for k in range(differences.size):
         differences[k] = 0.0
-    energy, largest, log_sum, filled = 0.0, 0.0, 0.0, 0
+    energy, largest, log_sum, filled = 0.0, 0.0, 0.0, 0.0
     for i in range(n):
         for j in range(i, n):
             one, other = table[i, j], table[j, i]
@@ -134,12 +141,14 @@ def _walk_pairs(
             differences[difference_class[i, j]] += one + other
             energy += one * one + other * other
             largest = max(largest, one, other)
-            logged = count_log(one) if one > 0.0 else 0.0
-            log_sum += logged
-            filled += one > 0.0
+            logged = 0.0
+            if one > 0.0:
+                logged = count_log(one)
+                log_sum += logged
+                filled += 1.0
             if other > 0.0:
                 log_sum += logged if symmetrical else count_log(other)
-                filled += 1
+                filled += 1.0
     return energy, largest, log_sum, filled
 
 
@@ -176,12 +185,12 @@ def _add_sums(
     mean_sums: NDArray[np.float64],
 ) -> float:
     """Add cluster features and SumEntropy; return the angle's ClusterTendency."""
-    mean, log_sum, filled = 0.0, 0.0, 0
+    mean, log_sum, filled = 0.0, 0.0, 0.0
     for k in range(sums.size):
         if sums[k] > 0.0:
             mean += sums[k] * keys[k]
             log_sum += count_log(sums[k])
-            filled += 1
+            filled += 1.0
             mean_sums[k] += sums[k] / total
     mean /= total
     second, third, fourth = 0.0, 0.0, 0.0
@@ -208,12 +217,12 @@ def _add_differences(
     mean_differences: NDArray[np.float64],
 ) -> None:
     """Add DifferenceEntropy and DifferenceVariance."""
-    mean, log_sum, filled = 0.0, 0.0, 0
+    mean, log_sum, filled = 0.0, 0.0, 0.0
     for k in range(differences.size):
         if differences[k] > 0.0:
             mean += differences[k] * keys[k]
             log_sum += count_log(differences[k])
-            filled += 1
+            filled += 1.0
             mean_differences[k] += differences[k] / total
     mean /= total
     variance = 0.0
@@ -296,11 +305,10 @@ def _linear(
     sum_values: NDArray[np.float64],
     differences: NDArray[np.float64],
     difference_values: NDArray[np.float64],
-    used: int,
     highest: int,
     features: NDArray[np.float64],
 ) -> None:
-    """Write the features that are linear in the probabilities, from their sums over angles."""
+    """Write the features that are linear in the probabilities, from their means over angles."""
     sum_average, sum_square = 0.0, 0.0
     for k in range(sums.size):
         sum_average += sums[k] * sum_values[k]
@@ -318,12 +326,12 @@ def _linear(
         inverse_square_share += differences[k] / (1.0 + share * share)
         if apart > 0.0:
             beyond += differences[k] / (apart * apart)
-    features[0] = 0.25 * (sum_square - square) / used  # (i + j)² - (i - j)² = 4 i j
-    features[4] = square / used
-    features[6] = average / used
-    features[9] = inverse / used
-    features[10] = inverse_square / used
-    features[11] = inverse_square_share / used
-    features[12] = inverse_share / used
-    features[15] = beyond / used
-    features[21] = sum_average / used
+    features[0] = 0.25 * (sum_square - square)  # (i + j)² - (i - j)² = 4 i j
+    features[4] = square
+    features[6] = average
+    features[9] = inverse
+    features[10] = inverse_square
+    features[11] = inverse_square_share
+    features[12] = inverse_share
+    features[15] = beyond
+    features[21] = sum_average

@@ -46,14 +46,14 @@ def add_information(
 
 
 @jit
-def _shannon(sums: NDArray[np.float64], total: float) -> tuple[float, int]:
+def _shannon(sums: NDArray[np.float64], total: float) -> tuple[float, float]:
     """Return the entropy of sums without eps, and how many are positive."""
-    log_sum, filled = 0.0, 0
+    log_sum, filled = 0.0, 0.0
     for i in range(sums.size):
         if sums[i] > 0.0:
             log_sum += count_log(sums[i])
-            filled += 1
-    return (0.0 if filled == 1 else math.log2(total) - log_sum / total), filled
+            filled += 1.0
+    return (0.0 if filled == 1.0 else math.log2(total) - log_sum / total), filled
 
 
 @jit

@@ -9,31 +9,33 @@ from radiobone.features.radiomics.kernels.jit import jit
 
 
 @jit
-def classify(values: NDArray[np.int64], sign: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Give numbers to the sums (or, with sign -1, the sizes of differences) of all pairs of levels.
+def classify(
+    values: NDArray[np.int64], others: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Give numbers to the sums of all pairs of levels, or to their differences.
 
     Parameters
     ----------
     values : ndarray of int64, shape (G,)
         The grey levels, ascending.
-    sign : int
-        1 or -1.
+    others : ndarray of int64, shape (G,)
+        The same for sums; their negatives for differences.
 
     Returns
     -------
     numbers : ndarray of int32, shape (G, G)
-        The number of the sum of each pair, on and above the diagonal.
+        The number of ``values[j] + others[i]``, for j ≥ i.
     keys : ndarray of float64, shape (K,)
         The sum that a number stands for.
     """
     n = values.size
     numbers = np.empty((n, n), np.int32)
-    lowest = 2 * values[0] if sign > 0 else 0
-    span = (values[n - 1] - values[0]) * (2 if sign > 0 else 1) + 1
+    lowest = values[0] + others[0]
+    span = values[n - 1] + max(others[0], others[n - 1]) - lowest + 1
     if span <= 4 * n * n:
         for i in range(n):
             for j in range(i, n):
-                numbers[i, j] = values[j] + sign * values[i] - lowest
+                numbers[i, j] = values[j] + others[i] - lowest
         keys = np.empty(span)
         for k in range(span):
             keys[k] = lowest + k
@@ -47,7 +49,7 @@ def classify(values: NDArray[np.int64], sign: int) -> tuple[NDArray[np.int32], N
     used = 0
     for i in range(n):
         for j in range(i, n):
-            key = values[j] + sign * values[i]
+            key = values[j] + others[i]
             at = key & (size - 1)
             while number_at[at] >= 0 and keys[number_at[at]] != key:
                 at = (at + 1) & (size - 1)

@@ -48,11 +48,11 @@ def size_features(
     used = 0
     for a in range(n_matrices):
         load_matrix(counts, weights, merge, a, table)
-        n = _margins(table, by_level, by_size)
+        n, n_used = _sum_columns(table, by_size)
         if n == 0.0:
             continue
         used += 1
-        _add_joint(table, values, squares, inverses, n, total)
+        _add_joint(table, n_used, values, squares, inverses, n, by_level, total)
         _add_margins(by_level, by_size, values, sizes, n, total)
     if used == 0:
         total[:] = np.nan
@@ -88,44 +88,47 @@ def load_matrix(
 
 
 @jit
-def _margins(table: NDArray[np.float64], by_level: NDArray[np.float64], by_size: NDArray[np.float64]) -> float:
-    """Sum rows and columns; return the sum of all."""
+def _sum_columns(table: NDArray[np.float64], by_size: NDArray[np.float64]) -> tuple[float, int]:
+    """Sum the columns; return the sum of all, and the number of columns up to the last that holds anything."""
     n_levels, n_sizes = table.shape
     for j in range(n_sizes):
         by_size[j] = 0.0
-    n = 0.0
     for i in range(n_levels):
-        row = 0.0
         for j in range(n_sizes):
-            row += table[i, j]
             by_size[j] += table[i, j]
-        by_level[i] = row
-        n += row
-    return n
+    n, n_used = 0.0, 0
+    for j in range(n_sizes):
+        n += by_size[j]
+        if by_size[j] > 0.0:
+            n_used = j + 1
+    return n, n_used
 
 
 @jit
 def _add_joint(
     table: NDArray[np.float64],
+    n_used: int,
     values: NDArray[np.int64],
     squares: NDArray[np.float64],
     inverses: NDArray[np.float64],
     n: float,
+    by_level: NDArray[np.float64],
     total: NDArray[np.float64],
 ) -> None:
-    """Add the features that need level and size together."""
-    n_levels, n_sizes = table.shape
-    log_sum, filled = 0.0, 0
+    """Add the features that need level and size together, and sum the rows."""
+    log_sum, filled = 0.0, 0.0
     large_high, large_low, small_high, small_low = 0.0, 0.0, 0.0, 0.0
-    for i in range(n_levels):
-        large, small = 0.0, 0.0
-        for j in range(n_sizes):
+    for i in range(values.size):
+        row, large, small = 0.0, 0.0, 0.0
+        for j in range(n_used):
             count = table[i, j]
             if count > 0.0:
+                row += count
                 large += count * squares[j]
                 small += count * inverses[j]
                 log_sum += count_log(count)
-                filled += 1
+                filled += 1.0
+        by_level[i] = row
         level = float(values[i]) * values[i]
         large_high += large * level
         large_low += large / level
