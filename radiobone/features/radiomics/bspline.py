@@ -22,7 +22,7 @@ from radiobone.imaging.volumes import Box, expand
 MARGIN = 48
 """Voxels round the samples from which coefficients are computed: 0.268 ** 45 is 2e-26, far below the last bit."""
 
-_SUPPORT = (2, 2, 2)
+_AROUND = (2, 2, 2)
 """Voxels round the samples whose coefficients are summed up."""
 
 
@@ -44,7 +44,7 @@ def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, 
         Samples outside the image are 0.
     """
     shape = grid.source.shape
-    part = expand(grid.reach, _SUPPORT, shape)
+    part = expand(grid.reach, _AROUND, shape)
     box = in_step(expand(grid.reach, (MARGIN, MARGIN, MARGIN), shape), shape)
     coefficients = _coefficients(read(box), _inside(part, box))
     offset = [edge.start for edge in part]
