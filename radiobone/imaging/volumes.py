@@ -178,6 +178,8 @@ def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) 
 
 def _tight_box(array: NDArray[Any], compare: np.ufunc, value: int) -> Box:
     """Return the smallest box of an array that holds all voxels that compare true, in one pass over its slices."""
+    if array.dtype == bool:
+        array = array.view(np.uint8)  # NumPy compares a boolean with a number by way of 64-bit integers
     found = np.empty(array.shape[1:], dtype=bool)
     shadow = np.zeros(array.shape[1:], dtype=bool)
     filled = []
