@@ -1,7 +1,7 @@
 """How two engines' values of the same features are compared: what every parity test shares.
 
-A value may be off by 1e-6 of PyRadiomics' own. In the features of `agreement.CANCELLING`, terms of either sign cancel,
-and a value near 0 says nothing about its error; there it is 1e-6 of the sum of absolute terms.
+A value may be off by 1e-6 of PyRadiomics' own. In the features of `agreement.CANCELLING` terms of either sign
+cancel, so that a value near 0 says nothing about its error; there it is 1e-6 of the sum of absolute terms.
 """
 
 from __future__ import annotations

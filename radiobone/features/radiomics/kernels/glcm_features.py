@@ -23,6 +23,12 @@ N_FEATURES = 24
 NO_CORRELATION = 1e-6
 """Where a maximal correlation is smaller, PyRadiomics' square of it is a rounding error."""
 
+NO_INFORMATION = 1e-12
+"""Where levels share less information than this (in bit), PyRadiomics' Imc2 is a root of rounding errors."""
+
+DOUBTFUL_MCC, DOUBTFUL_IMC2 = 1, 2
+"""Bits that tell which feature is a rounding error."""
+
 
 @jit
 def glcm_features(
@@ -31,8 +37,8 @@ def glcm_features(
     merge: bool,
     values: NDArray[np.int64],
     symmetrical: bool,
-) -> tuple[NDArray[np.float64], bool]:
-    """Return the 24 features, and whether MCC is a rounding error in PyRadiomics at some angle.
+) -> tuple[NDArray[np.float64], int]:
+    """Return the 24 features, and which of them are rounding errors in PyRadiomics at some angle.
 
     Parameters
     ----------
@@ -63,7 +69,7 @@ def glcm_features(
     rows = np.empty(n)
     columns = np.empty(n)
     features = np.zeros(N_FEATURES)
-    used, informative, doubtful = 0, 0, False
+    used, doubtful = 0, 0
     for a in range(n_matrices):
         load_matrix(counts, weights, merge, a, table)
         pairs = _walk_pairs(table, symmetrical, sum_class, difference_class, sums, differences)
@@ -79,20 +85,23 @@ def glcm_features(
         tendency = _add_sums(sums, sum_values, total, features, mean_sums)
         _add_differences(differences, difference_values, total, features, mean_differences)
         _add_margins(table, rows, columns, values, total, symmetrical, tendency, features)
-        informative += add_information(table, deviation, rows, columns, total, joint_entropy, features)
+        shared = add_information(table, deviation, rows, columns, total, joint_entropy, features)
+        if shared < NO_INFORMATION and filled > 1.0:
+            doubtful |= DOUBTFUL_IMC2
         if n > 1:
             correlation = maximal_correlation(deviation, rows, columns, total, symmetrical)
             features[19] += correlation
-            doubtful |= correlation < NO_CORRELATION and _count_positive(rows) > 1
+            if correlation < NO_CORRELATION and _count_positive(rows) > 1:
+                doubtful |= DOUBTFUL_MCC
     if used == 0:
         features[:] = np.nan
         if n_matrices == 1 and values[n - 1] == 1:
             features[15] = 0.0
         if n_matrices != 1 and n == 1:
             features[19] = 1.0
-        return features, False
+        return features, 0
     for k in range(N_FEATURES):
-        features[k] /= informative if k == 14 else used
+        features[k] /= used
     for k in range(mean_sums.size):
         mean_sums[k] /= used
     for k in range(mean_differences.size):

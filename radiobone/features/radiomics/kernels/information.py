@@ -8,11 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.features.radiomics.kernels.correlation import deviation_matrix
-from radiobone.features.radiomics.kernels.entropy import EPS, EPS_BITS, count_log
+from radiobone.features.radiomics.kernels.entropy import EPS_BITS, count_log
 from radiobone.features.radiomics.kernels.jit import jit
-
-NO_INFORMATION = 1e-12
-"""Where levels share less information than this (in bit), Imc2 is a root of rounding errors."""
 
 
 @jit
@@ -24,8 +21,8 @@ def add_information(
     total: float,
     joint: float,
     features: NDArray[np.float64],
-) -> bool:
-    """Add Imc1 and Imc2, and fill `deviation` on the way; return whether Imc2 is a number.
+) -> float:
+    """Add Imc1 and Imc2, fill `deviation` on the way, and return the information that levels share, in bit.
 
     The logarithm of a product is a sum of logarithms, so HXY1 and HXY2 follow from HX and HY; what is left of
     PyRadiomics' eps in them is of first order in HXY2, and is summed over the pairs in HXY1.
@@ -37,12 +34,9 @@ def add_information(
     first = of_rows + of_columns - nats / math.log(2.0)
     features[13] += (joint - first) / widest
     shared = of_rows + of_columns - n_rows * n_columns * EPS_BITS - joint
-    if shared < NO_INFORMATION:
-        shared = _shared_information(table, rows, columns, total)
-    if shared < 0.0:
-        return False
-    features[14] += math.sqrt(1.0 - math.exp(-2.0 * shared))
-    return True
+    if shared > 0.0:
+        features[14] += math.sqrt(1.0 - math.exp(-2.0 * shared))
+    return shared
 
 
 @jit
@@ -54,25 +48,3 @@ def _shannon(sums: NDArray[np.float64], total: float) -> tuple[float, float]:
             log_sum += count_log(sums[i])
             filled += 1.0
     return (0.0 if filled == 1.0 else math.log2(total) - log_sum / total), filled
-
-
-@jit
-def _shared_information(
-    table: NDArray[np.float64], rows: NDArray[np.float64], columns: NDArray[np.float64], total: float
-) -> float:
-    """Return HXY2 - HXY, summed in PyRadiomics' order: the levels are independent, and rounding decides."""
-    n = rows.size
-    share_x = np.zeros(n)
-    share_y = np.zeros(n)
-    for i in range(n):
-        for j in range(n):
-            share_x[i] += table[i, j] / total
-            share_y[j] += table[i, j] / total
-    joint, product = 0.0, 0.0
-    for i in range(n):
-        for j in range(n):
-            share = table[i, j] / total
-            both = share_x[i] * share_y[j]
-            joint += share * math.log2(share + EPS)
-            product += both * math.log2(both + EPS)
-    return -product + joint

@@ -21,15 +21,15 @@ from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.kernels import glcm_features as _glcm
 from radiobone.features.radiomics.kernels import ngtdm_features as _ngtdm
 from radiobone.features.radiomics.kernels import size_features as _sizes
-from radiobone.features.radiomics.kernels.entropy import EPS
+from radiobone.features.radiomics.native import rounding
 
 NORMS = ("euclidean", "infinity", "manhattan", "no_weighting")
 """The values of PyRadiomics' setting ``weightingNorm``, besides none."""
 
-LAPACK_LEVELS = 128
-"""Up to this number of grey levels, a rounding error of PyRadiomics' MCC is computed as PyRadiomics does."""
+ROUNDING_LEVELS = 128
+"""Up to this number of grey levels, values that are PyRadiomics' rounding errors are computed as it does."""
 
-_MCC = list(FEATURES["glcm"]).index("MCC")
+_CORRELATION, _IMC2, _MCC = (list(FEATURES["glcm"]).index(name) for name in ("Correlation", "Imc2", "MCC"))
 _GLSZM_ORDER = np.array([0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 13, 14, 15, 8, 11, 12])
 _GLDM_ORDER = np.array([8, 9, 10, 12, 0, 2, 3, 4, 5, 6, 7, 13, 14, 15])
 _UNWEIGHTED = np.ones(1)
@@ -64,15 +64,24 @@ def glcm_vector(
 
     Notes
     -----
-    Where two levels are independent of each other, MCC² is zero but for rounding, and PyRadiomics passes over
-    the angle if its eigenvalue came out below zero. The same eigenvalues are then taken from LAPACK here, for
-    up to 128 levels; beyond that MCC counts as computed.
+    Where two levels are independent of each other, MCC² and Imc2² are zero but for rounding, and PyRadiomics
+    passes over the angle if they came out below zero. Likewise for Correlation where pairs in one order only
+    begin, or end, all at one level: a spread is then zero but for rounding, and PyRadiomics divides by it. For up
+    to 128 levels these values are computed with PyRadiomics' own roundings (see `rounding`); beyond that they
+    count as they are.
     """
     matrices, levels, factors = _checked(glcm, values, weights)
     _expect_square(matrices)
     features, doubtful = _glcm.glcm_features(matrices, factors, weights is not None, levels, symmetrical)
-    if doubtful and levels.size <= LAPACK_LEVELS:
-        features[_MCC] = _mcc_by_lapack(matrices, None if weights is None else factors, symmetrical)
+    one_sided = not symmetrical and rounding.has_constant_side(matrices)
+    if (doubtful or one_sided) and 1 < levels.size <= ROUNDING_LEVELS:
+        shares = rounding.probabilities(matrices, levels, None if weights is None else factors, symmetrical)
+        if one_sided:
+            features[_CORRELATION] = rounding.correlation(shares, levels)
+        if doubtful & _glcm.DOUBTFUL_IMC2:
+            features[_IMC2] = rounding.imc2(shares)
+        if doubtful & _glcm.DOUBTFUL_MCC:
+            features[_MCC] = rounding.mcc(shares)
     return features
 
 
@@ -361,24 +370,3 @@ def _checked(
 def _expect_square(matrices: NDArray[np.int32]) -> None:
     if matrices.shape[1] != matrices.shape[2]:
         raise UsageError("co-occurrence matrices must be square", got=matrices.shape)
-
-
-def _mcc_by_lapack(counts: NDArray[np.int32], weights: NDArray[np.float64] | None, symmetrical: bool) -> float:
-    """Return MCC with the rounding of an unsymmetric eigenvalue solver, NaN angles left out."""
-    pairs = counts.astype(np.float64)
-    if symmetrical:
-        pairs += counts.transpose(0, 2, 1)
-    if weights is not None:
-        pairs = np.sum(pairs * weights[:, None, None], axis=0, keepdims=True)
-    totals = pairs.sum(axis=(1, 2))
-    share = pairs[totals > 0] / totals[totals > 0][:, None, None]
-    rows, columns = share.sum(axis=2), share.sum(axis=1)
-    product = np.zeros_like(share)
-    for k in range(share.shape[1]):
-        joint = share[:, :, None, k] * share[:, None, :, k]
-        product += joint / (rows[:, :, None] * columns[:, None, k, None] + EPS)
-    eigenvalues = np.sort(np.linalg.eigvals(product), axis=1)
-    with np.errstate(invalid="ignore"):
-        roots = np.sqrt(eigenvalues[:, -2])
-    known = roots[~np.isnan(roots)]
-    return float(known.mean().real) if known.size else np.nan

@@ -380,19 +380,6 @@ def test_rare_levels_feel_the_eps_of_pyradiomics() -> None:
     assert second(table) == pytest.approx(second_by_numpy(table), abs=1e-8)
 
 
-@pytest.mark.parametrize("rows", [[1, 1], [1, 3], [5, 11], [3, 13, 16]])
-@pytest.mark.parametrize("columns", [[1, 1], [1, 7], [3, 5], [1, 2, 5, 8]])
-def test_independent_levels_share_exactly_no_information(rows: list[int], columns: list[int]) -> None:
-    # Shares are binary fractions, so PyRadiomics' two entropies are equal to the last bit and Imc2 is 0, neither a
-    # root of rounding nor NaN.
-    n = max(len(rows), len(columns))
-    table = np.zeros((1, n, n), int)
-    table[0, : len(rows), : len(columns)] = np.outer(rows, columns)
-    features = texture.glcm_features(table, range(1, n + 1), symmetrical=False)
-    assert features["Imc2"] == 0.0
-    assert features["Imc1"] == pytest.approx(0.0, abs=1e-14)
-
-
 # Levels far apart, and errors
 
 
