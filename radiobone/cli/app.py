@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from radiobone import __version__
-from radiobone.cli import columns, demo, extract, inspect, predict, train
+from radiobone.cli import columns, demo, extract, inspect, predict, train, verify
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
 from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
 
@@ -34,6 +34,7 @@ app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
+app.command("verify")(verify.verify)
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,6 +54,8 @@ def _options(
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(message)s", stream=sys.stderr
     )
+    # The one thing that takes long and is not a case: a user should know why nothing seems to happen.
+    logging.getLogger("radiobone.features.radiomics.kernels").setLevel(logging.INFO)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -53,7 +53,9 @@ def extract(
     upper_hu: UpperOption = None,
     lower_hu: LowerOption = None,
     align: AlignOption = "none",
-    engine: Annotated[str, typer.Option("--engine", help="Radiomics engine.")] = "pyradiomics",
+    engine: Annotated[
+        str, typer.Option("--engine", help="Radiomics engine: native, or pyradiomics as the reference.")
+    ] = "native",
     jobs: JobsOption = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute all anew; neither use nor keep earlier results.")

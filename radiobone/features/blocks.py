@@ -31,6 +31,10 @@ class Block(Protocol):
         """The filtered images whose number of grey levels is reported."""
         ...
 
+    def prepare(self) -> None:
+        """Do what is done once for all scans, before workers start."""
+        ...
+
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
         """Compute the block for all VOIs of one scan, and yield each one as soon as it is done.
 
@@ -90,6 +94,10 @@ class RadiomicsBlock:
         named = (column.filter for column in columns(self.params) if not column.family.startswith("shape"))
         return tuple(dict.fromkeys(named))
 
+    def prepare(self) -> None:
+        """Let the engine compile what it needs; see `Block.prepare`."""
+        self.engine.prepare(self.params)
+
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
         """Call the engine; see `Block.stream`."""
         return self.engine.stream(image, vois, self.params)
@@ -115,6 +123,9 @@ class DensityBlock:
     def images(self) -> tuple[str, ...]:
         """None: nothing is discretised."""
         return ()
+
+    def prepare(self) -> None:
+        """Do nothing; see `Block.prepare`."""
 
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
         """Compute the block of each VOI; see `Block.stream`."""

@@ -82,7 +82,7 @@ def _radiomics(params: str, engine: str) -> RadiomicsBlock:
 def make_request(
     *,
     params: str | None = "original",
-    engine: str = "pyradiomics",
+    engine: str = "native",
     voi: str = "label",
     options: VoiOptions | None = None,
     levels: str | None = None,
@@ -96,7 +96,7 @@ def make_request(
     ----------
     params : str, default "original"
         A preset's name, or the path of a PyRadiomics parameter file; None asks for VOIs without features.
-    engine : str, default "pyradiomics"
+    engine : str, default "native"
         Name of the radiomics engine; it is looked up only when features are computed.
     voi : str, default "label"
         VOI recipe by name, or by name and version.

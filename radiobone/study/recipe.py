@@ -113,7 +113,7 @@ class Extraction(FileModel):
     """
 
     params: str = "ct_trabecular"
-    engine: str = "pyradiomics"
+    engine: str = "native"
 
     @field_validator("engine")
     @classmethod

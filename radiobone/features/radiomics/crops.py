@@ -7,7 +7,6 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.extras import require
 from radiobone.features.radiomics import bspline
 from radiobone.features.radiomics.region import Indices, Region
 from radiobone.features.radiomics.settings import Settings
@@ -103,17 +102,14 @@ def wavelet_reach(settings: Settings) -> tuple[int, int, int]:
     settings : Settings
         Of the image type ``Wavelet``.
 
-    Raises
-    ------
-    MissingExtraError
-        If PyWavelets is not installed.
-
     Notes
     -----
     PyRadiomics repeats an undilated transform for each depth, so the reach of one filter, half its length,
     adds up over the depths. With ``force2D`` one axis is not transformed.
     """
-    taps = require("pywt", "pyradiomics").Wavelet(settings.wavelet).dec_len
+    import pywt
+
+    taps = pywt.Wavelet(settings.wavelet).dec_len
     reach = (taps // 2 + 1) * (settings.start_level + settings.level)
     z, y, x = (0 if settings.force2D and axis == settings.force2Ddimension else reach for axis in range(3))
     return z, y, x

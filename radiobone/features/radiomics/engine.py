@@ -47,6 +47,16 @@ class Engine(Protocol):
     name: str
     values_revision: int
 
+    def prepare(self, params: RadiomicsParams) -> None:
+        """Do what is done once for all scans, such as compiling, before workers start; may do nothing.
+
+        Parameters
+        ----------
+        params : RadiomicsParams
+            What will be computed.
+        """
+        ...
+
     def stream(
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
     ) -> Iterator[tuple[str, VoiValues | CaseError]]:

@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.region import Region
+
 Values = NDArray[np.float64]
 
 
@@ -76,6 +79,27 @@ def exponential(array: NDArray[Any], magnitude: float) -> Values:
     coefficient = np.log(np.float64(magnitude)) / magnitude
     result: Values = np.exp(coefficient * array.astype(np.float64))
     return result
+
+
+def pointwise(region: Region, image_type: str) -> tuple[str, Values]:
+    """Return the name and the voxels of a filtered image inside the VOI's box.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan.
+    image_type : str
+        A key of `POINTWISE`.
+
+    Raises
+    ------
+    EngineError
+        If the region is 0 everywhere, so that its magnitude scales nothing.
+    """
+    name, formula = POINTWISE[image_type]
+    if region.magnitude == 0:
+        raise EngineError(f"{image_type} needs an image that is not 0 everywhere", got="0 everywhere")
+    return name, formula(region.read(region.box), region.magnitude)
 
 
 POINTWISE: dict[str, tuple[str, Callable[[NDArray[Any], float], Values]]] = {

@@ -20,7 +20,7 @@ from radiobone.features.radiomics.border import RadiomicsMessages, radiomics_mes
 from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.crops import border_warnings, crop, margin, wavelet_crop
 from radiobone.features.radiomics.engine import VoiValues
-from radiobone.features.radiomics.filters import POINTWISE
+from radiobone.features.radiomics.filters import POINTWISE, pointwise
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.region import Region, finite
 from radiobone.features.radiomics.roi import region_of_interest
@@ -43,6 +43,9 @@ class PyRadiomicsEngine:
 
     name: str = "pyradiomics"
     values_revision: int = 1
+
+    def prepare(self, params: RadiomicsParams) -> None:
+        """Do nothing: PyRadiomics was compiled when it was installed; see `Engine.prepare`."""
 
     def extract(
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
@@ -121,10 +124,8 @@ def _images(region: Region, image_type: str, settings: Settings) -> Iterator[tup
         yield region.read(region.box), "original"
         return
     if image_type in POINTWISE:
-        name, formula = POINTWISE[image_type]
-        if region.magnitude == 0:
-            raise EngineError(f"{image_type} needs an image that is not 0 everywhere", got="0 everywhere")
-        yield formula(region.read(region.box), region.magnitude), name
+        name, array = pointwise(region, image_type)
+        yield array, name
         return
     for part in _one_crop_each(image_type, settings):
         array, inner = _crop(region, image_type, part)

@@ -7,10 +7,24 @@ from collections.abc import Callable
 from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
 from radiobone.features.radiomics.engine import Engine
-from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
 
-ENGINES: dict[str, Callable[[], Engine]] = {"pyradiomics": PyRadiomicsEngine}
-"""How to make each engine."""
+
+def _native() -> Engine:
+    from radiobone.features.radiomics.native.engine import NativeEngine
+
+    return NativeEngine()
+
+
+def _pyradiomics() -> Engine:
+    from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
+
+    return PyRadiomicsEngine()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"native": _native, "pyradiomics": _pyradiomics}
+"""How to make each engine; its module is loaded only then."""
+
+DEFAULT_ENGINE = "native"
 
 
 def find_engine(name: str) -> Engine:
@@ -19,7 +33,7 @@ def find_engine(name: str) -> Engine:
     Parameters
     ----------
     name : str
-        One of `ENGINES`, such as ``pyradiomics``.
+        One of `ENGINES`, such as ``native``.
 
     Raises
     ------

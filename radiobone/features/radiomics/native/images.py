@@ -1,0 +1,194 @@
+"""The images of a parameter file inside the box of a VOI, each with the values of the whole region."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.columns import image_names
+from radiobone.features.radiomics.crops import crop, margin, wavelet_crop
+from radiobone.features.radiomics.filters import pointwise
+from radiobone.features.radiomics.native.binary_patterns import lbp_2d, lbp_3d
+from radiobone.features.radiomics.native.gradient import gradient_of_box
+from radiobone.features.radiomics.native.log import log_of_box
+from radiobone.features.radiomics.native.wavelet import wavelet_images
+from radiobone.features.radiomics.region import Region, finite
+from radiobone.features.radiomics.settings import Settings
+from radiobone.imaging.volumes import Box
+
+Corner = tuple[int, int, int]
+"""First voxel of a crop in the region, (z, y, x)."""
+
+Named = Iterator[tuple[str, NDArray[Any]]]
+"""Images of a VOI's box, each with the name that columns begin with."""
+
+
+@dataclass(frozen=True, eq=False)
+class SharedLog:
+    """Laplacians of Gaussian of a box that several VOIs of one scan share.
+
+    Parameters
+    ----------
+    box : Box
+        In voxels of the region.
+    by_sigma : mapping of float to ndarray of float32
+        The filtered box for each sigma (mm).
+    """
+
+    box: Box
+    by_sigma: Mapping[float, NDArray[np.float32]] = field(repr=False)
+
+    def inside(self, box: Box, sigma: float) -> NDArray[np.float32]:
+        """Return the part that belongs to one VOI.
+
+        Parameters
+        ----------
+        box : Box
+            The VOI's box, inside the shared one, in voxels of the region.
+        sigma : float
+            In mm.
+        """
+        z, y, x = (
+            slice(part.start - outer.start, part.stop - outer.start)
+            for part, outer in zip(box, self.box, strict=True)
+        )
+        return self.by_sigma[sigma][z, y, x]
+
+
+def shared_log(region: Region, box: Box, settings: Settings) -> SharedLog:
+    """Filter a box of a region by every sigma.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan.
+    box : Box
+        The wanted voxels of the region.
+    settings : Settings
+        Of the image type ``LoG``.
+
+    Raises
+    ------
+    EngineError
+        If the region is too small for a sigma, or not finite where it is read.
+    """
+    by_sigma = {}
+    for sigma in settings.sigma:
+        _check_size(region, sigma)
+        wanted = replace(region, box=box)
+        if region.normalisation is None and region.array.dtype.kind in "iu":
+            voxels, inner = region.array, box  # read where they lie
+        else:
+            voxels, inner, _ = _surroundings(wanted, "LoG", settings.model_copy(update={"sigma": (sigma,)}))
+        by_sigma[sigma] = log_of_box(voxels, inner, region.spacing_mm, sigma)
+    return SharedLog(box, by_sigma)
+
+
+def images(region: Region, image_type: str, settings: Settings, log: SharedLog | None) -> Named:
+    """Yield each image of one type inside the VOI's box, with its name.
+
+    Parameters
+    ----------
+    region : Region
+        What PyRadiomics sees of the scan for this VOI.
+    image_type : str
+        As parameter files name it, such as ``Wavelet``.
+    settings : Settings
+        Of this image type.
+    log : SharedLog, optional
+        Needed for ``LoG``: covers the VOI's box.
+
+    Yields
+    ------
+    name : str
+        Such as ``wavelet-LLH``.
+    voxels : ndarray of shape (z, y, x)
+        In the pixel type in which PyRadiomics gets them, since bins depend on it.
+
+    Raises
+    ------
+    EngineError
+        If the region is not finite where a filter reads it, or a filter needs what it does not have.
+    MissingExtraError
+        If a package that the filter needs is not installed.
+    """
+    if image_type == "Original":
+        yield "original", region.read(region.box)
+    elif image_type == "LoG":
+        if log is None:
+            raise ValueError("LoG images are computed for several VOIs at once and must be given")
+        for name, sigma in zip(image_names("LoG", settings), settings.sigma, strict=True):
+            yield name, log.inside(region.box, sigma)
+    elif image_type == "Wavelet":
+        yield from _wavelets(region, settings)
+    elif image_type == "Gradient":
+        voxels, inner, _ = _surroundings(region, image_type, settings)
+        yield (
+            "gradient",
+            gradient_of_box(voxels, inner, region.spacing_mm, use_spacing=settings.gradientUseSpacing),
+        )
+    elif image_type in ("LBP2D", "LBP3D"):
+        yield from _binary_patterns(region, image_type, settings)
+    else:
+        yield pointwise(region, image_type)
+
+
+def _surroundings(region: Region, image_type: str, settings: Settings) -> tuple[NDArray[Any], Box, Corner]:
+    """Return voxels that reach far enough round the VOI for a filter, its box in them, and their own corner."""
+    outer, inner = crop(region, margin(image_type, settings, region.spacing_mm))
+    z, y, x = outer
+    return finite(region.read(outer), image_type), inner, (z.start, y.start, x.start)
+
+
+def _wavelets(region: Region, settings: Settings) -> Named:
+    indices, inner = wavelet_crop(region, settings)
+    return wavelet_images(
+        finite(region.take(indices), "Wavelet"),
+        inner,
+        wavelet=settings.wavelet,
+        level=settings.level,
+        start_level=settings.start_level,
+        flat_axis=settings.force2Ddimension if settings.force2D else None,
+    )
+
+
+def _binary_patterns(region: Region, image_type: str, settings: Settings) -> Named:
+    voxels, inner, corner = _surroundings(region, image_type, settings)
+    if image_type == "LBP2D":
+        patterns = lbp_2d(
+            voxels,
+            inner,
+            radius=settings.lbp2DRadius,
+            samples=settings.lbp2DSamples,
+            method=settings.lbp2DMethod,
+            axis=settings.force2Ddimension,
+            origin=corner,
+        )
+        yield "lbp-2D", patterns
+    else:
+        yield from lbp_3d(
+            voxels,
+            inner,
+            region.mask,
+            levels=settings.lbp3DLevels,
+            radius=settings.lbp3DIcosphereRadius,
+            subdivisions=settings.lbp3DIcosphereSubdivision,
+            origin=corner,
+        )
+
+
+def _check_size(region: Region, sigma: float) -> None:
+    """Refuse what PyRadiomics would pass over, leaving its columns out."""
+    needed = [max(4, int(np.ceil(sigma / spacing)) + 1) for spacing in region.spacing_mm]
+    if any(size < least for size, least in zip(region.shape, needed, strict=True)):
+        raise EngineError(
+            f"the image is too small for LoG with sigma {sigma:g} mm",
+            got=f"{' x '.join(str(size) for size in region.shape[::-1])} voxels (x, y, z)",
+            expected=f"at least {' x '.join(str(size) for size in needed[::-1])}",
+            do="leave out this sigma, or use a larger padDistance if the file resamples or crops",
+        )
