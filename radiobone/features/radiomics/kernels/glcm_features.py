@@ -270,8 +270,7 @@ def _mean_and_variance(
     """Return mean and variance of the grey levels with the given counts."""
     mean = 0.0
     for i in range(counts.size):
-        mean += counts[i] * values[i]
-    mean /= total
+        mean += counts[i] / total * values[i]  # weighted or not, exact where there is one level
     variance = 0.0
     for i in range(counts.size):
         variance += counts[i] * (values[i] - mean) ** 2

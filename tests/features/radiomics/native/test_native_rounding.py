@@ -56,6 +56,14 @@ def test_pairs_that_end_at_one_level(norm: str | None) -> None:
     assert n_constant > 20
 
 
+def test_one_level_has_no_spread_at_any_weight() -> None:
+    rng = np.random.default_rng(1)
+    for weights in rng.random((100, 3)):
+        features = glcm_features([[[28]], [[33]], [[45]]], [6], weights=weights)
+        assert features["Correlation"] == 1.0
+        assert features["SumSquares"] == 0.0
+
+
 class OneMatrix:
     """Stands for PyRadiomics' C library, and counts what it is told to."""
 
