@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import scipy.special
 
 from radiobone.features.radiomics.border import radiomics_messages
 from radiobone.imaging import Geometry, Image, Mask
@@ -22,10 +25,23 @@ def whole_volume(image: Image, mask: Mask, params: dict[str, Any]) -> dict[str, 
 
     content = {**params, "setting": {**params.get("setting", {}), "additionalInfo": False}}
     whole = Mask((mask.full() != 0).astype(np.uint8), mask.geometry)
-    with radiomics_messages(), warnings.catch_warnings():
+    with radiomics_messages(), warnings.catch_warnings(), scipy_before_1_17():
         warnings.simplefilter("ignore")
         result = RadiomicsFeatureExtractor(content).execute(image.to_sitk(), whole.to_sitk())
     return {name: float(np.real(value)) for name, value in result.items()}
+
+
+@contextmanager
+def scipy_before_1_17() -> Iterator[None]:
+    """Give PyRadiomics' LBP3D the function that it takes from SciPy, also where SciPy has it no more."""
+    if hasattr(scipy.special, "sph_harm"):
+        yield
+        return
+    scipy.special.sph_harm = lambda m, n, azimuth, polar: scipy.special.sph_harm_y(n, m, polar, azimuth)
+    try:
+        yield
+    finally:
+        del scipy.special.sph_harm
 
 
 def make_scan(

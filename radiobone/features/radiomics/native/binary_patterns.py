@@ -295,14 +295,19 @@ def _harmonics(corners: Values, radius: float, levels: int) -> tuple[NDArray[np.
 
 
 def _norms(signs: NDArray[np.bool_], harmonics: NDArray[np.complex128], degrees: NDArray[np.intp]) -> Values:
-    """Return the norm of the patterns' part of each degree, of shape (degrees, voxels)."""
+    """Return the norm of the patterns' part of each degree, of shape (degrees, voxels).
+
+    Norms take few different values, which may lie on the edges of bins; so they are summed with all degrees side
+    by side, which makes NumPy add in the order in which it does for PyRadiomics.
+    """
     weights = np.multiply(signs.astype(int)[:, :, None], harmonics[None]).sum(axis=1)
-    norms = []
+    parts = []
     for degree in range(int(degrees.max()) + 1):
         of_degree = degrees == degree
-        part = np.multiply(weights[:, None, of_degree], harmonics[None, :, of_degree]).sum(axis=2)
-        norms.append(np.real(np.sqrt((part**2).sum(axis=1))))
-    return np.stack(norms)
+        part = np.multiply(weights[:, None, of_degree], harmonics[None, :, of_degree])
+        parts.append(np.sum(part, axis=2, keepdims=True))
+    squares = np.concatenate(parts, axis=2) ** 2
+    return np.asarray(np.real(np.sqrt(np.sum(squares, axis=1)))).T
 
 
 def _check(image: NDArray[Any], box: Box) -> None:
