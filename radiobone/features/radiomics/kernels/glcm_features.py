@@ -26,7 +26,10 @@ NO_CORRELATION = 1e-6
 NO_INFORMATION = 1e-12
 """Where levels share less information than this (in bit), PyRadiomics' Imc2 is a root of rounding errors."""
 
-DOUBTFUL_MCC, DOUBTFUL_IMC2 = 1, 2
+LITTLE_INFORMATION = 1e-6
+"""Where the levels themselves hold less (in bit), PyRadiomics' Imc1 is a rounding error divided by it."""
+
+DOUBTFUL_MCC, DOUBTFUL_IMC1, DOUBTFUL_IMC2 = 1, 2, 4
 """Bits that tell which feature is a rounding error."""
 
 
@@ -85,7 +88,9 @@ def glcm_features(
         tendency = _add_sums(sums, sum_values, total, features, mean_sums)
         _add_differences(differences, difference_values, total, features, mean_differences)
         _add_margins(table, rows, columns, values, total, symmetrical, tendency, features)
-        shared = add_information(table, deviation, rows, columns, total, joint_entropy, features)
+        shared, widest = add_information(table, deviation, rows, columns, total, joint_entropy, features)
+        if widest < LITTLE_INFORMATION and filled > 1.0:
+            doubtful |= DOUBTFUL_IMC1
         if shared < NO_INFORMATION and filled > 1.0:
             doubtful |= DOUBTFUL_IMC2
         if n > 1:

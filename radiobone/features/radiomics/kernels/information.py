@@ -21,8 +21,8 @@ def add_information(
     total: float,
     joint: float,
     features: NDArray[np.float64],
-) -> float:
-    """Add Imc1 and Imc2, fill `deviation` on the way, and return the information that levels share, in bit.
+) -> tuple[float, float]:
+    """Add Imc1 and Imc2, fill `deviation`, and return the information that levels share and their own, in bit.
 
     The logarithm of a product is a sum of logarithms, so HXY1 and HXY2 follow from HX and HY; what is left of
     PyRadiomics' eps in them is of first order in HXY2, and is summed over the pairs in HXY1.
@@ -36,7 +36,7 @@ def add_information(
     shared = of_rows + of_columns - n_rows * n_columns * EPS_BITS - joint
     if shared > 0.0:
         features[14] += math.sqrt(1.0 - math.exp(-2.0 * shared))
-    return shared
+    return shared, widest
 
 
 @jit

@@ -87,6 +87,24 @@ def correlation(shares: Values, levels: NDArray[np.int64]) -> float:
     return float(found.mean())
 
 
+def imc1(shares: Values) -> float:
+    """Return Imc1.
+
+    Parameters
+    ----------
+    shares : ndarray of float64, shape (1, G, G, A)
+        From `probabilities`.
+    """
+    rows, columns = shares.sum(axis=2, keepdims=True), shares.sum(axis=1, keepdims=True)
+    joint = -1 * _added(shares * np.log2(shares + EPS))
+    apart = -1 * _added(shares * np.log2(rows * columns + EPS))
+    own = np.fmax(-1 * _added(rows * np.log2(rows + EPS)), -1 * _added(columns * np.log2(columns + EPS)))
+    found = joint - apart
+    found[own != 0] /= own[own != 0]
+    found[own == 0] = 0
+    return float(found.mean())
+
+
 def imc2(shares: Values) -> float:
     """Return Imc2, angles left out at which the root is not a number; NaN if that leaves none.
 

@@ -29,7 +29,9 @@ NORMS = ("euclidean", "infinity", "manhattan", "no_weighting")
 ROUNDING_LEVELS = 128
 """Up to this number of grey levels, values that are PyRadiomics' rounding errors are computed as it does."""
 
-_CORRELATION, _IMC2, _MCC = (list(FEATURES["glcm"]).index(name) for name in ("Correlation", "Imc2", "MCC"))
+_CORRELATION, _IMC1, _IMC2, _MCC = (
+    list(FEATURES["glcm"]).index(name) for name in ("Correlation", "Imc1", "Imc2", "MCC")
+)
 _GLSZM_ORDER = np.array([0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 13, 14, 15, 8, 11, 12])
 _GLDM_ORDER = np.array([8, 9, 10, 12, 0, 2, 3, 4, 5, 6, 7, 13, 14, 15])
 _UNWEIGHTED = np.ones(1)
@@ -66,9 +68,9 @@ def glcm_vector(
     -----
     Where two levels are independent of each other, MCC² and Imc2² are zero but for rounding, and PyRadiomics
     passes over the angle if they came out below zero. Likewise for Correlation where pairs in one order only
-    begin, or end, all at one level: a spread is then zero but for rounding, and PyRadiomics divides by it. For up
-    to 128 levels these values are computed with PyRadiomics' own roundings (see `rounding`); beyond that they
-    count as they are.
+    begin, or end, all at one level, and for Imc1 where nearly all pairs are of one level: a spread or entropy is
+    then zero but for rounding, and PyRadiomics divides by it. For up to 128 levels these values are computed with
+    PyRadiomics' own roundings (see `rounding`); beyond that they count as they are.
     """
     matrices, levels, factors = _checked(glcm, values, weights)
     _expect_square(matrices)
@@ -78,6 +80,8 @@ def glcm_vector(
         shares = rounding.probabilities(matrices, levels, None if weights is None else factors, symmetrical)
         if one_sided:
             features[_CORRELATION] = rounding.correlation(shares, levels)
+        if doubtful & _glcm.DOUBTFUL_IMC1:
+            features[_IMC1] = rounding.imc1(shares)
         if doubtful & _glcm.DOUBTFUL_IMC2:
             features[_IMC2] = rounding.imc2(shares)
         if doubtful & _glcm.DOUBTFUL_MCC:

@@ -14,7 +14,7 @@ from radiobone.features.radiomics.native.texture import glcm_features, glcm_weig
 
 pytest.importorskip("radiomics")
 
-ROUNDED = ("Correlation", "Imc2", "MCC")
+ROUNDED = ("Correlation", "Imc1", "Imc2", "MCC")
 
 
 def pyradiomics_glcm(image: np.ndarray, mask: np.ndarray, norm: str | None) -> dict[str, float]:
@@ -86,5 +86,19 @@ def test_independent_levels(rows: list[int], columns: list[int], monkeypatch: py
     monkeypatch.setattr(glcm, "cMatrices", OneMatrix(table))
     theirs = pyradiomics_glcm(np.broadcast_to(np.arange(1, n + 1), (2, 2, n)), np.ones((2, 2, n)), None)
     ours = glcm_features(table[None], range(1, n + 1), symmetrical=False)
-    for name in ROUNDED:
+    for name in ("Correlation", "Imc2", "MCC"):
         assert ours[name] == theirs[name] or np.isnan([ours[name], theirs[name]]).all()
+    assert ours["Imc1"] == pytest.approx(theirs["Imc1"], abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    "table", [[[2_000_000_000, 1], [0, 0]], [[2_000_000_000, 0], [0, 1]], [[7, 3], [4, 10**9]]]
+)
+def test_pairs_of_nearly_one_level(table: list[list[int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    from radiomics import glcm
+
+    monkeypatch.setattr(glcm, "cMatrices", OneMatrix(np.array(table)))
+    theirs = pyradiomics_glcm(np.broadcast_to(np.arange(1, 3), (2, 2, 2)), np.ones((2, 2, 2)), None)
+    ours = glcm_features([table], [1, 2], symmetrical=False)
+    assert theirs["JointEntropy"] < 1e-6
+    assert ours["Imc1"] == pytest.approx(theirs["Imc1"], rel=1e-9, abs=1e-12)
