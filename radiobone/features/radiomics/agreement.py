@@ -13,13 +13,14 @@ TOLERANCE = 1e-6
 
 CANCELLING: dict[str, dict[str, str]] = {
     "firstorder": {
+        "Mean": "voxels of both signs, which sum to nearly 0 in many filtered images",
         "Skewness": "third powers of both signs, which sum to 0 for a symmetric histogram",
     },
     "glcm": {
         "ClusterShade": "third powers of both signs, which sum to 0 for a symmetric matrix of pairs",
-        "Correlation": "the mean product less the product of means",
-        "Imc1": "the difference of two entropies",
-        "Imc2": "the root of 1 less an exponential of the difference of two entropies",
+        "Correlation": "products of distances from the mean of either sign",
+        "Imc1": "the difference of two joint entropies, each as large as those of the levels",
+        "Imc2": "the root of 1 less an exponential of the difference of two joint entropies; near 0 of rounding errors",
         "MCC": "the second eigenvalue of a matrix whose first is 1; near 0 it is the root of rounding errors",
     },
 }

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from radiobone.features.radiomics.kernels.jit import jit
 
-LANES = 32
-"""Lines that are filtered side by side."""
+LANES = 72
+"""Most lines that are filtered side by side; so many numbers fill a whole and odd number of cache lines."""
 
 FEWEST = 4
 """The least number of voxels of a line, and the least margin that is kept on either side of what is wanted."""
@@ -26,16 +26,17 @@ Block = NDArray[np.float64]
 
 @jit
 def recurse(
-    x: Block, causal: Block, anticausal: Block, n: int, first: int, stop: int, c: NDArray[np.float64]
+    x: Block, causal: Block, anticausal: Block, n: int, first: int, stop: int, lanes: int, c: NDArray[np.float64]
 ) -> None:
-    """Filter a block of lines forwards up to ``stop`` and backwards down to ``first``.
+    """Filter the first ``lanes`` lines of a block forwards up to ``stop`` and backwards down to ``first``.
 
     Row ``i + 4`` of each array of shape (rows, LANES) is sample ``i``; the response is the sum of the rows of
     ``causal`` and ``anticausal``. ``c`` holds ITK's coefficients N, D, M, BN and BM, four of each. Beyond its
     ends a line goes on with the value at the end.
     """
+    lanes = min(lanes, LANES)
     for k in range(FEWEST):
-        for lane in range(LANES):
+        for lane in range(lanes):
             x[k, lane] = x[FEWEST, lane]
             x[n + FEWEST + k, lane] = x[n + FEWEST - 1, lane]
             causal[k, lane] = x[FEWEST, lane]
@@ -46,7 +47,7 @@ def recurse(
         d2 = c[5] if i > 1 else c[13]
         d3 = c[6] if i > 2 else c[14]
         d4 = c[7] if i > 3 else c[15]
-        for lane in range(LANES):
+        for lane in range(lanes):
             causal[i + 4, lane] = (
                 x[i + 4, lane] * c0 + x[i + 3, lane] * c1 + x[i + 2, lane] * c2 + x[i + 1, lane] * c3
             ) - (
@@ -61,7 +62,7 @@ def recurse(
         d2 = c[5] if i < n - 2 else c[17]
         d3 = c[6] if i < n - 3 else c[18]
         d4 = c[7] if i < n - 4 else c[19]
-        for lane in range(LANES):
+        for lane in range(lanes):
             anticausal[i + 4, lane] = (
                 x[i + 5, lane] * c0 + x[i + 6, lane] * c1 + x[i + 7, lane] * c2 + x[i + 8, lane] * c3
             ) - (
@@ -124,8 +125,10 @@ def filter_plane(
     A line is read from ``reach`` voxels before ``first`` to as many behind ``stop``, within 0 to ``n``. The reach
     shrinks by the part of ``share`` that the lane's own distance from its wanted range uses up.
     """
-    for lane in range(lanes_from, lanes_to, LANES):
-        lanes = min(LANES, lanes_to - lane)
+    n_blocks = (lanes_to - lanes_from + LANES - 1) // LANES
+    width = ((lanes_to - lanes_from + n_blocks - 1) // n_blocks + 7) // 8 * 8
+    for lane in range(lanes_from, lanes_to, width):
+        lanes = min(width, lanes_to - lane)
         distance = 0
         if lane >= lanes_stop:
             distance = outside(lane, lanes_first, lanes_stop)
@@ -136,7 +139,7 @@ def filter_plane(
         start = max(first - margin, 0) // 2 * 2
         end = n - max(n - stop - margin, 0) // 2 * 2
         gather(source, base + start * along + lane * across, along, across, end - start, lanes, x)
-        recurse(x, causal, anticausal, end - start, first - start, stop - start, c)
+        recurse(x, causal, anticausal, end - start, first - start, stop - start, (lanes + 7) // 8 * 8, c)
         for i in range(first, stop):
             row = i - start + FEWEST
             begin = target_base + (i - first) * target_along + lane
@@ -156,21 +159,20 @@ def laplacian(
     second: NDArray[np.float64],
     smooth: NDArray[np.float64],
     area: NDArray[np.float64],
+    blocks: Block,
 ) -> NDArray[np.float32]:
     """Return ITK's Laplacian of Gaussian for voxels ``first`` to ``stop`` of an image.
 
     All arrays have one entry (or row) for each axis (z, y, x). ``image`` is flat, ``strides`` count voxels, and
     the last stride is 1; ``size`` is what may be read, ``reach`` how far it is read at most beyond the wanted
     voxels. ``second`` and ``smooth`` are the coefficients of the second derivative and of the Gaussian,
-    ``area`` is the squared spacing. A voxel is read if its distances from the wanted box, each as a
-    part of the reach along its axis, add up to 1 at most.
+    ``area`` is the squared spacing; ``blocks``, of shape (3, largest size + 8, LANES) and 0 at first, is room for
+    lines and both passes. A voxel is read if its distances from the wanted box, each as a part of the reach along
+    its axis, add up to 1 at most.
     """
     wanted = stop - first
     out = np.zeros((wanted[0], wanted[1], wanted[2]), dtype=np.float32)
-    rows = size.max() + 2 * FEWEST
-    x = np.zeros((rows, LANES))
-    causal = np.zeros((rows, LANES))
-    anticausal = np.zeros((rows, LANES))
+    x, causal, anticausal = blocks[0], blocks[1], blocks[2]
     for p in range(2, -1, -1):
         q = 1 if p == 2 else 2  # ITK differentiates along p, then smooths along q, then along r
         r = 3 - p - q
@@ -205,15 +207,14 @@ def laplacian(
 def add(out: NDArray[np.float32], term: NDArray[np.float32], p: int, q: int, r: int, factor: float) -> None:
     """Add a term whose axes are (r, q, p) to an image whose axes are (z, y, x)."""
     shape = out.shape
-    index = np.zeros(3, dtype=np.int64)
+    strides = (shape[1] * shape[2], shape[2], 1)
     flat = out.ravel()
     at = 0
     for k in range(shape[r]):
-        index[r] = k
         for j in range(shape[q]):
-            index[q] = j
-            for i in range(shape[p]):
-                index[p] = i
-                here = (index[0] * shape[1] + index[1]) * shape[2] + index[2]
-                flat[here] = np.float32(np.float64(flat[here]) + np.float64(term[at]) * factor)
-                at += 1
+            start = k * strides[r] + j * strides[q]
+            row = term[at : at + shape[p]]
+            for i in range(row.size):
+                here = start + i * strides[p]
+                flat[here] = np.float32(np.float64(flat[here]) + np.float64(row[i]) * factor)
+            at += row.size

@@ -7,7 +7,6 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,11 @@ from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.crops import border_warnings
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.native.features import Vectors, image_features
-from radiobone.features.radiomics.native.images import SharedLog, images, shared_log
+from radiobone.features.radiomics.native.images import images
 from radiobone.features.radiomics.native.levels import VoiGrid
-from radiobone.features.radiomics.native.memory import MEMORY_LIMIT_GB, check_filters, check_matrices
+from radiobone.features.radiomics.native.memory import MEMORY_LIMIT_GB, check_filter, check_matrices
 from radiobone.features.radiomics.native.shape import shape_vector
 from radiobone.features.radiomics.native.shape2d import shape_2d_vector
-from radiobone.features.radiomics.native.sharing import groups, union
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.roi import RegionOfInterest, region_of_interest
 from radiobone.features.radiomics.whole import WholeScan
@@ -58,67 +56,37 @@ class NativeEngine:
         list(self.stream(Image(hu, geometry), {"ball": Mask(distance < 5.5, geometry)}, params))
 
     def extract(self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams) -> dict[str, Result]:
-        """Compute the features of all VOIs of one scan; see `Engine.extract`.
-
-        Raises
-        ------
-        MissingExtraError
-            If a package that one of the filters needs is not installed.
-        """
-        results = dict(self.stream(image, vois, params))
-        return {key: results[key] for key in vois}
+        """Compute the features of all VOIs of one scan; see `Engine.extract`."""
+        return dict(self.stream(image, vois, params))
 
     def stream(
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
     ) -> Iterator[tuple[str, Result]]:
-        """Compute the features of one VOI after the other, neighbours together; see `Engine.stream`.
-
-        Raises
-        ------
-        MissingExtraError
-            If a package that one of the filters needs is not installed.
-        """
+        """Compute the features of one VOI after the other; see `Engine.stream`."""
         scan, places = WholeScan(image), _places(params)
-        whole = params.spacing_mm is None and not params.setting.preCrop
-        # VOIs that see the whole scan can share filters. A region of its own is made for one VOI at a time.
-        for keys in [list(vois)] if whole else [[key] for key in vois]:
-            subjects: dict[str, RegionOfInterest] = {}
-            for key in keys:
-                prepared = _attempt(key, region_of_interest, scan, vois[key], params)
-                if isinstance(prepared, CaseError):
-                    yield key, prepared
-                else:
-                    subjects[key] = prepared
-            yield from self._stream(subjects, params, places)
+        for key, voi in vois.items():
+            yield key, self._attempt(key, scan, voi, params, places)
 
-    def _stream(
-        self, subjects: Mapping[str, RegionOfInterest], params: RadiomicsParams, places: tuple[_Place, ...]
-    ) -> Iterator[tuple[str, Result]]:
-        """Compute VOIs of one region, those that share a Laplacian of Gaussian one after the other."""
-        for members in _groups(subjects, params):
-            log = _attempt(members[0], self._shared_log, [subjects[key] for key in members], params)
-            for key in members:
-                subject = subjects[key]
-                # What stops the filter of a group may lie far from this VOI.
-                own = _attempt(key, self._shared_log, [subject], params) if isinstance(log, CaseError) else log
-                if isinstance(own, CaseError):
-                    yield key, own
-                else:
-                    yield key, _attempt(key, self._values, subject, params, own, places)
+    def _attempt(
+        self, key: str, scan: WholeScan, voi: Mask, params: RadiomicsParams, places: tuple[_Place, ...]
+    ) -> Result:
+        """Compute one VOI, or return its error, so that the other VOIs go on."""
+        try:
+            return self._values(region_of_interest(scan, voi, params), params, places)
+        except CaseError as error:
+            if error.where is None:
+                error.where = f"VOI {key}"
+            return error
+        except Exception as error:  # the border of a case: NumPy and ITK raise errors of any kind
+            logger.debug("the native engine failed for VOI %s", key, exc_info=True)
+            return EngineError(
+                "the native engine cannot compute this VOI",
+                where=f"VOI {key}",
+                got=f"{type(error).__name__}: {one_line(error)}",
+                do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
+            )
 
-    def _shared_log(self, subjects: list[RegionOfInterest], params: RadiomicsParams) -> SharedLog | None:
-        if "LoG" not in params.image_types:
-            return None
-        region, settings = subjects[0].region, params.settings_of("LoG")
-        box = region.box
-        for subject in subjects[1:]:
-            box = union(box, subject.region.box)
-        check_filters(region, box, "LoG", settings, self.memory_limit_gb)
-        return shared_log(region, box, settings)
-
-    def _values(
-        self, subject: RegionOfInterest, params: RadiomicsParams, log: SharedLog | None, places: tuple[_Place, ...]
-    ) -> VoiValues:
+    def _values(self, subject: RegionOfInterest, params: RadiomicsParams, places: tuple[_Place, ...]) -> VoiValues:
         """Compute one VOI, its image types in the order of the parameter file."""
         region = subject.region
         found: dict[str, Vectors] = {"original": _shape(subject, params)}
@@ -128,11 +96,11 @@ class NativeEngine:
         for image_type in params.image_types:
             settings = params.settings_of(image_type)
             told += border_warnings(region, image_type, settings)
-            check_filters(region, region.box, image_type, settings, self.memory_limit_gb)
+            check_filter(region, image_type, settings, self.memory_limit_gb)
             pad = max(settings.distances)
             if pad not in grids:
                 grids[pad] = VoiGrid.of(region.mask, pad)
-            for name, voxels in images(region, image_type, settings, log):
+            for name, voxels in images(region, image_type, settings):
                 values = grids[pad].gather(voxels)
                 levels = grids[pad].discretise(
                     values, bin_width=settings.binWidth, bin_count=settings.binCount, dtype=voxels.dtype
@@ -142,14 +110,6 @@ class NativeEngine:
                 found[name] = {**found.get(name, {}), **vectors}
                 n_grey[name] = levels.values.size
         return _named(found, n_grey, told, places)
-
-
-def _groups(subjects: Mapping[str, RegionOfInterest], params: RadiomicsParams) -> list[list[str]]:
-    if len(subjects) < 2 or "LoG" not in params.image_types:
-        return [[key] for key in subjects]
-    region = next(iter(subjects.values())).region
-    boxes = {key: subject.region.box for key, subject in subjects.items()}
-    return groups(boxes, params.settings_of("LoG"), region.spacing_mm, region.shape)
 
 
 def _shape(subject: RegionOfInterest, params: RadiomicsParams) -> Vectors:
@@ -193,21 +153,3 @@ def _named(
         shown = ", ".join(undefined[:3]) + (", ..." if len(undefined) > 3 else "")
         told = [*told, f"{len(undefined)} features are not defined for this VOI: {shown}"]
     return VoiValues(features, n_grey, tuple(dict.fromkeys(told)))
-
-
-def _attempt(key: str, work: Any, *arguments: Any) -> Any:
-    """Do what concerns one VOI; return its error if there is one, so that other VOIs go on."""
-    try:
-        return work(*arguments)
-    except CaseError as error:
-        if error.where is None:
-            error.where = f"VOI {key}"
-        return error
-    except Exception as error:  # the border of a case: one VOI never stops the others
-        logger.debug("the native engine failed for VOI %s", key, exc_info=True)
-        return EngineError(
-            "the native engine cannot compute this VOI",
-            where=f"VOI {key}",
-            got=f"{type(error).__name__}: {one_line(error)}",
-            do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
-        )

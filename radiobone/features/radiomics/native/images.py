@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -28,68 +27,7 @@ Named = Iterator[tuple[str, NDArray[Any]]]
 """Images of a VOI's box, each with the name that columns begin with."""
 
 
-@dataclass(frozen=True, eq=False)
-class SharedLog:
-    """Laplacians of Gaussian of a box that several VOIs of one scan share.
-
-    Parameters
-    ----------
-    box : Box
-        In voxels of the region.
-    by_sigma : mapping of float to ndarray of float32
-        The filtered box for each sigma (mm).
-    """
-
-    box: Box
-    by_sigma: Mapping[float, NDArray[np.float32]] = field(repr=False)
-
-    def inside(self, box: Box, sigma: float) -> NDArray[np.float32]:
-        """Return the part that belongs to one VOI.
-
-        Parameters
-        ----------
-        box : Box
-            The VOI's box, inside the shared one, in voxels of the region.
-        sigma : float
-            In mm.
-        """
-        z, y, x = (
-            slice(part.start - outer.start, part.stop - outer.start)
-            for part, outer in zip(box, self.box, strict=True)
-        )
-        return self.by_sigma[sigma][z, y, x]
-
-
-def shared_log(region: Region, box: Box, settings: Settings) -> SharedLog:
-    """Filter a box of a region by every sigma.
-
-    Parameters
-    ----------
-    region : Region
-        What PyRadiomics sees of the scan.
-    box : Box
-        The wanted voxels of the region.
-    settings : Settings
-        Of the image type ``LoG``.
-
-    Raises
-    ------
-    EngineError
-        If the region is too small for a sigma, or not finite where it is read.
-    """
-    by_sigma = {}
-    for sigma in settings.sigma:
-        _check_size(region, sigma)
-        wanted = replace(region, box=box)
-        if region.normalisation is None and region.array.dtype.kind in "iu":
-            voxels, inner = region.array, box  # read where they lie
-        else:
-            voxels, inner, _ = _surroundings(wanted, "LoG", settings.model_copy(update={"sigma": (sigma,)}))
-        by_sigma[sigma] = log_of_box(voxels, inner, region.spacing_mm, sigma)
-    return SharedLog(box, by_sigma)
-
-
-def images(region: Region, image_type: str, settings: Settings, log: SharedLog | None) -> Named:
+def images(region: Region, image_type: str, settings: Settings) -> Named:
     """Yield each image of one type inside the VOI's box, with its name.
 
     Parameters
@@ -100,8 +38,6 @@ def images(region: Region, image_type: str, settings: Settings, log: SharedLog |
         As parameter files name it, such as ``Wavelet``.
     settings : Settings
         Of this image type.
-    log : SharedLog, optional
-        Needed for ``LoG``: covers the VOI's box.
 
     Yields
     ------
@@ -120,10 +56,8 @@ def images(region: Region, image_type: str, settings: Settings, log: SharedLog |
     if image_type == "Original":
         yield "original", region.read(region.box)
     elif image_type == "LoG":
-        if log is None:
-            raise ValueError("LoG images are computed for several VOIs at once and must be given")
         for name, sigma in zip(image_names("LoG", settings), settings.sigma, strict=True):
-            yield name, log.inside(region.box, sigma)
+            yield name, _log(region, settings, sigma)
     elif image_type == "Wavelet":
         yield from _wavelets(region, settings)
     elif image_type == "Gradient":
@@ -136,6 +70,14 @@ def images(region: Region, image_type: str, settings: Settings, log: SharedLog |
         yield from _binary_patterns(region, image_type, settings)
     else:
         yield pointwise(region, image_type)
+
+
+def _log(region: Region, settings: Settings, sigma: float) -> NDArray[np.float32]:
+    _check_size(region, sigma)
+    if region.normalisation is None and region.array.dtype.kind in "iu":
+        return log_of_box(region.array, region.box, region.spacing_mm, sigma)  # reads them where they lie
+    voxels, inner, _ = _surroundings(region, "LoG", settings.model_copy(update={"sigma": (sigma,)}))
+    return log_of_box(voxels, inner, region.spacing_mm, sigma)
 
 
 def _surroundings(region: Region, image_type: str, settings: Settings) -> tuple[NDArray[Any], Box, Corner]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from radiobone.core.errors import EngineError
@@ -9,10 +10,9 @@ from radiobone.features.radiomics.crops import margin, wavelet_reach
 from radiobone.features.radiomics.native.angles import texture_angles
 from radiobone.features.radiomics.native.levels import GreyLevels
 from radiobone.features.radiomics.native.matrices import FAMILIES, matrix_bytes
-from radiobone.features.radiomics.native.sharing import volume
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
-from radiobone.imaging.volumes import Box, expand
+from radiobone.imaging.volumes import expand
 
 MEMORY_LIMIT_GB = 8.0
 """Memory in GB (10⁹ bytes) that one VOI may take beside the scan, unless the user says otherwise."""
@@ -25,15 +25,13 @@ _OTHER_BYTES = 24
 """For all other image types: the crop, its filtered version and one copy in double precision."""
 
 
-def check_filters(region: Region, box: Box, image_type: str, settings: Settings, limit_gb: float) -> None:
+def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: float) -> None:
     """Refuse a filter that would need more memory than the limit.
 
     Parameters
     ----------
     region : Region
         What is filtered.
-    box : Box
-        The wanted voxels.
     image_type : str
         Such as ``Wavelet``.
     settings : Settings
@@ -48,7 +46,7 @@ def check_filters(region: Region, box: Box, image_type: str, settings: Settings,
     """
     wavelet = image_type == "Wavelet"
     reach = wavelet_reach(settings) if wavelet else margin(image_type, settings, region.spacing_mm)
-    n_voxels = volume(expand(box, reach, region.shape))
+    n_voxels = math.prod(part.stop - part.start for part in expand(region.box, reach, region.shape))
     _refuse_beyond(
         n_voxels * _BYTES_PER_VOXEL.get(image_type, _OTHER_BYTES),
         limit_gb,
