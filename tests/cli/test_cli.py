@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,8 +47,24 @@ def scans(tmp_path: Path, monkeypatch) -> Path:
 def test_no_arguments_show_the_verbs(capsys):
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
-    for verb in ("demo", "inspect", "extract", "columns", "train", "predict"):
+    for verb in ("demo", "inspect", "extract", "columns", "train", "predict", "verify"):
         assert verb in text
+
+
+def test_verify_compares_both_engines_on_the_users_own_cases(scans, capsys):
+    pytest.importorskip("radiomics")
+    assert run(["verify", "--cohort", str(scans / "cohort.csv"), "--n", "1", "--params", "original"]) == 0
+    text = capsys.readouterr().out
+    assert "2 VOIs" in text
+    for family in ("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm"):
+        assert family in text
+    assert "differs" not in text
+
+
+def test_verify_says_what_it_needs(scans, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "radiomics", None)
+    assert run(["verify", "--cohort", str(scans / "cohort.csv"), "--n", "1"]) == 2
+    assert "radiobone[pyradiomics]" in capsys.readouterr().err
 
 
 def test_extract_a_cohort_and_read_identifiers_back(scans, capsys):
