@@ -20,7 +20,7 @@ CANCELLING: dict[str, dict[str, str]] = {
         "ClusterShade": "third powers of both signs, which sum to 0 for a symmetric matrix of pairs",
         "Correlation": "products of distances from the mean of either sign",
         "Imc1": "the difference of two joint entropies, each as large as those of the levels",
-        "Imc2": "the root of 1 less an exponential of the difference of two joint entropies; near 0 of rounding errors",
+        "Imc2": "the root of 1 less an exponential of the difference of two joint entropies; near 0 of rounding",
         "MCC": "the second eigenvalue of a matrix whose first is 1; near 0 it is the root of rounding errors",
     },
 }

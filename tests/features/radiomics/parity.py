@@ -80,6 +80,7 @@ def absolute_terms(name: str, features: Mapping[str, float]) -> float:
 
     Notes
     -----
+    - Mean, E x: E |x| is at least half of E |x - E x|, MeanAbsoluteDeviation.
     - Skewness, E x³ / (E x²)^1.5: by Jensen, E |x|³ is at least (E x²)^1.5, so 1.
     - ClusterShade, E x³ with E x² = ClusterTendency: likewise ClusterTendency^1.5.
     - Correlation, E x y / (sx sy): in units of the spreads; 1 is its range.
@@ -88,6 +89,8 @@ def absolute_terms(name: str, features: Mapping[str, float]) -> float:
     """
     if not cancels(name):
         return 0.0
+    if name.endswith("_Mean"):
+        return features.get(f"{name}AbsoluteDeviation", 0.0) / 2
     if name.endswith("_ClusterShade"):
         return float(max(features.get(name.replace("Shade", "Tendency"), 0.0), 0.0) ** 1.5)
     return 2.0 if name.endswith("_Imc1") else 1.0

@@ -7,15 +7,15 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from parity import assert_parity
 from radiomics_scans import whole_volume
 
 from radiobone.core.config import read_yaml, validate
 from radiobone.core.resources import find
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.params import RadiomicsParams, read_params
-from radiobone.features.radiomics.pyradiomics import PyRadiomicsEngine
+from radiobone.features.radiomics.registry import ENGINES, find_engine
 from radiobone.imaging import Image, Mask
 
 pytest.importorskip("radiomics")
@@ -52,9 +52,10 @@ def baseline(folder: Path, family: str, case: str) -> list[tuple[dict[str, Any],
     return found
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pyradiomics_own_baseline(shared_data: Path, family: str, case: str) -> None:
+def test_pyradiomics_own_baseline(shared_data: Path, family: str, case: str, engine: str) -> None:
     folder = shared_data / "pyradiomics"
     image = read(folder / f"{case}_image.nrrd")
     voi = read_voi(folder / f"{case}_label.nrrd", image, 1)
@@ -63,7 +64,7 @@ def test_pyradiomics_own_baseline(shared_data: Path, family: str, case: str) -> 
     for settings, expected in configurations:
         content = {"featureClass": {family: None}, "setting": settings}
         params = validate(RadiomicsParams, content, family)
-        values = PyRadiomicsEngine().extract(image, {"voi": voi}, params)["voi"]
+        values = find_engine(engine).extract(image, {"voi": voi}, params)["voi"]
         assert isinstance(values, VoiValues), values
         for name, value in expected.items():
             tolerance = MESH_TOLERANCE if family == "shape" else BASELINE_TOLERANCE
@@ -85,8 +86,8 @@ def test_a_vertebra_has_the_values_of_the_whole_files(
 ) -> None:
     image = read(shared_data / "spine" / scan)
     voi = read_voi(shared_data / "spine" / labels, image, label)
-    values = PyRadiomicsEngine().extract(image, {"L3": voi}, read_params(preset))["L3"]
-    assert isinstance(values, VoiValues), values
     expected = whole_volume(image, voi, read_yaml(find("params", preset)))
-    assert list(values.features) == list(expected)
-    np.testing.assert_allclose(list(values.features.values()), list(expected.values()), rtol=1e-9)
+    for engine in ENGINES:
+        values = find_engine(engine).extract(image, {"L3": voi}, read_params(preset))["L3"]
+        assert isinstance(values, VoiValues), values
+        assert_parity(values.features, expected, 1e-9)
