@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +156,32 @@ class Mask:
         """Return a SimpleITK image of the whole grid; booleans become 8-bit integers."""
         array = self.full()
         return _to_sitk(array.astype(np.uint8) if array.dtype == bool else array, self.geometry)
+
+
+def union(first: Box, second: Box) -> Box:
+    """Return the smallest box that holds two.
+
+    Parameters
+    ----------
+    first, second : Box
+        Along (z, y, x).
+    """
+    z, y, x = (
+        slice(min(one.start, other.start), max(one.stop, other.stop))
+        for one, other in zip(first, second, strict=True)
+    )
+    return z, y, x
+
+
+def box_size(box: Box) -> int:
+    """Return the number of voxels of a box.
+
+    Parameters
+    ----------
+    box : Box
+        Along (z, y, x).
+    """
+    return math.prod(part.stop - part.start for part in box)
 
 
 def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) -> Box:

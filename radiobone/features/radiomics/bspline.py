@@ -9,15 +9,16 @@ an even number of voxels from the image's border: then it swings in step with th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.grid import ResamplingGrid
 from radiobone.features.radiomics.kernels import bspline as kernels
-from radiobone.imaging.volumes import Box, expand
+from radiobone.imaging.volumes import Box, box_size, expand, union
 
 MARGIN = 48
 """Voxels round the samples from which coefficients are computed: 0.268 ** 45 is 2e-26, far below the last bit."""
@@ -25,14 +26,97 @@ MARGIN = 48
 _AROUND = (2, 2, 2)
 """Voxels round the samples whose coefficients are summed up."""
 
+SHARED_BYTES = 128 * 2**20
+"""Most that coefficients which serve several VOIs may take."""
 
-def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, dtype: DTypeLike) -> NDArray[Any]:
-    """Resample an image by cubic B-splines, as ITK does on the whole image.
+
+class Splines:
+    """Spline coefficients of one scan, computed once for boxes that overlap, as those of neighbours do.
 
     Parameters
     ----------
     read : callable
-        Takes a `Box` of the source grid and gives its voxels, of shape (z, y, x).
+        Takes a `Box` of the scan and gives its voxels, of shape (z, y, x).
+    shape : tuple of int
+        Number of voxels of the scan along (z, y, x).
+    planned : iterable of Box
+        The parts (see `needed`) that will be asked for. They are put together for as long as that is less work
+        than one after the other, and takes no more than `SHARED_BYTES`.
+
+    Notes
+    -----
+    Only the last coefficients are kept. They do not depend on what is computed with them: see `MARGIN`.
+    """
+
+    def __init__(
+        self, read: Callable[[Box], NDArray[Any]], shape: tuple[int, int, int], planned: Iterable[Box] = ()
+    ) -> None:
+        self._read, self._shape = read, shape
+        self._groups: list[Box] = []
+        for part in sorted(planned, key=lambda box: box[0].start):
+            fitting = next((index for index, group in enumerate(self._groups) if self._saves(group, part)), None)
+            if fitting is None:
+                self._groups.append(part)
+            else:
+                self._groups[fitting] = union(self._groups[fitting], part)
+        self._kept: tuple[Box, NDArray[np.float64]] | None = None
+
+    def coefficients(self, part: Box) -> tuple[NDArray[np.float64], tuple[int, int, int]]:
+        """Return coefficients that cover a part of the scan, and where their first voxel lies.
+
+        Parameters
+        ----------
+        part : Box
+            In voxels of the scan.
+
+        Raises
+        ------
+        EngineError
+            If the scan is not finite where it is read.
+        """
+        if self._kept is None or not _holds(self._kept[0], part):
+            group = next((box for box in self._groups if _holds(box, part)), part)
+            try:
+                self._kept = group, self._computed(group)
+            except EngineError:
+                # What cannot be read may lie beside another VOI.
+                self._groups = [box for box in self._groups if box != group]
+                self._kept = part, self._computed(part)
+        (z, y, x), array = self._kept
+        return array, (z.start, y.start, x.start)
+
+    def _computed(self, part: Box) -> NDArray[np.float64]:
+        box = self._filtered(part)
+        return _coefficients(self._read(box), _inside(part, box))
+
+    def _filtered(self, part: Box) -> Box:
+        """Return the voxels that have to be read and filtered for a part."""
+        return in_step(expand(part, (MARGIN, MARGIN, MARGIN), self._shape), self._shape)
+
+    def _saves(self, first: Box, second: Box) -> bool:
+        joined = union(first, second)
+        work = [box_size(self._filtered(box)) for box in (joined, first, second)]
+        return work[0] <= work[1] + work[2] and box_size(joined) * 8 <= SHARED_BYTES
+
+
+def needed(grid: ResamplingGrid) -> Box:
+    """Return the voxels of the scan whose coefficients the samples of a grid need.
+
+    Parameters
+    ----------
+    grid : ResamplingGrid
+        Where the samples lie.
+    """
+    return expand(grid.reach, _AROUND, grid.source.shape)
+
+
+def resample_bspline(splines: Splines, grid: ResamplingGrid, dtype: DTypeLike) -> NDArray[Any]:
+    """Resample an image by cubic B-splines, as ITK does on the whole image.
+
+    Parameters
+    ----------
+    splines : Splines
+        Coefficients of the image.
     grid : ResamplingGrid
         Where the samples lie.
     dtype : dtype
@@ -42,12 +126,14 @@ def resample_bspline(read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, 
     -------
     ndarray of shape ``grid.target.shape``
         Samples outside the image are 0.
+
+    Raises
+    ------
+    EngineError
+        If the image is not finite where it is read.
     """
     shape = grid.source.shape
-    part = expand(grid.reach, _AROUND, shape)
-    box = in_step(expand(grid.reach, (MARGIN, MARGIN, MARGIN), shape), shape)
-    coefficients = _coefficients(read(box), _inside(part, box))
-    offset = [edge.start for edge in part]
+    coefficients, offset = splines.coefficients(needed(grid))
     values = np.empty(grid.target.shape)
     if grid.axes is None:
         kernels.sum_on_lines(coefficients, np.asarray(offset), np.asarray(shape), grid.ends, values)
@@ -77,6 +163,10 @@ def in_step(box: Box, shape: tuple[int, int, int]) -> Box:
         for part, size in zip(box, shape, strict=True)
     )
     return z, y, x
+
+
+def _holds(outer: Box, inner: Box) -> bool:
+    return all(one.start <= two.start and two.stop <= one.stop for one, two in zip(outer, inner, strict=True))
 
 
 def _inside(part: Box, box: Box) -> Box:

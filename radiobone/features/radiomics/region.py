@@ -6,6 +6,7 @@ of the VOI and ``padDistance`` voxels round it, and nothing else, so its filters
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
-from radiobone.features.radiomics.bspline import resample_bspline
+from radiobone.features.radiomics.bspline import Splines, needed, resample_bspline
 from radiobone.features.radiomics.grid import ResamplingGrid, header, resampling_grid
 from radiobone.features.radiomics.settings import Settings
 from radiobone.features.radiomics.whole import Normalisation, WholeScan
@@ -119,7 +120,41 @@ class Region:
         return image
 
 
-def seen_region(scan: WholeScan, voi: Mask, settings: Settings) -> Region:
+def shared_splines(scan: WholeScan, vois: Iterable[Mask], settings: Settings) -> Splines | None:
+    """Plan the resampling of several VOIs of one scan together; None if nothing is resampled by B-splines.
+
+    Parameters
+    ----------
+    scan : WholeScan
+        The whole scan.
+    vois : iterable of Mask
+        The VOIs. One that cannot be resampled is passed over: it has its error from `seen_region`.
+    settings : Settings
+        The parameter file's ``setting``.
+    """
+    spacing = settings.spacing_mm
+    if spacing is None or settings.interpolator != "sitkBSpline":
+        return None
+    grids = (
+        resampling_grid(voi.geometry, voi.box, spacing, settings.padDistance)
+        for voi in (voi.tight() for voi in vois)
+        if voi.n_voxels and voi.geometry.shape == scan.image.geometry.shape
+    )
+    source = scan.image.geometry
+    planned = [needed(ResamplingGrid(source, grid.target)) for grid in grids if grid is not None]
+    return Splines(_reader(scan, settings), source.shape, planned)
+
+
+def _reader(scan: WholeScan, settings: Settings) -> Callable[[Box], NDArray[Any]]:
+    def read(box: Box) -> NDArray[Any]:
+        normalisation = scan.normalisation(settings)
+        voxels = scan.image.array[box]
+        return finite(normalisation(voxels) if normalisation else voxels, "resampling")
+
+    return read
+
+
+def seen_region(scan: WholeScan, voi: Mask, settings: Settings, splines: Splines | None = None) -> Region:
     """Return what PyRadiomics sees of a scan for one VOI.
 
     Parameters
@@ -130,6 +165,8 @@ def seen_region(scan: WholeScan, voi: Mask, settings: Settings) -> Region:
         The VOI in its tight box, not empty.
     settings : Settings
         The parameter file's ``setting``.
+    splines : Splines, optional
+        What several VOIs share (see `shared_splines`).
 
     Returns
     -------
@@ -147,7 +184,7 @@ def seen_region(scan: WholeScan, voi: Mask, settings: Settings) -> Region:
     spacing = settings.spacing_mm
     grid = resampling_grid(voi.geometry, voi.box, spacing, settings.padDistance) if spacing else None
     if grid is not None:
-        return _resampled(scan, voi, grid, normalisation, settings)
+        return _resampled(scan, voi, grid, settings, splines)
     mask = (voi.array != 0).astype(np.uint8)
     if spacing or settings.preCrop:
         pad = settings.padDistance
@@ -163,9 +200,8 @@ def seen_region(scan: WholeScan, voi: Mask, settings: Settings) -> Region:
 
 
 def _resampled(
-    scan: WholeScan, voi: Mask, grid: ResamplingGrid, normalisation: Normalisation | None, settings: Settings
+    scan: WholeScan, voi: Mask, grid: ResamplingGrid, settings: Settings, splines: Splines | None
 ) -> Region:
-    whole = Region(scan.image.array, scan.image.geometry.spacing_mm, voi.array, voi.box, normalisation)
     held = Mask(grid.resample_mask(voi), grid.target).tight()
     if held.n_voxels == 0:
         raise EngineError(
@@ -178,14 +214,18 @@ def _resampled(
         # The headers agree, but not to the last bit: the mask's anchors the grid, the image's places its voxels.
         grid = ResamplingGrid(scan.image.geometry, grid.target)
     if settings.interpolator == "sitkBSpline":
-        dtype = np.float64 if normalisation else scan.image.array.dtype
-        array = resample_bspline(lambda box: finite(whole.read(box), "resampling"), grid, dtype)
+        dtype = np.float64 if settings.normalize else scan.image.array.dtype
+        own = splines or Splines(_reader(scan, settings), grid.source.shape)
+        array = resample_bspline(own, grid, dtype)
     else:
-        array = finite(_resampled_by_itk(whole, grid, str(settings.interpolator)), "resampling")
+        read = _reader(scan, settings)
+        array = finite(_resampled_by_itk(read, grid, str(settings.interpolator)), "resampling")
     return Region(array, grid.target.spacing_mm, held.array, held.box, pad_distance=settings.padDistance)
 
 
-def _resampled_by_itk(whole: Region, grid: ResamplingGrid, interpolator: str) -> NDArray[Any]:
+def _resampled_by_itk(
+    read: Callable[[Box], NDArray[Any]], grid: ResamplingGrid, interpolator: str
+) -> NDArray[Any]:
     """Resample by one of ITK's local interpolators, which read only round the samples.
 
     The image keeps its first voxel, hence its origin and every bit of ITK's arithmetic; what lies beyond
@@ -195,7 +235,9 @@ def _resampled_by_itk(whole: Region, grid: ResamplingGrid, interpolator: str) ->
 
     beyond = expand(grid.reach, (_ITK_REACH, _ITK_REACH, _ITK_REACH), grid.source.shape)
     z, y, x = (slice(0, part.stop) for part in beyond)
-    image = Image(whole.read((z, y, x)), _with_shape(grid.source, (z.stop, y.stop, x.stop))).to_sitk()
+    image = Image(
+        np.ascontiguousarray(read((z, y, x))), _with_shape(grid.source, (z.stop, y.stop, x.stop))
+    ).to_sitk()
     resample = sitk.ResampleImageFilter()
     resample.SetReferenceImage(header(grid.target))
     resample.SetSize(grid.target.shape[::-1])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.bspline import Splines
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.region import Region, finite, seen_region
 from radiobone.features.radiomics.settings import Settings
@@ -34,7 +35,9 @@ class RegionOfInterest:
     shape_mask: NDArray[np.uint8]
 
 
-def region_of_interest(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> RegionOfInterest:
+def region_of_interest(
+    scan: WholeScan, voi: Mask, params: RadiomicsParams, splines: Splines | None = None
+) -> RegionOfInterest:
     """Check a VOI as PyRadiomics does, and resegment it where the parameter file asks for it.
 
     Parameters
@@ -45,6 +48,8 @@ def region_of_interest(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> R
         The VOI on the scan's grid; every voxel that is not 0 belongs to it.
     params : RadiomicsParams
         The parameter file.
+    splines : Splines, optional
+        What the VOIs of a scan share when they are resampled (see `shared_splines`).
 
     Raises
     ------
@@ -57,7 +62,7 @@ def region_of_interest(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> R
     if voi.n_voxels == 0:
         raise EngineError("the VOI is empty", got="0 voxels", expected="at least 2", do="check the mask")
     settings = params.setting
-    region = seen_region(scan, voi, settings)
+    region = seen_region(scan, voi, settings, splines)
     _check_size(region.mask, settings)
     image = region.read(region.box)
     finite(image[region.mask != 0], "the VOI")

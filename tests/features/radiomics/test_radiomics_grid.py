@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from radiomics_scans import STRAIGHT, oblique
 
-from radiobone.features.radiomics.bspline import resample_bspline
+from radiobone.features.radiomics.bspline import Splines, resample_bspline
 from radiobone.features.radiomics.grid import resampling_grid
 from radiobone.imaging import Geometry, Image, Mask
 
@@ -50,7 +50,9 @@ def test_samples_are_those_of_the_whole_image(
             padDistance=5,
         )
         np.testing.assert_array_equal(grid.resample_mask(voi), sitk.GetArrayFromImage(expected_mask))
-        samples = resample_bspline(lambda box, image=image: image.array[box], grid, dtype)
+        samples = resample_bspline(
+            Splines(lambda box, image=image: image.array[box], grid.source.shape), grid, dtype
+        )
         np.testing.assert_array_equal(samples, sitk.GetArrayFromImage(expected))
         assert grid.target.origin_mm == expected.GetOrigin()
 
@@ -65,7 +67,7 @@ def test_only_the_surroundings_of_the_voi_are_read() -> None:
         sizes.append([part.stop - part.start for part in box])
         return np.zeros(sizes[-1], np.int16)
 
-    resample_bspline(read, grid, np.int16)
+    resample_bspline(Splines(read, grid.source.shape), grid, np.int16)
     assert len(sizes) == 1
     assert max(sizes[0]) < 200
 
@@ -75,7 +77,11 @@ def test_a_region_of_one_value_keeps_it() -> None:
     geometry = Geometry((60, 61, 62), (1.25, 0.7, 0.7), (3.0, 4.0, 5.0), oblique())
     grid = resampling_grid(geometry, (slice(20, 30), slice(20, 30), slice(20, 30)), (1.0, 1.0, 1.0), 3)
     assert grid is not None
-    samples = resample_bspline(lambda box: np.full([part.stop - part.start for part in box], 77.0), grid, float)
+    samples = resample_bspline(
+        Splines(lambda box: np.full([part.stop - part.start for part in box], 77.0), grid.source.shape),
+        grid,
+        float,
+    )
     np.testing.assert_allclose(samples, 77.0, rtol=1e-13)
 
 
@@ -84,7 +90,7 @@ def test_a_ramp_is_sampled_where_the_grid_says() -> None:
     grid = resampling_grid(geometry, (slice(25, 35), slice(25, 35), slice(25, 35)), (1.0, 1.0, 1.0), 2)
     assert grid is not None
     depth = np.arange(60.0)[:, None, None] * np.ones((60, 60, 60))
-    samples = resample_bspline(lambda box: depth[box], grid, float)
+    samples = resample_bspline(Splines(lambda box: depth[box], grid.source.shape), grid, float)
     index = geometry.index(grid.target.world(np.argwhere(np.ones(grid.target.shape))))[:, 0]
     np.testing.assert_allclose(samples.ravel(), index, atol=1e-9)
 

@@ -94,7 +94,7 @@ def test_samples_reach_beyond_the_border_as_those_of_itk(direction: tuple[float,
     origin = image.to_sitk().TransformContinuousIndexToPhysicalPoint((-2.3, -1.7, -1.2))
     grid = ResamplingGrid(geometry, Geometry((25, 27, 35), (1.0, 1.0, 0.9), origin, direction))
     labels = (rng.random(geometry.shape) > 0.5).astype(np.uint8)
-    found = bspline.resample_bspline(lambda box: image.array[box], grid, dtype)
+    found = bspline.resample_bspline(bspline.Splines(lambda box: image.array[box], grid.source.shape), grid, dtype)
     expected = samples_by_itk(image, grid, sitk.sitkBSpline, image.to_sitk().GetPixelID())
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
@@ -122,6 +122,6 @@ def test_samples_do_not_depend_on_how_much_is_read() -> None:
     array[:, 90:] = 77
     grid = resampling_grid(geometry, (slice(60, 90), slice(70, 100), slice(70, 100)), (1.0, 1.0, 1.0), 3)
     assert grid is not None
-    found = bspline.resample_bspline(lambda box: array[box], grid, np.float64)
+    found = bspline.resample_bspline(bspline.Splines(lambda box: array[box], grid.source.shape), grid, np.float64)
     expected = samples_by_itk(Image(array, geometry), grid, sitk.sitkBSpline, sitk.sitkFloat64)
     np.testing.assert_array_equal(found, expected)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radiobone.core.errors import CaseError, EngineError, one_line
+from radiobone.features.radiomics.bspline import Splines
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.crops import border_warnings
@@ -22,6 +23,7 @@ from radiobone.features.radiomics.native.memory import MEMORY_LIMIT_GB, check_fi
 from radiobone.features.radiomics.native.shape import shape_vector
 from radiobone.features.radiomics.native.shape2d import shape_2d_vector
 from radiobone.features.radiomics.params import RadiomicsParams
+from radiobone.features.radiomics.region import shared_splines
 from radiobone.features.radiomics.roi import RegionOfInterest, region_of_interest
 from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Geometry, Image, Mask
@@ -63,16 +65,17 @@ class NativeEngine:
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
     ) -> Iterator[tuple[str, Result]]:
         """Compute the features of one VOI after the other; see `Engine.stream`."""
-        scan, places = WholeScan(image), _places(params)
+        scan = WholeScan(image)
+        splines = shared_splines(scan, vois.values(), params.setting)
         for key, voi in vois.items():
-            yield key, self._attempt(key, scan, voi, params, places)
+            yield key, self._attempt(key, scan, voi, params, splines)
 
     def _attempt(
-        self, key: str, scan: WholeScan, voi: Mask, params: RadiomicsParams, places: tuple[_Place, ...]
+        self, key: str, scan: WholeScan, voi: Mask, params: RadiomicsParams, splines: Splines | None
     ) -> Result:
         """Compute one VOI, or return its error, so that the other VOIs go on."""
         try:
-            return self._values(region_of_interest(scan, voi, params), params, places)
+            return self._values(region_of_interest(scan, voi, params, splines), params)
         except CaseError as error:
             if error.where is None:
                 error.where = f"VOI {key}"
@@ -86,7 +89,7 @@ class NativeEngine:
                 do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
             )
 
-    def _values(self, subject: RegionOfInterest, params: RadiomicsParams, places: tuple[_Place, ...]) -> VoiValues:
+    def _values(self, subject: RegionOfInterest, params: RadiomicsParams) -> VoiValues:
         """Compute one VOI, its image types in the order of the parameter file."""
         region = subject.region
         found: dict[str, Vectors] = {"original": _shape(subject, params)}
@@ -109,7 +112,7 @@ class NativeEngine:
                 vectors = image_features(values, levels, settings, region.spacing_mm, params.families)
                 found[name] = {**found.get(name, {}), **vectors}
                 n_grey[name] = levels.values.size
-        return _named(found, n_grey, told, places)
+        return _named(found, n_grey, told, _places(params))
 
 
 def _shape(subject: RegionOfInterest, params: RadiomicsParams) -> Vectors:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection
 
 from radiobone.core.errors import EngineError
@@ -12,7 +11,7 @@ from radiobone.features.radiomics.native.levels import GreyLevels
 from radiobone.features.radiomics.native.matrices import FAMILIES, matrix_bytes
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
-from radiobone.imaging.volumes import expand
+from radiobone.imaging.volumes import box_size, expand
 
 MEMORY_LIMIT_GB = 8.0
 """Memory in GB (10⁹ bytes) that one VOI may take beside the scan, unless the user says otherwise."""
@@ -46,7 +45,7 @@ def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: 
     """
     wavelet = image_type == "Wavelet"
     reach = wavelet_reach(settings) if wavelet else margin(image_type, settings, region.spacing_mm)
-    n_voxels = math.prod(part.stop - part.start for part in expand(region.box, reach, region.shape))
+    n_voxels = box_size(expand(region.box, reach, region.shape))
     _refuse_beyond(
         n_voxels * _BYTES_PER_VOXEL.get(image_type, _OTHER_BYTES),
         limit_gb,
