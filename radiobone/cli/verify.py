@@ -79,16 +79,20 @@ def show(console: Console, result: Verification) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=f"native beside PyRadiomics, {result.n_vois} VOIs", box=box.SIMPLE, title_justify="left")
+    table = Table(
+        title=f"native beside PyRadiomics, {result.n_vois} VOIs: relative differences",
+        box=box.SIMPLE,
+        title_justify="left",
+    )
     table.add_column("family")
-    table.add_column("values", justify="right")
-    table.add_column("largest relative difference")
-    table.add_column("above 1e-6", justify="right")
-    table.add_column("where terms cancel")
-    table.add_column("above 1e-6", justify="right")
+    for name in ("values", "largest", "above 1e-6", "largest where terms cancel", "above 1e-6"):
+        table.add_column(name, justify="right")
     for family in result.families:
         table.add_row(*_cells(family))
     console.print(table)
+    largest = max(filter(None, (family.largest for family in result.families)), key=_relative, default=None)
+    if largest is not None and largest.relative:
+        console.print(f"largest of all: {largest.relative:.1e}, {largest.column} of {escape(largest.case)}")
     for item in [item for family in result.families for item in family.beyond][:SHOWN]:
         console.print(
             f"[red]differs[/] {escape(item.case)}, {item.column}: native {item.ours!r}, "
@@ -119,6 +123,8 @@ def _cells(family: Agreement) -> tuple[str, str, str, str, str, str]:
 
 
 def _largest(item: Difference | None) -> str:
-    if item is None:
-        return ""
-    return f"{item.relative:.1e} ({item.column})" if item.relative else "0"
+    return "" if item is None else f"{item.relative:.1e}" if item.relative else "0"
+
+
+def _relative(item: Difference) -> float:
+    return item.relative
