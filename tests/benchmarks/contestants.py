@@ -23,9 +23,11 @@ ENOUGH_S = 2.0
 
 def radiobone(case: dict[str, Any], name: str) -> Callable[[], int]:
     """Return radiobone's extraction of a case."""
+    import numpy as np
+
     from radiobone.features.radiomics.params import read_params
     from radiobone.features.radiomics.registry import find_engine
-    from radiobone.imaging.reading import read_image, read_mask
+    from radiobone.imaging import Geometry, Image, Mask
 
     if "kernels" in case:
         from radiobone.features.radiomics.kernels import jit
@@ -41,9 +43,12 @@ def radiobone(case: dict[str, Any], name: str) -> Callable[[], int]:
         engine.prepare(params)
     files = Path(case["image"]), Path(case["mask"])
     if case["from_files"]:
+        from radiobone.imaging.reading import read_image, read_mask
+
         return lambda: extract(read_image(files[0]), read_mask(files[1]))
-    image, mask = read_image(files[0]), read_mask(files[1])
-    return lambda: extract(image, mask)
+    hu, labels = (np.load(path.with_suffix(".npy")) for path in files)
+    geometry = Geometry(hu.shape, tuple(case["spacing_mm"]))
+    return lambda: extract(Image(hu, geometry), Mask(labels, geometry))
 
 
 def pyradiomics(case: dict[str, Any], cropped: bool) -> Callable[[], int]:

@@ -28,6 +28,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from scans import FINE_SPACING_MM
+
 HERE = Path(__file__).parent
 PRESET = HERE.parents[1] / "params/ct_trabecular.yaml"
 
@@ -90,6 +92,7 @@ class Case:
             "mask": str(place / f"{self.data}-mask{suffix}"),
             "params": str(params),
             "labels": list(range(1, self.n_labels + 1)),
+            "spacing_mm": FINE_SPACING_MM if self.data == "fine" else (1.0, 1.0, 1.0),
             "from_files": self.from_files,
         }
 

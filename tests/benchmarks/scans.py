@@ -82,8 +82,9 @@ def trunk(
 
 
 def write(array: NDArray[np.generic], spacing_mm: tuple[float, float, float], path: Path) -> None:
-    """Write an image, making its folder."""
+    """Write an image, and its array alone beside it, making their folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path.with_suffix(".npy"), array)
     image = sitk.GetImageFromArray(array)
     image.SetSpacing(spacing_mm[::-1])
     sitk.WriteImage(image, str(path))
