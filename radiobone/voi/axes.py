@@ -174,16 +174,19 @@ def _wall_cells(points: Floats, width: float) -> tuple[Floats, Floats, Floats, F
         Of each column, in mm: how far it lies to the side, its height, where its bone begins, and how deep it is.
     """
     cell = np.floor(points / WALL_CELL_MM).astype(np.intp)
-    side = (cell[:, 0] + 0.5) * WALL_CELL_MM
-    chosen = (np.abs(side) < WALL_WIDTH * width / 2) & (points[:, 1] < 0)
-    cell, side, points = cell[chosen], side[chosen], points[chosen]
-    _, first, column = np.unique(cell[:, [0, 2]], axis=0, return_index=True, return_inverse=True)
-    wall: Floats = np.full(len(first), -np.inf)
-    np.maximum.at(wall, column, points[:, 1])
-    height = (cell[first, 2] + 0.5) * WALL_CELL_MM
-    filled = np.unique(np.stack([column, cell[:, 1]]), axis=1)[0]
-    depth = np.bincount(filled, minlength=len(first)).astype(np.float64) * WALL_CELL_MM
-    return side[first], height, wall, depth
+    beside = np.abs(cell[:, 0] + 0.5) * WALL_CELL_MM
+    chosen = (beside < WALL_WIDTH * width / 2) & (points[:, 1] < 0)
+    cell, points = cell[chosen], points[chosen]
+    low = cell.min(axis=0, initial=0)
+    place = tuple((cell - low).T)
+    filled = np.zeros(cell.max(axis=0, initial=0) - low + 1, dtype=bool)
+    filled[place] = True
+    wall = np.full(filled.shape[::2], -np.inf)
+    np.maximum.at(wall, place[::2], points[:, 1])
+    depth = np.count_nonzero(filled, axis=1)
+    columns = np.nonzero(depth)
+    side, height = ((index + start + 0.5) * WALL_CELL_MM for index, start in zip(columns, low[::2], strict=True))
+    return side, height, wall[columns], depth[columns] * WALL_CELL_MM
 
 
 def _bulk_mm(side: Floats, depth: Floats, width: float) -> float:

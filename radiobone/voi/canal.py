@@ -14,6 +14,7 @@ from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 PIXEL_MM = 1.5
 """Pixel of the view along the canal: wide enough that points 1 mm apart leave no gap."""
@@ -97,8 +98,10 @@ def find_canal(points: Floats, towards_head: Floats) -> tuple[Floats, Floats]:
 def _search(points: Floats, towards_head: Floats, bridge: int) -> tuple[Floats, Floats]:
     """Return the direction with the widest passage, and that passage."""
     best = towards_head / np.linalg.norm(towards_head)
-    passage = np.empty((0, 3))
+    widest = np.zeros((0, 0), dtype=bool)
+    columns = np.ascontiguousarray(points.T)
     reach_mm = float(np.linalg.norm(points, axis=1).max())
+    half = int(np.ceil(reach_mm / PIXEL_MM)) + 1 + bridge
     for step_deg, steps in SEARCH:
         centre = best
         one, other = _plane(centre)
@@ -107,29 +110,37 @@ def _search(points: Floats, towards_head: Floats, bridge: int) -> tuple[Floats, 
             for tilt_other in tilts:
                 direction = centre + tilt_one * one + tilt_other * other
                 direction /= np.linalg.norm(direction)
-                found = _passage(points, direction, reach_mm, bridge)
-                if len(found) > len(passage):
-                    best, passage = direction, found
-    return best, passage
+                hole = _widest_hole(_view(columns, direction, half), bridge)
+                if np.count_nonzero(hole) > np.count_nonzero(widest):
+                    best, widest = direction, hole
+    pixels = (np.argwhere(widest) - half + 0.5) * PIXEL_MM
+    one, other = _plane(best)
+    return best, pixels[:, :1] * one + pixels[:, 1:] * other
 
 
-def _passage(points: Floats, direction: Floats, reach_mm: float, bridge: int) -> Floats:
-    """Return points on a plane across the direction that fill the widest hole of its view of all points."""
+def _view(columns: Floats, direction: Floats, half: int) -> Bools:
+    """Return the pixels that hold a point, seen along a direction: ``2 * half`` each way, the outermost free."""
+    pixels = np.stack(_plane(direction)) @ columns
+    pixels /= PIXEL_MM
+    np.floor(pixels, out=pixels)
+    pixels += half
+    view = np.zeros((2 * half, 2 * half), dtype=bool)
+    view.ravel()[(pixels[0] * (2 * half) + pixels[1]).astype(np.intp)] = True
+    return view
+
+
+def _widest_hole(view: Bools, bridge: int) -> Bools:
+    """Return the pixels of the widest hole of a view; none, if there is no hole."""
     from scipy import ndimage
 
-    one, other = _plane(direction)
-    half = int(np.ceil(reach_mm / PIXEL_MM)) + 1 + bridge
-    view = np.zeros((2 * half, 2 * half), dtype=bool)
-    view[tuple(np.floor(points @ axis / PIXEL_MM).astype(np.intp) + half for axis in (one, other))] = True
     if bridge:
         view = ndimage.binary_closing(view, iterations=bridge)
-    holes, number = ndimage.label(ndimage.binary_fill_holes(view) & ~view)
-    if number == 0:
-        return np.empty((0, 3))
-    widest = np.argmax(np.bincount(holes.ravel())[1:]) + 1
-    pixels = (np.argwhere(holes == widest) - half + 0.5) * PIXEL_MM
-    result: Floats = pixels[:, :1] * one + pixels[:, 1:] * other
-    return result
+    empty, _ = ndimage.label(~view)
+    sizes = np.bincount(empty.ravel())
+    # Neither what is filled nor what lies round it all, to which the outermost pixels belong, is a hole.
+    sizes[[0, empty[0, 0]]] = 0
+    widest = np.argmax(sizes)
+    return np.asarray(empty == widest if sizes[widest] else np.zeros_like(view))
 
 
 def _plane(direction: Floats) -> tuple[Floats, Floats]:
