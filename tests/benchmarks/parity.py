@@ -32,6 +32,7 @@ from radiobone.core.config import read_yaml, validate
 from radiobone.core.errors import CaseError
 from radiobone.core.resources import find
 from radiobone.features.radiomics import pyradiomics
+from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.native.engine import NativeEngine
 from radiobone.features.radiomics.native.images import images
 from radiobone.features.radiomics.native.levels import VoiGrid
@@ -67,14 +68,15 @@ class Table:
     def add(self, data_set: str, case: str, image: Image, mask: Mask, content: dict[str, Any]) -> None:
         """Compare one VOI under one parameter file."""
         params = validate(RadiomicsParams, content, case)
+        right: dict[str, float] = {}
+        reason = ""
         try:
             right = whole_volume(image, mask, content)
         except Exception as error:  # PyRadiomics refuses by errors of any kind
-            right = {}
             reason = f"{type(error).__name__}: {error}"
         ours = NativeEngine().extract(image, {"voi": mask}, params)["voi"]
         if isinstance(ours, CaseError) or not right:
-            both = isinstance(ours, CaseError) and len(right) < len(params.families) * 2
+            both = isinstance(ours, CaseError) and len(right) < len(columns(params))
             said = str(ours) if isinstance(ours, CaseError) else f"computed by native alone ({reason})"
             self.remarks.append(f"{case}: {'refused by both' if both else 'REFUSED BY ONE'}: {said[:150]}")
             return

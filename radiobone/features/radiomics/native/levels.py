@@ -181,12 +181,21 @@ class VoiGrid:
         ValueError
             If there are not as many values as voxels.
         EngineError
-            If there would be more than `MAX_BINS` bins, or the edges leave the range of the pixel type.
+            If a voxel is not finite, if there would be more than `MAX_BINS` bins, or if the edges leave the range
+            of the pixel type.
         """
         if values.shape != (self.n_voxels,):
             raise ValueError(f"values of shape {values.shape} for a VOI of {self.n_voxels} voxels")
+        low, high = values.min(), values.max()
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise EngineError(
+                "the VOI has voxels that are not finite, and no grey levels",
+                got=f"{int(values.size - np.isfinite(values).sum())} of {values.size} voxels",
+                expected="finite voxels",
+                do="leave out this image type: its filter is not defined here (LBP3D in a constant region)",
+            )
         kind: Any = np.dtype(values.dtype if dtype is None else dtype).type
-        edges = bin_edges(kind(values.min()), kind(values.max()), bin_width=bin_width, bin_count=bin_count)
+        edges = bin_edges(kind(low), kind(high), bin_width=bin_width, bin_count=bin_count)
         padded = np.zeros(self.padded_shape, dtype=np.int32)
         levels, counts = rank_levels(
             np.require(values, np.float64, ["C", "W"]),

@@ -11,17 +11,23 @@ from radiobone.features.radiomics.native.levels import GreyLevels
 from radiobone.features.radiomics.native.matrices import FAMILIES, matrix_bytes
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
-from radiobone.imaging.volumes import box_size, expand
+from radiobone.imaging.volumes import Box, box_size, expand
 
 MEMORY_LIMIT_GB = 8.0
 """Memory in GB (10⁹ bytes) that one VOI may take beside the scan, unless the user says otherwise."""
 
-_BYTES_PER_VOXEL = {"LoG": 16, "Wavelet": 48}
-"""Bytes for each voxel of a filter's crop at its peak: LoG holds the crop and three single-precision results; the
-wavelet up to six double-precision arrays, partly filtered ones among them."""
+_VOXEL = 24
+"""Bytes for each voxel of the VOI's box: its values in double precision, their places and grey levels."""
 
-_OTHER_BYTES = 24
-"""For all other image types: the crop, its filtered version and one copy in double precision."""
+_FILTERED = {"Wavelet": 72}
+"""Bytes for each voxel of the wavelet's crop at its peak: up to nine double-precision arrays, partly filtered ones
+among them."""
+
+_FILTERED_OTHERWISE = 24
+"""For all other image types but LoG: the crop, its filtered version and one copy in double precision."""
+
+_COPIED, _NORMALISED = 9, 17
+"""For LoG, if the image does not hold whole numbers, or is normalised: the crop, and what it is made through."""
 
 
 def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: float) -> None:
@@ -45,13 +51,28 @@ def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: 
     """
     wavelet = image_type == "Wavelet"
     reach = wavelet_reach(settings) if wavelet else margin(image_type, settings, region.spacing_mm)
-    n_voxels = box_size(expand(region.box, reach, region.shape))
+    crop = expand(region.box, reach, region.shape)
+    if image_type == "LoG":
+        needed = _log_bytes(region, crop)
+    else:
+        needed = box_size(crop) * _FILTERED.get(image_type, _FILTERED_OTHERWISE)
     _refuse_beyond(
-        n_voxels * _BYTES_PER_VOXEL.get(image_type, _OTHER_BYTES),
+        max(needed, box_size(region.box) * _VOXEL),
         limit_gb,
-        f"the image type {image_type} of {n_voxels / 1e6:.3g} million voxels",
+        f"the image type {image_type} of {box_size(crop) / 1e6:.3g} million voxels",
         "a smaller VOI, a coarser resampledPixelSpacing, or a higher memory limit",
     )
+
+
+def _log_bytes(region: Region, crop: Box) -> int:
+    """Return what LoG takes: whole numbers are read where they lie, and filtered line by line."""
+    longest = max(
+        (outer.stop - outer.start) / (part.stop - part.start) for outer, part in zip(crop, region.box, strict=True)
+    )
+    held = box_size(region.box) * (_VOXEL + 4 * longest)  # lines along one axis, across the other two of the box
+    if region.normalisation is not None:
+        return int(held + box_size(crop) * _NORMALISED)
+    return int(held + box_size(crop) * (0 if region.array.dtype.kind in "iu" else _COPIED))
 
 
 def check_matrices(

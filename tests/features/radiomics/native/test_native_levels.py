@@ -209,3 +209,10 @@ def test_wrong_use_is_refused():
         grid.gather(np.zeros((1, 1, 3)), np.array([0, 7]))
     with pytest.raises(ValueError, match="for a VOI of 8 voxels"):
         grid.discretise(np.zeros(7))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_voxels_that_are_not_finite_have_no_grey_levels(wrong: float) -> None:
+    # LBP3D's kurtosis is NaN in a constant region, where PyRadiomics raises an error of NumPy.
+    with pytest.raises(EngineError, match="not finite"):
+        discretise(np.array([[[1.0, wrong, 2.0]]]), np.ones((1, 1, 3)))
