@@ -287,3 +287,37 @@ def test_grey_levels_are_counted() -> None:
     for found in values.values():
         assert list(found.n_grey) == ["original", "log-sigma-1-mm-3D"]
         assert found.n_grey["original"] == np.unique(inside // 25).size
+
+
+# Where PyRadiomics itself gives nothing, or nonsense, for reasons that are not the VOI's
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_voi_that_fills_the_scan_is_computed(engine: str) -> None:
+    # PyRadiomics takes a mask of one single value for empty; a slice of background beside it changes nothing.
+    image, _ = make_scan((20, 21, 22))
+    full = Mask(np.ones(image.array.shape, bool), image.geometry)
+    with pytest.raises(ValueError, match="No labels found"):
+        whole_volume(image, full, {})
+    larger = np.zeros((21, 21, 22), np.int16)
+    larger[:20] = image.array
+    geometry = Geometry(larger.shape, image.geometry.spacing_mm)
+    part = Mask(full.array, geometry, (0, 0, 0))
+    params = validate(RadiomicsParams, {"featureClass": ALL_FAMILIES}, "test")
+    found = find_engine(engine).extract(image, {"voi": full}, params)["voi"]
+    expected = find_engine(engine).extract(Image(larger, geometry), {"voi": part}, params)["voi"]
+    assert isinstance(found, VoiValues)
+    assert isinstance(expected, VoiValues)
+    assert found.features == expected.features
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_whole_bin_widths_do_not_wrap_round_in_8_bit(engine: str) -> None:
+    # PyRadiomics adds twice the width to the largest voxel in the pixel type; with 57.0 it does so in float64.
+    image, mask = make_scan()
+    image = Image(np.clip(image.array, 0, 250), image.geometry)
+    params = validate(RadiomicsParams, {"featureClass": TWO_FAMILIES, "setting": {"binWidth": 57}}, "test")
+    small = Image(image.array.astype(np.uint8), image.geometry)
+    assert find_engine(engine).extract(small, {"voi": mask}, params) == find_engine(engine).extract(
+        image, {"voi": mask}, params
+    )

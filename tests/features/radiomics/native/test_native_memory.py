@@ -119,7 +119,7 @@ print(max(asked), status("VmHWM") - before)
 def test_the_estimate_is_within_a_factor_of_two_of_the_peak(
     side: int, radius: float, dtype: str, content: dict[str, Any]
 ) -> None:
-    # tracemalloc does not see what kernels allocate, so the peak of a process of its own is read.
+    # tracemalloc does not see what ITK allocates, so the peak of a process of its own is read.
     done = subprocess.run(
         [sys.executable, "-c", PEAK, str(side), str(radius), repr(content), dtype],
         capture_output=True, text=True, check=True,
