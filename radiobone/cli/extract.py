@@ -56,6 +56,14 @@ def extract(
     engine: Annotated[
         str, typer.Option("--engine", help="Radiomics engine: native, or pyradiomics as the reference.")
     ] = "native",
+    memory_limit_gb: Annotated[
+        float | None,
+        typer.Option(
+            "--memory-limit-gb",
+            help="A VOI that needs more memory than this is refused with the estimate. Default: 8 for each worker. "
+            "pyradiomics knows no limit.",
+        ),
+    ] = None,
     jobs: JobsOption = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Compute all anew; neither use nor keep earlier results.")
@@ -77,6 +85,7 @@ def extract(
     request = make_request(
         params=params,
         engine=engine,
+        memory_limit_gb=memory_limit_gb,
         voi=voi,
         options=VoiOptions(erosion_mm, upper_hu, lower_hu),
         levels=levels,

@@ -32,7 +32,7 @@ class Block(Protocol):
         ...
 
     def prepare(self) -> None:
-        """Do what is done once for all scans, before workers start."""
+        """Do what is done once for all scans, before the first one and before workers start."""
         ...
 
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
@@ -65,15 +65,19 @@ class RadiomicsBlock:
         Which features on which images.
     engine_name : str
         Name of the engine, such as ``pyradiomics``.
+    memory_limit_gb : float, optional
+        Memory that one VOI may take; by default the engine's own limit. It is no part of the record, since it
+        changes no value.
     """
 
     params: RadiomicsParams
     engine_name: str
+    memory_limit_gb: float | None = None
 
     @property
     def engine(self) -> Engine:
         """The engine, found by its name (so that the block can be sent to a worker)."""
-        return find_engine(self.engine_name)
+        return find_engine(self.engine_name, self.memory_limit_gb)
 
     @cached_property
     def record(self) -> BlockRecord:

@@ -116,9 +116,8 @@ def extract_cohort(
         require("pyarrow", "parquet")
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
-    if jobs != 1 and len(scans) > 1:
-        for block in request.blocks:
-            block.prepare()
+    for block in request.blocks:
+        block.prepare()
     outcomes = run_cases(
         scans, work, name=lambda scan: scan.name, jobs=jobs, description="extracting scans", progress=progress
     )

@@ -67,9 +67,9 @@ class ExtractionRequest:
                 )
 
 
-def _radiomics(params: str, engine: str) -> RadiomicsBlock:
+def _radiomics(params: str, engine: str, memory_limit_gb: float | None) -> RadiomicsBlock:
     """Make the radiomics block, unless its parameter file asks for nothing."""
-    block = RadiomicsBlock(read_params(params), engine)
+    block = RadiomicsBlock(read_params(params), engine, memory_limit_gb)
     if not block.record.columns:
         raise UsageError(
             "the parameter file asks for no feature",
@@ -83,6 +83,7 @@ def make_request(
     *,
     params: str | None = "original",
     engine: str = "native",
+    memory_limit_gb: float | None = None,
     voi: str = "label",
     options: VoiOptions | None = None,
     levels: str | None = None,
@@ -98,6 +99,8 @@ def make_request(
         A preset's name, or the path of a PyRadiomics parameter file; None asks for VOIs without features.
     engine : str, default "native"
         Name of the radiomics engine; it is looked up only when features are computed.
+    memory_limit_gb : float, optional
+        Memory in GB that one VOI may take before the engine refuses it; by default the engine's own limit.
     voi : str, default "label"
         VOI recipe by name, or by name and version.
     options : VoiOptions, optional
@@ -125,7 +128,7 @@ def make_request(
         raise UsageError("no such policy for missing levels", got=missing, expected=", ".join(get_args(Missing)))
     return ExtractionRequest(
         recipe=find_recipe(voi),
-        blocks=() if params is None else (_radiomics(params, engine), DensityBlock()),
+        blocks=() if params is None else (_radiomics(params, engine, memory_limit_gb), DensityBlock()),
         levels=parse_levels(levels) if levels is not None else None,
         scheme=scheme,
         missing=missing,  # type: ignore[arg-type] # checked above

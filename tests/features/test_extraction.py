@@ -19,7 +19,7 @@ from radiobone.core.hashing import sha256_file
 from radiobone.features import density, resume
 from radiobone.features.blocks import DensityBlock
 from radiobone.features.extraction import extract_cohort
-from radiobone.features.request import ExtractionRequest
+from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.imaging import Geometry, Image
 from radiobone.imaging.writing import write_image
 from radiobone.tables.features import read_features
@@ -237,7 +237,7 @@ import sys, time
 from pathlib import Path
 from radiobone.features import density, blocks
 from radiobone.features.extraction import extract_cohort
-from radiobone.features.request import ExtractionRequest
+from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.tables.cohort import read_cohort
 from radiobone.voi import find_recipe
 
@@ -272,3 +272,67 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(make_cohort, tmp_pa
     assert all(path.stat().st_mtime_ns == time_ns for path, time_ns in before.items()), (
         "finished VOIs are not redone"
     )
+
+
+class CountedBlock(DensityBlock):
+    """A density block that notes in a file what is asked of it."""
+
+    def prepare(self):
+        with Path("asked").open("a") as file:
+            file.write("prepare\n")
+
+    def stream(self, image, vois):
+        with Path("asked").open("a") as file:
+            file.write("stream\n")
+        return super().stream(image, vois)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_blocks_are_prepared_once_and_before_the_first_scan(make_cohort, tmp_path, monkeypatch, jobs):
+    monkeypatch.chdir(tmp_path)
+    run(make_cohort(["a", "b"]), tmp_path / "features.csv", request={"blocks": (CountedBlock(),)}, jobs=jobs)
+    assert Path("asked").read_text().split() == ["prepare", "stream", "stream"]
+
+
+def radiomics_request(**options):
+    return make_request(params="original", scheme="verse", **options)
+
+
+def test_the_memory_limit_refuses_a_voi_with_the_estimate_and_changes_nothing_that_is_kept(make_cohort, tmp_path):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+
+    def extract(**options):
+        return extract_cohort(
+            cohort.scans(), radiomics_request(**options), out, cohort=cohort, progress=False
+        ).counts
+
+    assert extract(memory_limit_gb=1e-4) == {"failed": 2}
+    reason = read_features(out).table["reason"].iloc[0]
+    assert "more memory than the limit" in reason
+    assert "GB for texture matrices" in reason
+    assert "at most 0.0001 GB" in reason
+    assert extract() == {"ok": 2}
+    # Values are kept under keys that know no limit: what was computed is not refused afterwards.
+    assert tamper(tmp_path / "features.csv.resume") == 4
+    assert extract(memory_limit_gb=1e-4) == {"ok": 2}
+    assert all(mean > 500 for mean in mean_hu(out).values())
+    blocks = [radiomics_request(memory_limit_gb=limit).blocks[0] for limit in (None, 1.0)]
+    assert blocks[0].record == blocks[1].record
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+def test_a_memory_limit_into_which_nothing_fits_is_wrong_use(limit):
+    with pytest.raises(UsageError, match="no VOI fits into the memory limit"):
+        radiomics_request(memory_limit_gb=limit)
+
+
+def test_values_of_another_engine_are_not_brought_back(make_cohort, tmp_path):
+    pytest.importorskip("radiomics")
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    for number, engine in enumerate(("native", "pyradiomics")):
+        extract_cohort(cohort.scans(), radiomics_request(engine=engine), out, cohort=cohort, progress=False)
+        table = read_features(out).table
+        assert (table["original_firstorder_Mean"] < 500).all()
+        # Two VOIs of density, and two of each engine so far.
+        assert tamper(tmp_path / "features.csv.resume") == 4 + 2 * number
+        assert [block.engine for block in read_features(out).manifest.blocks] == [engine, "radiobone"]

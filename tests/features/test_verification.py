@@ -84,7 +84,7 @@ def test_engines_agree_on_a_cohort(make_cohort: Callable[[list[str]], Cohort]) -
 def test_a_wrong_value_and_a_missing_voi_are_found(
     make_cohort: Callable[[list[str]], Cohort], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(registry.ENGINES, "wrong", Wrong)
+    monkeypatch.setitem(registry.ENGINES, "wrong", lambda _: Wrong())
     scans = make_cohort(["ann"]).scans()
     result = verify_engine(scans, make_request(params=None), read_params("original"), "wrong", progress=False)
     assert not result.agrees
