@@ -60,8 +60,8 @@ def extract(
         float | None,
         typer.Option(
             "--memory-limit-gb",
-            help="A VOI that needs more memory than this is refused with the estimate. Default: 8 for each worker. "
-            "pyradiomics knows no limit.",
+            help="A VOI that would need more memory is refused, with the estimate. Default: 8, in each worker. "
+            "pyradiomics ignores it.",
         ),
     ] = None,
     jobs: JobsOption = 1,

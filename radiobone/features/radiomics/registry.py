@@ -35,8 +35,8 @@ def find_engine(name: str, memory_limit_gb: float | None = None) -> Engine:
     name : str
         One of `ENGINES`, such as ``native``.
     memory_limit_gb : float, optional
-        A VOI that would need more memory than this (GB, 10⁹ bytes) is refused before it is computed; by default the
-        engine's own limit. It changes no value.
+        A VOI that would need more memory than this (GB, 10⁹ bytes) is refused before it is computed; by default
+        the engine's own limit. It changes no value.
 
     Raises
     ------

@@ -123,6 +123,7 @@ def test_kernels_import_nothing_that_the_hash_does_not_cover() -> None:
         "sys",
         "tempfile",
         "math",
+        "multiprocessing",
     }
     allowed |= {"collections.abc", "functools", "pathlib", "typing", "numpy.typing"}
     for path in FOLDER.glob("*.py"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -61,10 +62,12 @@ def cache_folder() -> Path | None:
         except OSError:
             continue
         return folder
-    logger.warning(
-        "compiled kernels cannot be kept: none of %s can be written, so every run compiles anew",
-        ", ".join(str(place) for place in places) or "the usual folders",
-    )
+    if multiprocessing.parent_process() is None:  # workers would say it again
+        logger.warning(
+            "compiled kernels cannot be kept, so every process compiles anew: none of %s can be written; "
+            "let XDG_CACHE_HOME name a folder that can",
+            ", ".join(str(place) for place in places) or "the usual folders",
+        )
     return None
 
 
