@@ -76,7 +76,7 @@ class WholeScan:
 
     @cached_property
     def mean_sd(self) -> tuple[float, float]:
-        """Mean and standard deviation of the whole image, slice by slice so that no float copy is made.
+        """Mean and standard deviation of the whole image, without a float copy of it.
 
         Raises
         ------
@@ -85,25 +85,24 @@ class WholeScan:
 
         Notes
         -----
-        Integers are summed exactly, so the result has the very bits of ITK's compensated sums.
+        Whole numbers are summed exactly, slice by slice, so the result has the very bits of ITK's compensated
+        sums. Of other images ITK's filter itself is asked, since its sums may be off in the last bit: LBP3D
+        compares interpolated with neighbouring values, and in a flat region that bit decides.
         """
         low, high = self.extremes
         array = self.image.array
-        kind = np.int64 if array.dtype.kind in "iu" else np.float64
-        wide = kind is np.int64 and max(abs(low), abs(high)) >= 2**20  # squares would overflow a slice's sum
-        sums: list[float] = []
-        squares: list[float] = []
+        if low == high:
+            return low, 0.0
+        if array.dtype.kind not in "iu" or max(abs(low), abs(high)) >= 2**20:  # squares would overflow a sum
+            return _mean_sd_by_itk(self.image)
+        total = total_squared = 0
         for part in array:
-            values = part.astype(np.float64 if wide else kind)
-            sums.append(values.sum().item())
-            squares.append(np.square(values).sum().item())
-        total, total_squared = (
-            (float(sum(sums)), float(sum(squares)))
-            if kind is np.int64 and not wide
-            else (math.fsum(sums), math.fsum(squares))
-        )
-        variance = (total_squared - total * total / array.size) / (array.size - 1)
-        return total / array.size, math.sqrt(max(variance, 0.0))
+            values = part.astype(np.int64)
+            total += values.sum().item()
+            total_squared += np.square(values).sum().item()
+        mean = float(total) / array.size
+        variance = (float(total_squared) - float(total) * float(total) / array.size) / (array.size - 1)
+        return mean, math.sqrt(max(variance, 0.0))
 
     def normalisation(self, settings: Settings) -> Normalisation | None:
         """Return how PyRadiomics normalises this image, or None if the settings do not ask for it.
@@ -128,3 +127,12 @@ class WholeScan:
                 do="check the image, or set normalize: false",
             )
         return Normalisation(mean, sd, settings.normalizeScale, settings.removeOutliers)
+
+
+def _mean_sd_by_itk(image: Image) -> tuple[float, float]:
+    import SimpleITK as sitk
+
+    statistics = sitk.StatisticsImageFilter()
+    statistics.SetNumberOfThreads(1)
+    statistics.Execute(image.to_sitk())
+    return float(statistics.GetMean()), float(statistics.GetSigma())

@@ -75,3 +75,22 @@ def test_no_wavelet_reaches_farther_than_stated(wavelet: str) -> None:
         touched = np.flatnonzero(part)
         assert touched.min() >= 128 - reach
         assert touched.max() <= 128 + reach
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.float32, np.float64])
+def test_mean_and_sd_have_the_bits_of_itk(dtype: type) -> None:
+    import SimpleITK as sitk
+
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        voxels = np.abs(rng.normal(120, 20, (9, 10, 11))) * (10.0**6 if dtype is np.int32 and seed % 2 else 1)
+        array = voxels.astype(dtype)
+        statistics = sitk.StatisticsImageFilter()
+        statistics.Execute(sitk.GetImageFromArray(array))
+        scan = WholeScan(Image(array, Geometry(array.shape, (1.0, 1.0, 1.0))))
+        assert scan.mean_sd == (statistics.GetMean(), statistics.GetSigma())
+
+
+def test_a_constant_scan_has_no_spread() -> None:
+    array = np.full((5, 6, 7), 0.1)
+    assert WholeScan(Image(array, Geometry(array.shape, (1.0, 1.0, 1.0)))).mean_sd == (0.1, 0.0)
