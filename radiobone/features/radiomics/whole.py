@@ -87,7 +87,8 @@ class WholeScan:
         -----
         Whole numbers are summed exactly, slice by slice, so the result has the very bits of ITK's compensated
         sums. Of other images ITK's filter itself is asked, since its sums may be off in the last bit: LBP3D
-        compares interpolated with neighbouring values, and in a flat region that bit decides.
+        compares interpolated with neighbouring values, and in a flat region that bit decides. One thread makes it
+        the same in every run.
         """
         low, high = self.extremes
         array = self.image.array
