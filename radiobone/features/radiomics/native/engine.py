@@ -22,6 +22,7 @@ from radiobone.features.radiomics.native.levels import VoiGrid
 from radiobone.features.radiomics.native.memory import MEMORY_LIMIT_GB, check_filter, check_matrices
 from radiobone.features.radiomics.native.shape import shape_vector
 from radiobone.features.radiomics.native.shape2d import shape_2d_vector
+from radiobone.features.radiomics.native.surroundings import Surroundings
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.region import shared_splines
 from radiobone.features.radiomics.roi import RegionOfInterest, region_of_interest
@@ -95,21 +96,25 @@ class NativeEngine:
         found: dict[str, Vectors] = {"original": _shape(subject, params)}
         n_grey: dict[str, int] = {}
         told: list[str] = []
-        grids: dict[int, VoiGrid] = {}
+        layouts: dict[tuple[tuple[int, ...], int | None], tuple[VoiGrid, Surroundings]] = {}
         for image_type in params.image_types:
             settings = params.settings_of(image_type)
             told += border_warnings(region, image_type, settings)
             check_filter(region, image_type, settings, self.memory_limit_gb)
-            pad = max(settings.distances)
-            if pad not in grids:
-                grids[pad] = VoiGrid.of(region.mask, pad)
+            compared = tuple(settings.distances), settings.force2Ddimension if settings.force2D else None
+            if compared not in layouts:
+                grid = VoiGrid.of(region.mask, max(settings.distances))
+                layouts[compared] = grid, Surroundings(grid, *compared)
+            grid, surroundings = layouts[compared]
             for name, voxels in images(region, image_type, settings):
-                values = grids[pad].gather(voxels)
-                levels = grids[pad].discretise(
+                values = grid.gather(voxels)
+                levels = grid.discretise(
                     values, bin_width=settings.binWidth, bin_count=settings.binCount, dtype=voxels.dtype
                 )
-                check_matrices(levels, settings, params.families, name, self.memory_limit_gb)
-                vectors = image_features(values, levels, settings, region.spacing_mm, params.families)
+                check_matrices(levels, surroundings, params.families, name, self.memory_limit_gb)
+                vectors = image_features(
+                    values, levels, surroundings, settings, region.spacing_mm, params.families
+                )
                 found[name] = {**found.get(name, {}), **vectors}
                 n_grey[name] = levels.values.size
         return _named(found, n_grey, told, _places(params))

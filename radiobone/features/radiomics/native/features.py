@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from radiobone.features.radiomics.native import texture
 from radiobone.features.radiomics.native.firstorder import first_order_vector
 from radiobone.features.radiomics.native.levels import GreyLevels
-from radiobone.features.radiomics.native.matrices import FAMILIES, texture_matrices
+from radiobone.features.radiomics.native.matrices import FAMILIES, count_matrices
+from radiobone.features.radiomics.native.surroundings import Surroundings
 from radiobone.features.radiomics.settings import Settings
 
 Vectors = Mapping[str, NDArray[np.float64]]
@@ -20,6 +21,7 @@ Vectors = Mapping[str, NDArray[np.float64]]
 def image_features(
     values: NDArray[np.float64],
     levels: GreyLevels,
+    surroundings: Surroundings,
     settings: Settings,
     spacing_mm: tuple[float, float, float],
     families: Collection[str],
@@ -32,6 +34,8 @@ def image_features(
         The voxels of the VOI in raster order.
     levels : GreyLevels
         Their grey levels.
+    surroundings : Surroundings
+        Of the VOI, for the image's type.
     settings : Settings
         Of the image's type.
     spacing_mm : tuple of float
@@ -52,20 +56,18 @@ def image_features(
         )
     wanted = [family for family in FAMILIES if family in families]
     if wanted:
-        found.update(_texture(levels, settings, spacing_mm, wanted))
+        found.update(_texture(levels, surroundings, settings, spacing_mm, wanted))
     return found
 
 
 def _texture(
-    levels: GreyLevels, settings: Settings, spacing_mm: tuple[float, float, float], families: Collection[str]
+    levels: GreyLevels,
+    surroundings: Surroundings,
+    settings: Settings,
+    spacing_mm: tuple[float, float, float],
+    families: Collection[str],
 ) -> Vectors:
-    matrices = texture_matrices(
-        levels,
-        families,
-        distances=settings.distances,
-        force_2d_dimension=settings.force2Ddimension if settings.force2D else None,
-        gldm_a=settings.gldm_a,
-    )
+    matrices = count_matrices(levels, surroundings, families, settings.gldm_a)
     norm, grey = settings.weightingNorm, levels.values
     found: dict[str, NDArray[np.float64]] = {}
     if matrices.glcm is not None and matrices.angles is not None:

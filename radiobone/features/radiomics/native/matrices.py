@@ -17,16 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
-from radiobone.features.radiomics.kernels.neighbours import neighbourhoods, pairs, spread
+from radiobone.features.radiomics.kernels.neighbours import TOGETHER, neighbourhoods, pairs, spread
 from radiobone.features.radiomics.kernels.runs import runs
 from radiobone.features.radiomics.kernels.zones import zones
-from radiobone.features.radiomics.native.angles import texture_angles
 from radiobone.features.radiomics.native.levels import GreyLevels
+from radiobone.features.radiomics.native.surroundings import INT32_MAX, Surroundings
 
 FAMILIES = ("glcm", "gldm", "glrlm", "glszm", "ngtdm")
 """The matrices that there are."""
-
-INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,27 +107,45 @@ def texture_matrices(
     array([[[1, 1],
             [0, 0]]], dtype=int32)
     """
+    return count_matrices(levels, Surroundings(levels, distances, force_2d_dimension), families, gldm_a)
+
+
+def count_matrices(
+    levels: GreyLevels, surroundings: Surroundings, families: Collection[str] = FAMILIES, gldm_a: int = 0
+) -> TextureMatrices:
+    """Count texture matrices of one of several images in a VOI; see `texture_matrices`.
+
+    Parameters
+    ----------
+    levels : GreyLevels
+        The grey levels in the VOI's tight box.
+    surroundings : Surroundings
+        Of the VOI, with the distances and the plane wanted.
+    families, gldm_a
+        As for `texture_matrices`.
+
+    Raises
+    ------
+    ValueError, UsageError, EngineError
+        As for `texture_matrices`.
+    """
     if unknown := sorted(set(families) - set(FAMILIES)):
         raise ValueError(f"there is no matrix {', '.join(unknown)}; there are {', '.join(FAMILIES)}")
     found: dict[str, Any] = {}
     if not {"glcm", "gldm", "ngtdm"}.isdisjoint(families):
-        angles = texture_angles(_box(levels), distances, force_2d_dimension)
-        found["angles"] = angles
-        if "glcm" in families:
-            found["glcm"] = _glcm(levels, angles)
-        if not {"gldm", "ngtdm"}.isdisjoint(families):
-            dependence, differences = _neighbourhoods(levels, angles, gldm_a)
-            if "gldm" in families:
-                found["gldm"] = dependence
-            if "ngtdm" in families:
-                found["ngtdm_counts"], found["ngtdm_differences"] = levels.counts, differences
-    if not {"glrlm", "glszm"}.isdisjoint(families):
-        known = found.get("angles") if tuple(distances) == (1,) else None
-        directions = texture_angles(_box(levels), (1,), force_2d_dimension) if known is None else known
-        if "glrlm" in families:
-            found["run_angles"], found["glrlm"] = directions, _glrlm(levels, directions)
-        if "glszm" in families:
-            found["glszm"], found["zone_sizes"] = _glszm(levels, directions)
+        found["angles"] = surroundings.angles
+    if "glcm" in families:
+        found["glcm"] = _glcm(levels, surroundings)
+    if not {"gldm", "ngtdm"}.isdisjoint(families):
+        dependence, differences = _neighbourhoods(levels, surroundings, gldm_a)
+        if "gldm" in families:
+            found["gldm"] = dependence
+        if "ngtdm" in families:
+            found["ngtdm_counts"], found["ngtdm_differences"] = levels.counts, differences
+    if "glrlm" in families:
+        found["run_angles"], found["glrlm"] = surroundings.run_angles, _glrlm(levels, surroundings)
+    if "glszm" in families:
+        found["glszm"], found["zone_sizes"] = _glszm(levels, surroundings)
     return TextureMatrices(**found)
 
 
@@ -153,7 +169,7 @@ def glcm(
     ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
-    return _glcm(levels, texture_angles(_box(levels), distances, force_2d_dimension))
+    return _glcm(levels, Surroundings(levels, distances, force_2d_dimension))
 
 
 def gldm(
@@ -180,7 +196,7 @@ def gldm(
     ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
-    return _neighbourhoods(levels, texture_angles(_box(levels), distances, force_2d_dimension), gldm_a)[0]
+    return _neighbourhoods(levels, Surroundings(levels, distances, force_2d_dimension), gldm_a)[0]
 
 
 def glrlm(levels: GreyLevels, *, force_2d_dimension: int | None = None) -> NDArray[np.int32]:
@@ -201,7 +217,7 @@ def glrlm(levels: GreyLevels, *, force_2d_dimension: int | None = None) -> NDArr
     ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
-    return _glrlm(levels, texture_angles(_box(levels), (1,), force_2d_dimension))
+    return _glrlm(levels, Surroundings(levels, (1,), force_2d_dimension))
 
 
 def glszm(
@@ -226,7 +242,7 @@ def glszm(
     ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
-    return _glszm(levels, texture_angles(_box(levels), (1,), force_2d_dimension))
+    return _glszm(levels, Surroundings(levels, (1,), force_2d_dimension))
 
 
 def ngtdm(
@@ -251,8 +267,7 @@ def ngtdm(
     ValueError, UsageError, EngineError
         As for `texture_matrices`.
     """
-    angles = texture_angles(_box(levels), distances, force_2d_dimension)
-    return levels.counts, _neighbourhoods(levels, angles, 0)[1]
+    return levels.counts, _neighbourhoods(levels, Surroundings(levels, distances, force_2d_dimension), 0)[1]
 
 
 def matrix_bytes(
@@ -291,7 +306,7 @@ def matrix_bytes(
     Examples
     --------
     >>> matrix_bytes(4000, 13, 40, 28_000, 74_000) // 1_000_000
-    972
+    1100
     """
     n_sizes = isqrt(2 * n_voxels)  # sizes that differ add up to more than half their number squared
     held = {
@@ -302,56 +317,33 @@ def matrix_bytes(
         "ngtdm": 8 * n_levels,
     }
     beside = {
-        "glcm": 8 * (n_levels + 1) ** 2,
+        "glcm": 4 * TOGETHER * (n_levels + 1) ** 2,
         "gldm": 4 * n_box,
         "ngtdm": 4 * n_box,
-        "glrlm": 4 * n_box + 100 * n_voxels,  # the second only where lines must be told apart
-        "glszm": 4 * n_box + 12 * n_voxels,
+        "glrlm": 4 * TOGETHER * n_box + 100 * n_voxels,  # the second only where lines must be told apart
+        "glszm": 10 * n_box + 12 * n_voxels,
     }
     return sum(held[name] for name in families) + max((beside.get(name, 0) for name in families), default=0)
 
 
-def _box(levels: GreyLevels) -> tuple[int, int, int]:
-    """Return the box without its border; counts of voxels in it, and places in it, must fit in 32 bits."""
-    if levels.padded.size > INT32_MAX:
-        raise EngineError(
-            "the box of the VOI is too large",
-            got=f"{levels.padded.size:,} voxels with its border",
-            expected=f"{INT32_MAX:,} at most",
-            do="resample to larger voxels, or divide the VOI",
-        )
-    depth, height, width = (size - 2 * levels.pad for size in levels.padded.shape)
-    return depth, height, width
-
-
-def _flat_steps(levels: GreyLevels, angles: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the distance of each offset in the flattened padded box; positive, since angles lead forward."""
-    if np.abs(angles).max() > levels.pad:
-        raise ValueError(f"a border of {levels.pad} is too narrow for a distance of {np.abs(angles).max()}")
-    _, height, width = levels.padded.shape
-    return angles @ np.array([height * width, width, 1], np.int64)
-
-
-def _glcm(levels: GreyLevels, angles: NDArray[np.int64]) -> NDArray[np.int32]:
+def _glcm(levels: GreyLevels, surroundings: Surroundings) -> NDArray[np.int32]:
     # NumPy lays large arrays out on large pages, kernels do not: with 1500 levels that is four times as fast.
-    n = levels.values.size
-    counts = np.empty((len(angles), n, n), np.int32)
-    tables = np.empty((2, n + 1, n + 1), np.int32)
-    pairs(levels.padded.reshape(-1), levels.inside, _flat_steps(levels, angles), counts, tables)
+    n, steps = levels.values.size, surroundings.steps
+    counts = np.empty((steps.size, n, n), np.int32)
+    tables = np.empty((TOGETHER, n + 1, n + 1), np.int32)
+    pairs(levels.padded.reshape(-1), levels.inside, steps, counts, tables)
     return counts
 
 
 def _neighbourhoods(
-    levels: GreyLevels, angles: NDArray[np.int64], gldm_a: int
+    levels: GreyLevels, surroundings: Surroundings, gldm_a: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Count GLDM and NGTDM, which compare grey levels themselves, not their ranks."""
-    steps = _flat_steps(levels, angles)
-    around = np.concatenate([steps, -steps])
-    highest = int(levels.values[-1])
-    if highest * around.size > INT32_MAX:
+    steps, highest = surroundings.steps, int(levels.values[-1])
+    if 2 * highest * steps.size > INT32_MAX:
         raise EngineError(
             "grey levels are too high to be summed over neighbours",
-            got=f"levels up to {highest} and {around.size} neighbours",
+            got=f"levels up to {highest} and {2 * steps.size} neighbours",
             expected=f"a product of {INT32_MAX} at most",
             do="choose a larger binWidth or smaller distances",
         )
@@ -360,16 +352,16 @@ def _neighbourhoods(
     if highest > levels.values.size:
         own = spread(ranks, levels.inside, levels.values)
     alpha = max(-1, min(int(gldm_a), highest))
-    return neighbourhoods(ranks, own, levels.inside, around, alpha, levels.values.size)
+    return neighbourhoods(ranks, own, levels.inside, surroundings.stretches, steps, alpha, levels.values.size)
 
 
-def _glrlm(levels: GreyLevels, directions: NDArray[np.int64]) -> NDArray[np.int32]:
-    ranks, steps = levels.padded.reshape(-1), _flat_steps(levels, directions)
-    counts = runs(ranks, levels.inside, steps, levels.values.size, max(_box(levels)))
+def _glrlm(levels: GreyLevels, surroundings: Surroundings) -> NDArray[np.int32]:
+    ranks, steps = levels.padded.reshape(-1), surroundings.run_steps
+    counts = runs(ranks, levels.inside, surroundings.stretches, steps, levels.values.size, max(surroundings.shape))
     without_long_runs = counts[:, :, 0].sum(axis=1) == levels.inside.size
     for angle in np.flatnonzero(without_long_runs):
         apart = not ranks[levels.inside + steps[angle]].any()
-        if apart and _lie_on_lines_of_their_own(levels, directions[angle]):
+        if apart and _lie_on_lines_of_their_own(levels, surroundings.run_angles[angle]):
             counts[angle] = 0
     return counts
 
@@ -382,8 +374,7 @@ def _lie_on_lines_of_their_own(levels: GreyLevels, direction: NDArray[np.int64])
     return len(np.unique(lines, axis=0)) == levels.inside.size
 
 
-def _glszm(levels: GreyLevels, directions: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    # Along the axes first: the voxel right above, if it is like, touches all others that could be.
-    near_first = directions[np.argsort(np.abs(directions).sum(axis=1), kind="stable")]
-    steps = _flat_steps(levels, near_first)
-    return zones(levels.padded.reshape(-1), levels.inside, near_first, steps, levels.values.size)
+def _glszm(levels: GreyLevels, surroundings: Surroundings) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    angles, steps = surroundings.touching
+    ranks = levels.padded.reshape(-1)
+    return zones(ranks, levels.inside, surroundings.stretches, angles, steps, levels.values.size)

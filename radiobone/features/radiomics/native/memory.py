@@ -6,9 +6,9 @@ from collections.abc import Collection
 
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.crops import margin, wavelet_reach
-from radiobone.features.radiomics.native.angles import texture_angles
 from radiobone.features.radiomics.native.levels import GreyLevels
 from radiobone.features.radiomics.native.matrices import FAMILIES, matrix_bytes
+from radiobone.features.radiomics.native.surroundings import Surroundings
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
 from radiobone.imaging.volumes import Box, box_size, expand
@@ -76,7 +76,7 @@ def _log_bytes(region: Region, crop: Box) -> int:
 
 
 def check_matrices(
-    levels: GreyLevels, settings: Settings, families: Collection[str], image: str, limit_gb: float
+    levels: GreyLevels, surroundings: Surroundings, families: Collection[str], image: str, limit_gb: float
 ) -> None:
     """Refuse texture matrices that would need more memory than the limit.
 
@@ -84,8 +84,8 @@ def check_matrices(
     ----------
     levels : GreyLevels
         The grey levels of one image.
-    settings : Settings
-        Of its type.
+    surroundings : Surroundings
+        Of its VOI.
     families : collection of str
         The wanted families.
     image : str
@@ -98,16 +98,14 @@ def check_matrices(
     EngineError
         With the estimate.
     """
-    depth, height, width = (size - 2 * levels.pad for size in levels.padded.shape)
-    box = (depth, height, width)
-    axis = settings.force2Ddimension if settings.force2D else None
+    wanted = [family for family in FAMILIES if family in families]
     needed = matrix_bytes(
         levels.values.size,
-        len(texture_angles(box, settings.distances, axis)),
-        max(box),
+        0 if {"glcm", "gldm", "ngtdm"}.isdisjoint(wanted) else len(surroundings.angles),
+        max(surroundings.shape),
         levels.inside.size,
         levels.padded.size,
-        [family for family in FAMILIES if family in families],
+        wanted,
     )
     _refuse_beyond(
         needed,
