@@ -22,8 +22,8 @@ def test_the_demo_goes_the_whole_way(tmp_path, capsys):
     features = pd.read_csv(out / "features.csv")
     assert features.shape[0] == 60 * 3
     assert (features["status"] == "ok").all()
-    radiomics = [name for name in features.columns if name.startswith("original_")]
-    assert len(radiomics) == 107
+    radiomics = [name for name in features.columns if name.startswith(("original_", "wavelet-", "log-sigma-"))]
+    assert len(radiomics) == 1130
     assert features[radiomics].notna().all(axis=None)
     predictions = pd.read_csv(out / "predictions.csv")
     assert len(predictions) == 60

@@ -43,14 +43,14 @@ def write_tables(folder: Path, n: int = 60, seed: int = 0, levels: tuple[str, ..
 
 
 def write_table(folder: Path, table: pd.DataFrame, **changes: object) -> None:
-    """Write a feature table with the manifest of a trabecular extraction with the preset ``original``."""
+    """Write a feature table with the manifest of a trabecular extraction with the preset ``ct_trabecular``."""
     path = folder / "features.csv"
     radiomics = {
         "name": "radiomics",
-        "engine": "pyradiomics",
+        "engine": "native",
         "values_revision": 1,
         "parameters": {},
-        "parameters_sha256": read_params("original").sha256,
+        "parameters_sha256": read_params("ct_trabecular").sha256,
         "columns": COLUMNS,
     }
     density = {**radiomics, "name": "density", "engine": "radiobone", "columns": DENSITY}
