@@ -161,10 +161,9 @@ class ModelManifest(FileModel):
         """
         others = [] if self.source is None else self.source.other_engines(source)
         if others:
-            message = (
-                "another engine computed the features than those that the model learned from; the values should"
-            )
-            warnings.warn(f"{where}: {message} be the same ({'; '.join(others)})", RadioboneWarning, stacklevel=3)
+            message = "another engine computed the features than those that the model learned from"
+            hint = "the values should be the same, and 'radiobone verify' shows whether they are"
+            warnings.warn(f"{where}: {message} ({'; '.join(others)}); {hint}", RadioboneWarning, stacklevel=3)
 
     def arrange(self, X: pd.DataFrame, where: str) -> pd.DataFrame:
         """Return the model's columns in its order; further columns are left out.

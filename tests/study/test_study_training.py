@@ -167,6 +167,21 @@ def test_a_table_in_which_nobody_can_be_predicted_still_gives_all_rows(study, tm
     assert empty.endswith("," * (len(every.columns) - 2)), "cells are empty"
 
 
+@pytest.mark.parametrize("learned", ["native", "pyradiomics"])
+def test_a_model_takes_tables_of_either_engine_and_says_so(tmp_path, learned):
+    other = {"native": "pyradiomics", "pyradiomics": "native"}[learned]
+    write_tables(tmp_path)
+    write_table(tmp_path, read_features(tmp_path / "features.csv").table, radiomics={"engine": learned})
+    train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    same = predict_table(tmp_path, tmp_path / "one", lambda table: table, radiomics={"engine": learned})
+    with pytest.warns(RadioboneWarning) as told:
+        predicted = predict_table(tmp_path, tmp_path / "two", lambda table: table, radiomics={"engine": other})
+    pd.testing.assert_frame_equal(predicted, same, check_exact=True)
+    (warning,) = told
+    assert f"radiomics: {other} (revision 1) instead of {learned} (revision 1)" in str(warning.message)
+    assert "'radiobone verify'" in str(warning.message)
+
+
 def test_missing_columns_are_refused_even_if_nobody_could_be_predicted(study, tmp_path):
     fewer = [name for name in COLUMNS if name != COLUMNS[1]]
     with pytest.raises(ModelError, match=COLUMNS[1]):
