@@ -94,9 +94,13 @@ def planes_across(
     lines = np.empty(2 * n_lines, np.int32)
     places = np.empty(2 * n_lines, np.int32)
     largest = 0.0
+    low, high = (
+        int(np.int64(0)),
+        int(np.int64(1)),
+    )  # a plain 0 or 1 would have `half_outline` compiled anew for itself
     for plane in range(tables.shape[1]):
-        n_low = half_outline(tables, 0, plane, lines, places, 0)
-        n_all = half_outline(tables, 1, plane, lines, places, n_low)
+        n_low = half_outline(tables, low, plane, lines, places, low)
+        n_all = half_outline(tables, high, plane, lines, places, n_low)
         for i in range(n_all):
             corners[0 if i < n_low else 1, plane, lines[i]] += 1
         largest = max(largest, plane_diameter(lines, places, n_all, line_step, place_step))

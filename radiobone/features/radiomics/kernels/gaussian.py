@@ -171,6 +171,10 @@ def laplacian(
     its axis, add up to 1 at most.
     """
     wanted = stop - first
+    none, one = (
+        int(np.int64(0)),
+        int(np.int64(1)),
+    )  # a plain 0 or 1 would have `filter_plane` compiled anew for itself
     out = np.zeros((wanted[0], wanted[1], wanted[2]), dtype=np.float32)
     x, causal, anticausal = blocks[0], blocks[1], blocks[2]
     for p in range(2, -1, -1):
@@ -186,18 +190,18 @@ def laplacian(
             filter_plane(
                 image, k * strides[r], strides[p], strides[q], size[p], first[p], stop[p], reach[p],
                 start, end, first[q], stop[q], reach[q], share,
-                second[p], plane, 0, size[q], x, causal, anticausal,
+                second[p], plane, none, size[q], x, causal, anticausal,
             )  # fmt: skip
             filter_plane(
-                plane, start, 1, size[q], end - start, first[q] - start, stop[q] - start, reach[q],
-                0, wanted[p], 0, wanted[p], reach[p], share,
+                plane, start, one, size[q], end - start, first[q] - start, stop[q] - start, reach[q],
+                none, wanted[p], none, wanted[p], reach[p], share,
                 smooth[q], stage, k * wanted[q] * wanted[p], wanted[p], x, causal, anticausal,
             )  # fmt: skip
         n = wanted[q] * wanted[p]
         final = np.empty(wanted[r] * n, dtype=np.float32)
         filter_plane(
-            stage, 0, n, 1, size[r], first[r], stop[r], reach[r], 0, n, 0, n, 1, 1.0,
-            smooth[r], final, 0, n, x, causal, anticausal,
+            stage, none, n, one, size[r], first[r], stop[r], reach[r], none, n, none, n, one, 1.0,
+            smooth[r], final, none, n, x, causal, anticausal,
         )  # fmt: skip
         add(out, final, p, q, r, 1.0 / area[p])
     return out

@@ -94,9 +94,9 @@ def neighbourhoods(
     like = np.empty(LONGEST, np.int32)
     present = np.empty(LONGEST, np.int32)
     total = np.empty(LONGEST, np.int32)
-    apart = np.empty(LONGEST, np.float64)
+    apart = np.empty(LONGEST)
     dependence = np.zeros((n, 2 * ahead.size + 1), np.int32)
-    difference = np.zeros(n, np.float64)
+    difference = np.zeros(n)
     for s in range(firsts.size - 1):
         start = inside[firsts[s]]
         stop = inside[firsts[s + 1] - 1] + 1
@@ -121,8 +121,8 @@ def neighbourhoods(
             apart[i] = abs(np.float64(own[i]) - mean) if present[i] > 0 else 0.0
         for k in range(firsts[s], firsts[s + 1]):
             here = np.uint64(inside[k])
-            i = here - np.uint64(start)
+            place = here - np.uint64(start)
             rank = np.uint64(ranks[here]) - np.uint64(1)
-            dependence[rank, np.uint64(like[i])] += np.int32(1)
-            difference[rank] += apart[i]
+            dependence[rank, np.uint64(like[place])] += np.int32(1)
+            difference[rank] += apart[place]
     return dependence, difference

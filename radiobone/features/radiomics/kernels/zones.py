@@ -63,8 +63,10 @@ def _like_behind(
 def _apart(angles: NDArray[np.int64]) -> NDArray[np.uint16]:
     """Return for each offset the bits of the later ones whose voxels do not touch its own; 0 in the end."""
     n = angles.shape[0]
-    apart = np.zeros(n + 1, np.uint16)
+    apart = np.empty(n + 1, np.uint16)
+    apart[n] = 0
     for a in range(n):
+        apart[a] = 0
         for b in range(a + 1, n):
             distance = 0
             for axis in range(3):
@@ -75,9 +77,9 @@ def _apart(angles: NDArray[np.int64]) -> NDArray[np.uint16]:
 
 
 @jit
-def _lowest_bits(n: int) -> NDArray[np.uint8]:
+def _lowest_bits(n: int) -> NDArray[np.uint16]:
     """Return the position of the lowest bit of each number of n bits; n for 0."""
-    lowest = np.empty(1 << n, np.uint8)
+    lowest = np.empty(1 << n, np.uint16)
     lowest[0] = n
     for bit in range(n):
         for number in range(1 << bit, 1 << n, 2 << bit):
@@ -91,7 +93,7 @@ def _joined(
     like: NDArray[np.uint16],
     back: NDArray[np.int64],
     apart: NDArray[np.uint16],
-    lowest: NDArray[np.uint8],
+    lowest: NDArray[np.uint16],
 ) -> NDArray[np.uint32]:
     """Return a forest over the box: each voxel points at an earlier one of its zone, the first at itself.
 
@@ -99,23 +101,26 @@ def _joined(
     other are in one zone already, so that after each one only those that do not touch it are looked at.
     """
     parent = np.empty(like.size, np.uint32)
-    behind = np.zeros(back.size + 1, np.uint64)  # a voxel without a like neighbour leads to itself
+    behind = np.zeros(back.size + 1, np.int64)  # a voxel without a like neighbour leads to itself
     for a in range(back.size):
         behind[a] = back[a]
     for k in range(inside.size):
         here = np.uint64(inside[k])
         first = np.uint64(lowest[like[here]])
         parent[here] = here
-        root = parent[here - behind[first]]
+        root = parent[here - np.uint64(behind[first])]
         left = like[here] & apart[first]
         if left:
             root = _root(parent, root)
         while left:
-            a = np.uint64(lowest[left])
-            other = _root(parent, parent[here - behind[a]])
-            parent[max(root, other)] = min(root, other)
-            root = min(root, other)
-            left &= apart[a]
+            further = np.uint64(lowest[left])
+            other = _root(parent, parent[here - np.uint64(behind[further])])
+            if other < root:
+                parent[root] = other
+                root = other
+            else:
+                parent[other] = root
+            left &= apart[further]
         parent[here] = root
     return parent
 

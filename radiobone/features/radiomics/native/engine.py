@@ -155,7 +155,8 @@ def _named(
     found: Mapping[str, Vectors], n_grey: dict[str, int], told: list[str], places: tuple[_Place, ...]
 ) -> VoiValues:
     """Give each value the name of its column, in the order of the columns."""
-    features = {place.column: float(found[place.image][place.family][place.position]) for place in places}
+    values = {image: {family: row.tolist() for family, row in rows.items()} for image, rows in found.items()}
+    features = {place.column: values[place.image][place.family][place.position] for place in places}
     undefined = [name for name, value in features.items() if not math.isfinite(value)]
     if undefined:
         shown = ", ".join(undefined[:3]) + (", ..." if len(undefined) > 3 else "")
