@@ -8,6 +8,7 @@ engine adds in another order, so its features may differ by 1e-9 from the same i
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -294,8 +295,8 @@ def test_grey_levels_are_counted() -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_voi_that_fills_the_scan_is_computed(engine: str) -> None:
-    # PyRadiomics 3.0.1 takes a mask of one single value for empty, unlike its fork; a slice of background beside it
-    # changes nothing.
+    # PyRadiomics 3.0.1 takes a mask of one single value for empty, its fork for newer Pythons does not; a slice of
+    # background beside it changes nothing.
     image, _ = make_scan((20, 21, 22))
     full = Mask(np.ones(image.array.shape, bool), image.geometry)
     larger = np.zeros((21, 21, 22), np.int16)
@@ -308,12 +309,11 @@ def test_a_voi_that_fills_the_scan_is_computed(engine: str) -> None:
     assert isinstance(found, VoiValues)
     assert isinstance(expected, VoiValues)
     assert found.features == expected.features
-    try:
-        right = whole_volume(image, full, {"featureClass": ALL_FAMILIES})
-    except ValueError as error:
-        assert "No labels found" in str(error)
-    else:
-        assert_parity(found.features, right, 1e-9)
+    if sys.version_info >= (3, 12):
+        assert_parity(found.features, whole_volume(image, full, {"featureClass": ALL_FAMILIES}), 1e-9)
+        return
+    with pytest.raises(ValueError, match="No labels found"):
+        whole_volume(image, full, {})
 
 
 @pytest.mark.parametrize("engine", ENGINES)
