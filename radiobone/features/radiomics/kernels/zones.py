@@ -25,7 +25,9 @@ def zones(
     """
     like = _like_behind(ranks, inside, firsts, back)
     parent = _joined(inside, like, back, _apart(angles), _lowest_bits(back.size))
-    sizes = np.zeros(ranks.size, np.int32)
+    sizes = np.empty(ranks.size, np.int32)
+    for k in range(inside.size):
+        sizes[inside[k]] = 0  # no more than that: a VOI may fill little of its box
     zone_ranks = np.empty(inside.size, np.int32)
     zone_sizes = np.empty(inside.size, np.int32)
     n_zones = 0
