@@ -12,14 +12,15 @@ from radiobone import __version__
 # Every package whose version can move a number.
 _PACKAGES = (
     "numpy", "scipy", "pandas", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets",
-    "numba", "scikit-image", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2", "lightgbm",
-    "statsmodels",
+    "numba", "scikit-image", "trimesh", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2",
+    "lightgbm", "statsmodels",
 )  # fmt: skip
 
 
-_FEATURE_PACKAGES = frozenset(
-    {"numpy", "scipy", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets", "numba", "scikit-image"}
-)
+_FEATURE_PACKAGES = ("numpy", "scipy", "SimpleITK", "PyWavelets", "numba")
+
+_ENGINE_PACKAGES = {"pyradiomics": ("pyradiomics", "pyradiomics-cuda", "scikit-image", "trimesh")}
+"""What one engine alone stands on: installing it beside another must not make the other's results worthless."""
 
 
 @functools.cache
@@ -34,9 +35,16 @@ def versions() -> dict[str, str]:
     return found
 
 
-def numeric_versions() -> dict[str, str]:
-    """Return the versions of the packages that features depend on; part of the resume keys of VOIs and values."""
-    return {name: version for name, version in versions().items() if name in _FEATURE_PACKAGES}
+def numeric_versions(engine: str | None = None) -> dict[str, str]:
+    """Return the versions of the packages that VOIs or features depend on; part of their resume keys.
+
+    Parameters
+    ----------
+    engine : str, optional
+        The engine that computes the features; None for VOIs, which no engine makes.
+    """
+    packages = {*_FEATURE_PACKAGES, *_ENGINE_PACKAGES.get(engine or "", ())}
+    return {name: version for name, version in versions().items() if name in packages}
 
 
 def machine() -> str:

@@ -259,4 +259,4 @@ def put_values(store: ResumeStore | None, record: BlockRecord, plan: Plan, level
 
 def _values_key(record: BlockRecord, plan: Plan, level: str) -> str:
     made = [record.name, record.engine, record.values_revision, record.parameters_sha256]
-    return sha256_json([plan.voi_key, level, *made, numeric_versions()])
+    return sha256_json([plan.voi_key, level, *made, numeric_versions(record.engine)])

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radiobone.core import provenance
 from radiobone.core.errors import UsageError
 from radiobone.core.hashing import sha256_file
 from radiobone.features import density, resume
@@ -180,7 +181,7 @@ def test_what_a_voi_depends_on_computes_it_anew(make_cohort, tmp_path, monkeypat
     if what == "recipe":
         changes = {"recipe": dataclasses.replace(LABEL, version=2)}
     elif what == "versions":
-        monkeypatch.setattr(resume, "numeric_versions", lambda: {"numpy": "99"})
+        monkeypatch.setattr(resume, "numeric_versions", lambda engine=None: {"numpy": "99"})
     elif what == "revision":
         monkeypatch.setattr(density, "VALUES_REVISION", 2)
     else:
@@ -188,6 +189,17 @@ def test_what_a_voi_depends_on_computes_it_anew(make_cohort, tmp_path, monkeypat
         changes = {"scheme": str(tmp_path / "own.yaml")}
     run(cohort, out, request=changes)
     assert all(value < 500 for value in mean_hu(out).values())
+
+
+def test_installing_another_engine_leaves_results_as_they_are(make_cohort, tmp_path, monkeypatch):
+    cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
+    run(cohort, out)
+    tamper(tmp_path / "features.csv.resume")
+    installed = {**provenance.versions(), "pyradiomics": "99", "trimesh": "99"}
+    monkeypatch.setattr(provenance, "versions", lambda: installed)
+    run(cohort, out)
+    assert all(value > 500 for value in mean_hu(out).values())
+    assert provenance.numeric_versions("pyradiomics")["pyradiomics"] == "99"
 
 
 def test_an_untouched_file_is_hashed_once_and_a_replaced_one_again(make_cohort, tmp_path, monkeypatch):
