@@ -30,9 +30,9 @@ def radiobone(case: dict[str, Any], name: str) -> Callable[[], int]:
     from radiobone.imaging import Geometry, Image, Mask
 
     if "kernels" in case:
-        from radiobone.features.radiomics.kernels import jit
+        from radiobone.features.radiomics.kernels import kept
 
-        jit.cache_folder = lambda: Path(case["kernels"])  # type: ignore[assignment]
+        kept.cache_folder = lambda: Path(case["kernels"])  # type: ignore[assignment]
     params, engine = read_params(case["params"]), find_engine(name)
 
     def extract(image: Any, mask: Any) -> int:
