@@ -225,3 +225,34 @@ def test_2d_shape_of_a_thick_voi_is_refused_in_words(engine: str) -> None:
     assert isinstance(error, EngineError)
     assert "shape2D needs a VOI of one slice" in str(error)
     assert "leave shape2D out" in str(error)
+
+
+@pytest.mark.parametrize(("error", "advice"), [(KeyError("x"), "report it"), (MemoryError("x"), "--jobs")])
+def test_the_advice_fits_what_was_not_foreseen(
+    error: Exception, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from radiobone.features.radiomics.native import engine as native
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr(native, "image_features", fail)
+    assert advice in str(extract(*make_scan(), FIRST_ORDER, "native").do)
+
+
+def test_a_missing_package_stops_the_native_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    from radiobone.features.radiomics.native import engine as native
+
+    def fail(*args: object, **kwargs: object) -> None:
+        raise MissingExtraError("the image type Wavelet needs PyWavelets")
+
+    monkeypatch.setattr(native, "images", fail)
+    with pytest.raises(MissingExtraError):
+        extract(*make_scan(), FIRST_ORDER, "native")
+
+
+def test_a_sigma_keeps_its_own_name_in_one_process(engine: str) -> None:
+    # 1 and 1.0 are one key of a cache, but two names of columns.
+    for sigma, name in ((1, "1"), (1.0, "1-0")):
+        values = extract(*make_scan(), {**FIRST_ORDER, "imageType": {"LoG": {"sigma": [sigma]}}}, engine)
+        assert list(values.features) == [f"log-sigma-{name}-mm-3D_firstorder_Mean"]

@@ -8,6 +8,7 @@ PyRadiomics computes them: in float32, or in int16, they round as the pixels do.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,6 +208,24 @@ class VoiGrid:
         if levels[0] == 0:
             raise _out_of_range(values.max(), np.dtype(kind), bin_width)
         return GreyLevels(padded, self.pad, self.inside, levels, counts)
+
+
+def border(shape: tuple[int, ...], distances: Iterable[int]) -> int:
+    """Return how wide a border a VOI needs: no two of its voxels are further apart than its box is long.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The VOI's box, (z, y, x).
+    distances : iterable of int
+        Of the texture matrices, in voxels.
+
+    Examples
+    --------
+    >>> border((5, 5, 9), (1, 3)), border((5, 5, 9), (1, 3000))
+    (3, 8)
+    """
+    return max(1, min(max(distances), max(shape) - 1))
 
 
 def discretise(

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 
 from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.bspline import MARGIN
 from radiobone.features.radiomics.crops import margin, wavelet_reach
-from radiobone.features.radiomics.native.levels import GreyLevels
+from radiobone.features.radiomics.grid import resampling_grid
+from radiobone.features.radiomics.native.levels import GreyLevels, border
 from radiobone.features.radiomics.native.matrices import FAMILIES, matrix_bytes
 from radiobone.features.radiomics.native.surroundings import Surroundings
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
+from radiobone.imaging import Mask
 from radiobone.imaging.volumes import Box, box_size, expand
 
 MEMORY_LIMIT_GB = 8.0
@@ -28,6 +32,84 @@ _FILTERED_OTHERWISE = 24
 
 _COPIED, _NORMALISED = 9, 17
 """For LoG, if the image does not hold whole numbers, or is normalised: the crop, and what it is made through."""
+
+
+_SAMPLE, _LINE = 17, 240
+"""Bytes for each voxel of a resampled region (in double precision, in its own type, and of the mask), and for each
+of its lines along x."""
+
+_COEFFICIENT = 8
+"""Bytes for each voxel of the scan that is turned into a spline coefficient."""
+
+_PADDED, _OFFSET = 5, 60
+"""Bytes for each voxel of the VOI's box with its border, and for each offset that may be an angle."""
+
+
+def check_resampling(voi: Mask, settings: Settings, limit_gb: float) -> None:
+    """Refuse a resampled region that would need more memory than the limit.
+
+    Parameters
+    ----------
+    voi : Mask
+        Every voxel that is not 0 belongs to it.
+    settings : Settings
+        The parameter file's ``setting``.
+    limit_gb : float
+        The limit in GB.
+
+    Raises
+    ------
+    EngineError
+        With the estimate.
+    """
+    if settings.spacing_mm is None:
+        return
+    voi = voi.tight()
+    if not voi.n_voxels:
+        return
+    grid = resampling_grid(voi.geometry, voi.box, settings.spacing_mm, settings.padDistance)
+    if grid is None:
+        return
+    lines, samples = math.prod(grid.target.shape[:2]), math.prod(grid.target.shape)
+    beyond = [
+        math.ceil(settings.padDistance * new / old) + MARGIN
+        for new, old in zip(grid.target.spacing_mm, voi.geometry.spacing_mm, strict=True)
+    ]
+    read = box_size(expand(voi.box, (beyond[0], beyond[1], beyond[2]), voi.geometry.shape))
+    _refuse_beyond(
+        samples * _SAMPLE + lines * _LINE + read * _COEFFICIENT,
+        limit_gb,
+        f"a resampled region of {samples / 1e6:.3g} million voxels",
+        "a coarser resampledPixelSpacing, a smaller VOI or padDistance, or a higher memory limit",
+    )
+
+
+def check_surroundings(shape: tuple[int, ...], settings: Settings, limit_gb: float) -> None:
+    """Refuse a border round the VOI, or distances in it, that would need more memory than the limit.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        The VOI's box, (z, y, x).
+    settings : Settings
+        Of this image type.
+    limit_gb : float
+        The limit in GB.
+
+    Raises
+    ------
+    EngineError
+        With the estimate.
+    """
+    pad = border(shape, settings.distances)
+    padded = math.prod(size + 2 * pad for size in shape)
+    offsets = math.prod(2 * min(pad, size - 1) + 1 for size in shape)
+    _refuse_beyond(
+        padded * _PADDED + offsets * _OFFSET,
+        limit_gb,
+        f"distances of up to {pad} voxels round a box of {math.prod(shape) / 1e6:.3g} million",
+        "smaller distances, a smaller VOI, or a higher memory limit",
+    )
 
 
 def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: float) -> None:

@@ -69,6 +69,50 @@ def test_a_filter_beyond_the_limit_is_refused_and_other_vois_go_on(image_type: s
     assert isinstance(NativeEngine().extract(image, {"large": large}, params)["large"], VoiValues)
 
 
+@pytest.mark.parametrize("interpolator", ["sitkBSpline", "sitkLinear"])
+@pytest.mark.parametrize("spacing", [[1e-4, 1e-4, 1e-4], [1e-300, 1, 1]])
+def test_a_grid_beyond_the_limit_is_refused_before_it_is_made(spacing: list[float], interpolator: str) -> None:
+    image, mask = make_scan()
+    setting = {"resampledPixelSpacing": spacing, "interpolator": interpolator}
+    params = validate(RadiomicsParams, {**FIRST_ORDER, "setting": setting}, "test")
+    engine = NativeEngine(memory_limit_gb=1)
+    engine.prepare(params)
+    found = engine.extract(image, {"one": mask, "two": mask}, params)
+    for key in ("one", "two"):
+        assert isinstance(found[key], EngineError)
+        assert "GB for a resampled region" in str(found[key])
+        assert found[key].where == f"VOI {key}"
+
+
+def test_only_the_voi_whose_grid_is_beyond_the_limit_is_refused() -> None:
+    image, large = make_scan()
+    small = Mask(np.ones((3, 3, 3), bool), large.geometry, (30, 30, 30))
+    params = validate(RadiomicsParams, {**FIRST_ORDER, "setting": {"resampledPixelSpacing": [0.5] * 3}}, "test")
+    found = NativeEngine(memory_limit_gb=0.003).extract(image, {"large": large, "small": small}, params)
+    assert "a resampled region" in str(found["large"])
+    assert isinstance(found["small"], VoiValues)
+    assert found["small"] == NativeEngine().extract(image, {"small": small}, params)["small"]
+
+
+def test_distances_take_no_more_than_the_box_needs() -> None:
+    image, mask = make_scan()
+    found = []
+    for distances in ([1], [1, 3000]):
+        content = {"featureClass": {"glcm": [], "gldm": []}, "setting": {"distances": distances}}
+        params = validate(RadiomicsParams, content, "test")
+        found.append(NativeEngine(memory_limit_gb=1).extract(image, {"voi": mask}, params)["voi"])
+    assert isinstance(found[0], VoiValues)
+    assert found[0] == found[1]
+
+
+def test_distances_beyond_the_limit_are_refused_before_angles_are_made() -> None:
+    image, mask = make_scan()
+    content = {"featureClass": {"glcm": []}, "setting": {"distances": [1, 15]}}
+    params = validate(RadiomicsParams, content, "test")
+    error = NativeEngine(memory_limit_gb=0.0005).extract(image, {"voi": mask}, params)["voi"]
+    assert "GB for distances of up to 15 voxels" in str(error)
+
+
 PEAK = """
 import sys
 import numpy as np
