@@ -16,7 +16,7 @@ from radiobone.features.radiomics.kernels import kept
 P = ParamSpec("P")
 R = TypeVar("R")
 
-NOTICE = "compiling the radiomics kernels: once after installation, about half a minute"
+NOTICE = "compiling the radiomics kernels: once after installation, about 20 s"
 """Logged, once in a process, when a kernel is not found compiled."""
 
 logger = logging.getLogger(__name__)
