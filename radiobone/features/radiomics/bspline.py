@@ -9,6 +9,7 @@ an even number of voxels from the image's border: then it swings in step with th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -201,5 +202,8 @@ def _support(
 def _cast(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
-        np.clip(values, limits.min, limits.max, out=values)
+        highest = float(limits.max)
+        if int(highest) > limits.max:  # no double is 2**63 - 1, and the next one overflows
+            highest = math.nextafter(highest, 0.0)
+        np.clip(values, limits.min, highest, out=values)
     return values.astype(dtype, copy=False)

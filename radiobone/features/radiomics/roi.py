@@ -15,6 +15,7 @@ from radiobone.features.radiomics.region import Region, finite, seen_region
 from radiobone.features.radiomics.settings import Settings
 from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Mask
+from radiobone.imaging.geometry import differences
 from radiobone.imaging.volumes import Box
 
 
@@ -54,11 +55,19 @@ def region_of_interest(
     Raises
     ------
     EngineError
-        If the VOI is empty, too small, not flat where it has to be, or not finite; if grids differ.
+        If the VOI is empty, too small, not flat where it has to be, or not finite; if grids differ; if features
+        are not defined for the image's pixel type.
     """
+    _check_pixels(scan.image.array.dtype)
     voi = voi.tight()
-    if voi.geometry.shape != scan.image.array.shape:
-        raise EngineError("mask and image differ in size", got=voi.geometry.shape, expected=scan.image.array.shape)
+    found = differences(scan.image.geometry, voi.geometry)
+    if found:
+        raise EngineError(
+            "image and mask do not lie on the same grid",
+            got="; ".join(found) + " (image, mask)",
+            expected="one grid",
+            do="check that they belong together, or resample the mask to the image's grid",
+        )
     if voi.n_voxels == 0:
         raise EngineError("the VOI is empty", got="0 voxels", expected="at least 2", do="check the mask")
     settings = params.setting
@@ -73,6 +82,17 @@ def region_of_interest(
     if "shape2D" in params.families and settings.force2D and params.features("shape2D"):
         _check_flat(shape_mask, settings)
     return RegionOfInterest(region, shape_mask)
+
+
+def _check_pixels(dtype: np.dtype[Any]) -> None:
+    """Refuse pixel types that ITK, and so PyRadiomics, does not have."""
+    if dtype.kind not in "iu" and dtype not in (np.float32, np.float64):
+        raise EngineError(
+            "the image's pixel type cannot be used",
+            got=dtype,
+            expected="whole numbers, float32 or float64",
+            do="convert the image, for instance to float32",
+        )
 
 
 def _resegmented(region: Region, image: NDArray[Any], settings: Settings) -> tuple[Region, NDArray[np.uint8]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, model_validator
 
 from radiobone.core.config import FileModel, nearest
 
@@ -69,6 +69,13 @@ def _sigma(value: object) -> int | float:
     return number
 
 
+def _distinct(distances: tuple[int, ...]) -> tuple[int, ...]:
+    """Refuse a distance that is given twice: PyRadiomics would count some of its angles twice, and others not."""
+    if len(set(distances)) < len(distances):
+        raise ValueError("each distance should be given once")
+    return distances
+
+
 def _refuse_channel(value: object) -> object:
     raise ValueError("cannot be honoured: masks hold one label for each voxel, not channels; remove it")
 
@@ -82,7 +89,7 @@ Switch = Annotated[bool, Field(strict=True)]
 # 1 and 1.0 give different column names, so a sigma stays as it was written.
 Sigma = Annotated[int | float, PlainValidator(_sigma)]
 Axis = Annotated[Whole, Field(ge=0, le=2)]
-Distances = Annotated[tuple[Count, ...], Field(min_length=1)]
+Distances = Annotated[tuple[Count, ...], Field(min_length=1), AfterValidator(_distinct)]
 Weighting = Literal["euclidean", "manhattan", "infinity", "no_weighting"]
 Wavelet = Annotated[str, BeforeValidator(_known_wavelet)]
 LbpMethod = Literal["default", "ror", "uniform", "var"]

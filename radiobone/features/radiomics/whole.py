@@ -50,10 +50,16 @@ class WholeScan:
     Parameters
     ----------
     image : Image
-        The whole scan.
+        The whole scan. Its voxels are held in the machine's own byte order.
     """
 
     image: Image
+
+    def __post_init__(self) -> None:
+        array = self.image.array
+        if not array.dtype.isnative:
+            native = array.astype(array.dtype.newbyteorder("="))
+            object.__setattr__(self, "image", Image(native, self.image.geometry))
 
     @cached_property
     def extremes(self) -> tuple[float, float]:
@@ -73,6 +79,11 @@ class WholeScan:
                 do="mend the image, or leave out normalize and Square, SquareRoot, Logarithm, Exponential",
             )
         return low, high
+
+    @cached_property
+    def bound(self) -> float:
+        """What no finite voxel of the whole image exceeds, up or down (see the function of this name)."""
+        return bound(self.image.array)
 
     @cached_property
     def mean_sd(self) -> tuple[float, float]:
@@ -128,6 +139,37 @@ class WholeScan:
                 do="check the image, or set normalize: false",
             )
         return Normalisation(mean, sd, settings.normalizeScale, settings.removeOutliers)
+
+
+def bound(array: NDArray[Any]) -> float:
+    """Return a number that no finite voxel's absolute value exceeds.
+
+    Parameters
+    ----------
+    array : ndarray
+        Voxels of any shape, which may hold NaN and infinity.
+
+    Returns
+    -------
+    float
+        Of pixel types of 8 and 16 bits all that they can hold, since that costs no look at the voxels; else the
+        largest absolute value of the finite ones, 0 if there is none.
+    """
+    if array.dtype.kind == "b":
+        return 1.0
+    if array.dtype.kind in "iu" and array.dtype.itemsize <= 2:
+        return float(2 ** (8 * array.dtype.itemsize))
+    ends = _ends(array)
+    if not np.isfinite(ends).all():
+        ends = _ends(array[np.isfinite(array)])
+    return max(abs(float(end)) for end in ends)
+
+
+def _ends(array: NDArray[Any]) -> list[Any]:
+    """Return the smallest and the largest number, NaN left out."""
+    if array.size == 0:
+        return [0.0, 0.0]
+    return [np.fmin.reduce(array, axis=None), np.fmax.reduce(array, axis=None)]
 
 
 def _mean_sd_by_itk(image: Image) -> tuple[float, float]:

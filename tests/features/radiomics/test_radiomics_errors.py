@@ -256,3 +256,74 @@ def test_a_sigma_keeps_its_own_name_in_one_process(engine: str) -> None:
     for sigma, name in ((1, "1"), (1.0, "1-0")):
         values = extract(*make_scan(), {**FIRST_ORDER, "imageType": {"LoG": {"sigma": [sigma]}}}, engine)
         assert list(values.features) == [f"log-sigma-{name}-mm-3D_firstorder_Mean"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spacing_mm": (1.25, 0.7, 0.8)}, "spacing"),
+        ({"origin_mm": (-113.7, 55.1, -900.0)}, "origin"),
+        ({"shape": (64, 70, 76)}, "size"),
+        ({"direction": (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)}, "direction"),
+    ],
+)
+@pytest.mark.parametrize("setting", [{}, {"resampledPixelSpacing": [1, 1, 1]}])
+def test_a_mask_of_another_grid_is_refused(
+    change: dict[str, Any], message: str, setting: dict[str, Any], engine: str
+) -> None:
+    image, mask = make_scan()
+    other = replace(mask, geometry=replace(mask.geometry, **change))
+    error = extract(image, other, {**FIRST_ORDER, "setting": setting}, engine)
+    assert isinstance(error, EngineError)
+    assert "do not lie on the same grid" in str(error)
+    assert message in str(error.got)
+
+
+def test_headers_that_differ_in_the_sixth_digit_are_one_grid(engine: str) -> None:
+    image, mask = make_scan()
+    near = replace(mask.geometry, spacing_mm=(1.250001, 0.700001, 0.7))
+    assert isinstance(extract(image, replace(mask, geometry=near), FIRST_ORDER, engine), VoiValues)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bool", "complex64"])
+def test_pixel_types_that_itk_does_not_have_are_refused_by_name(dtype: str, engine: str) -> None:
+    image, mask = make_scan()
+    error = extract(Image(image.array.astype(dtype), image.geometry), mask, FIRST_ORDER, engine)
+    assert isinstance(error, EngineError)
+    assert str(error.got) == dtype
+    assert "pixel type" in str(error)
+
+
+@pytest.mark.parametrize("dtype", [">i2", ">f4"])
+def test_voxels_in_another_byte_order_are_the_same_voxels(dtype: str, engine: str) -> None:
+    image, mask = make_scan()
+    content = {**FIRST_ORDER, "imageType": {"Original": {}, "LoG": {"sigma": [1.0]}}}
+    native = Image(image.array.astype(np.dtype(dtype).newbyteorder("=")), image.geometry)
+    values = extract(Image(image.array.astype(dtype), image.geometry), mask, content, engine)
+    assert values.features == extract(native, mask, content, engine).features
+
+
+@pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 250), (np.int16, 32_760)])
+def test_a_whole_bin_width_does_not_wrap_round_at_the_end_of_the_pixel_type(
+    dtype: type, largest: int, engine: str
+) -> None:
+    # PyRadiomics itself adds up edges in the pixel type, and gets others than from an image of a wider type.
+    image, mask = make_scan()
+    array = np.clip(image.array, 0, 240) + (largest - 240)
+    content = {"featureClass": {"firstorder": [], "glcm": [], "ngtdm": []}, "setting": {"binWidth": 25}}
+    narrow, wide = (
+        extract(Image(array.astype(kind), image.geometry), mask, content, engine) for kind in (dtype, np.int32)
+    )
+    assert narrow.n_grey["original"] > 8
+    assert narrow.features == pytest.approx(wide.features, rel=1e-12)
+
+
+@pytest.mark.parametrize("size", [(1, 1, 4), (2, 3, 4), (3, 5, 7), (9, 9, 9), (11, 20, 17)])
+@pytest.mark.parametrize("setting", [{"binCount": 1}, {"binWidth": 1e5, "weightingNorm": "euclidean"}])
+def test_one_grey_level_shares_no_information(size: tuple[int, int, int], setting: dict[str, Any]) -> None:
+    image, mask = make_scan()
+    image.array[image.array < 0] = 0
+    content = {"featureClass": {"glcm": ["Imc1", "Imc2"]}, "setting": {**setting, "minimumROIDimensions": 1}}
+    values = extract(image, box_mask(mask, size), content, "native")
+    assert values.n_grey == {"original": 1}
+    assert values.features == {"original_glcm_Imc1": 0.0, "original_glcm_Imc2": 0.0}

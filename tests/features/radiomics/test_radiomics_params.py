@@ -35,6 +35,8 @@ def make(content: dict[str, Any]) -> RadiomicsParams:
         ({"imageType": {"Square": {"binWidth": None}}}, "binWidth needs a value"),
         ({"imageType": {"LoG": {}}}, "sigma is missing"),
         ({"imageType": {"LoG": {"sigma": [0]}}}, "a number of mm above 0"),
+        ({"setting": {"distances": [1, 1]}}, "setting.distances: each distance should be given once"),
+        ({"imageType": {"Square": {"distances": [2, 1, 2]}}}, "imageType.Square.distances"),
         ({"setting": {"binWidth": 0}}, "setting.binWidth"),
         ({"setting": {"binWidth": True}}, "setting.binWidth"),
         ({"setting": {"normalize": 1}}, "setting.normalize"),

@@ -125,3 +125,12 @@ def test_samples_do_not_depend_on_how_much_is_read() -> None:
     found = bspline.resample_bspline(bspline.Splines(lambda box: array[box], grid.source.shape), grid, np.float64)
     expected = samples_by_itk(Image(array, geometry), grid, sitk.sitkBSpline, sitk.sitkFloat64)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.uint32, np.int64, np.uint64])
+def test_samples_beyond_a_pixel_type_stop_at_its_end(dtype: type) -> None:
+    found = bspline._cast(np.array([-1e30, 7.9, 1e30]), np.dtype(dtype))
+    limits = np.iinfo(dtype)
+    assert found[0] == limits.min
+    assert found[1] == 7
+    assert limits.max - 2048 < int(found[2]) <= limits.max

@@ -32,7 +32,8 @@ def add_information(
     nats = deviation_matrix(table, rows, columns, total, deviation)
     widest = max(of_rows - n_rows * EPS_BITS, of_columns - n_columns * EPS_BITS)
     first = of_rows + of_columns - nats / math.log(2.0)
-    features[13] += (joint - first) / widest
+    if n_rows * n_columns > 1.0:  # of a single pair both entropies are the same, to the last bit
+        features[13] += (joint - first) / widest
     shared = of_rows + of_columns - n_rows * n_columns * EPS_BITS - joint
     if shared > 0.0:
         features[14] += math.sqrt(1.0 - math.exp(-2.0 * shared))

@@ -2,8 +2,11 @@
 
 Bins are those of PyRadiomics 3.0.1. With a bin width, edges are multiples of it, from the last one that is not
 above the smallest voxel; with a bin count, the range of the VOI is divided evenly and its largest voxel
-belongs to the last bin. Levels count from 1. Edges are computed in the pixel type of the image, because there
-PyRadiomics computes them: in float32, or in int16, they round as the pixels do.
+belongs to the last bin. Levels count from 1. Edges are computed in the type that NumPy gives a sum of a pixel and
+the bin width, as PyRadiomics does: in float32 they round as the pixels do. Whole pixels and a decimal bin width
+give double precision, and a parameter file's ``binWidth: 25`` is read as 25.0; so here no edge wraps round. A bin
+width that is an int, which only a caller of `discretise` can give, keeps edges in the pixel type, where they wrap
+round beyond its largest number, as those of PyRadiomics do with ``binWidth: 25`` and NumPy 2.
 """
 
 from __future__ import annotations
@@ -276,8 +279,8 @@ def bin_edges(
     Parameters
     ----------
     minimum, maximum : numpy scalar
-        Smallest and largest voxel of the VOI, in the pixel type of the image. Edges are rounded (and in small
-        whole-number types wrap round, with NumPy's warning) as that type has it.
+        Smallest and largest voxel of the VOI, in the pixel type of the image. Edges are rounded as that type has
+        it; with whole pixels and an int as bin width they may wrap round, with NumPy's warning.
     bin_width : float, default 25
         Width of a bin, in the unit of the image.
     bin_count : int, optional
