@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import NamedTuple
 
 from radiobone.features.column import Column
 from radiobone.features.radiomics.catalogue import FEATURES
@@ -13,8 +14,58 @@ SHAPE_FAMILIES = ("shape", "shape2D")
 """Families that depend on the mask alone, in the order in which PyRadiomics computes them, before all others."""
 
 
+class Key(NamedTuple):
+    """What a column stands for, apart from its description.
+
+    Parameters
+    ----------
+    image : str
+        Such as ``wavelet-LLH``; ``original`` for shape.
+    family, feature : str
+        As in `catalogue.FEATURES`.
+    intensity : str
+        Unit of the image's values; ``mm`` for shape.
+    """
+
+    image: str
+    family: str
+    feature: str
+    intensity: str
+
+
+def column_keys(params: RadiomicsParams) -> dict[str, Key]:
+    """List the names of all columns of a parameter file, in the order in which PyRadiomics returns them.
+
+    Parameters
+    ----------
+    params : RadiomicsParams
+        The parameter file.
+
+    Returns
+    -------
+    dict of str to Key
+        What each name stands for.
+    """
+    wanted = {family: params.features(family) for family in params.families}
+    images = [
+        ("original", family, "mm")
+        for family in SHAPE_FAMILIES
+        if family in wanted and (family == "shape" or _has_shape_2d(params.setting))
+    ]
+    for image_type in params.image_types:
+        settings = params.settings_of(image_type)
+        unit = _intensity_unit(image_type, settings)
+        for image in image_names(image_type, settings):
+            images += [(image, family, unit) for family in wanted if family not in SHAPE_FAMILIES]
+    return {
+        f"{image}_{family}_{feature}": Key(image, family, feature, unit)
+        for image, family, unit in images
+        for feature in wanted[family]
+    }
+
+
 def columns(params: RadiomicsParams) -> list[Column]:
-    """List all columns of a parameter file, in the order in which PyRadiomics returns them.
+    """Describe all columns of a parameter file, in the order in which PyRadiomics returns them.
 
     Parameters
     ----------
@@ -26,23 +77,7 @@ def columns(params: RadiomicsParams) -> list[Column]:
     >>> len(columns(RadiomicsParams()))
     107
     """
-    found: dict[str, Column] = {}
-    for family in SHAPE_FAMILIES:
-        if family in params.families and (family == "shape" or _has_shape_2d(params.setting)):
-            for feature in params.features(family):
-                column = _column("original", family, feature, "mm")
-                found[column.name] = column
-    for image_type in params.image_types:
-        settings = params.settings_of(image_type)
-        unit = _intensity_unit(image_type, settings)
-        for image in image_names(image_type, settings):
-            for family in params.families:
-                if family in SHAPE_FAMILIES:
-                    continue
-                for feature in params.features(family):
-                    column = _column(image, family, feature, unit)
-                    found[column.name] = column
-    return list(found.values())
+    return [_column(name, key) for name, key in column_keys(params).items()]
 
 
 def image_names(image_type: str, settings: Settings) -> list[str]:
@@ -98,9 +133,9 @@ def _intensity_unit(image_type: str, settings: Settings) -> str:
     return base
 
 
-def _column(image: str, family: str, feature: str, intensity: str) -> Column:
-    unit, meaning = FEATURES[family][feature]
-    return Column(f"{image}_{family}_{feature}", family, image, _with_intensity(unit, intensity), meaning)
+def _column(name: str, key: Key) -> Column:
+    unit, meaning = FEATURES[key.family][key.feature]
+    return Column(name, key.family, key.image, _with_intensity(unit, key.intensity), meaning)
 
 
 def _with_intensity(unit: str, intensity: str) -> str:

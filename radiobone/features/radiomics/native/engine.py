@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from radiobone.core.errors import CaseError, EngineError, UsageError, one_line
 from radiobone.features.radiomics.bspline import Splines
 from radiobone.features.radiomics.catalogue import FEATURES
-from radiobone.features.radiomics.columns import columns
+from radiobone.features.radiomics.columns import column_keys
 from radiobone.features.radiomics.crops import border_warnings
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.radiomics.native.ball import ball, params_of_ball
@@ -165,8 +165,7 @@ def _shape(subject: RegionOfInterest, params: RadiomicsParams) -> Vectors:
     return found
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
     """Where the value of a column is found: in which image, family and position."""
 
     column: str
@@ -175,13 +174,13 @@ class _Place:
     position: int
 
 
-def _places(params: RadiomicsParams) -> tuple[_Place, ...]:
+def _places(params: RadiomicsParams) -> list[_Place]:
     """Return where the value of each column is found; the same for every VOI of a scan."""
     positions = {family: {name: index for index, name in enumerate(names)} for family, names in FEATURES.items()}
-    return tuple(
-        _Place(column.name, column.filter, column.family, positions[column.family][column.name.rpartition("_")[2]])
-        for column in columns(params)
-    )
+    return [
+        _Place(name, key.image, key.family, positions[key.family][key.feature])
+        for name, key in column_keys(params).items()
+    ]
 
 
 def _named(
