@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.kernels.diameters import planes_across
 from radiobone.features.radiomics.kernels.mesh import coordinate_sums
@@ -46,9 +45,9 @@ def shape_2d_features(
     Raises
     ------
     ValueError
-        If the mask is not 3D.
+        If the mask is not 3D, or the VOI is more than one voxel thick along `axis`.
     EngineError
-        If the mask is empty, or the VOI has more than one slice.
+        If the mask is empty.
 
     Examples
     --------
@@ -81,19 +80,14 @@ def shape_2d_vector(
     Raises
     ------
     ValueError
-        If the mask is not 3D.
+        If the mask is not 3D, or the VOI is more than one voxel thick along `axis`.
     EngineError
-        If the mask is empty, or the VOI has more than one slice.
+        If the mask is empty.
     """
     padded = bordered(mask)
     thickness = padded.shape[axis] - 2
     if thickness > 1:
-        raise EngineError(
-            "shape2D needs a VOI of one slice",
-            got=f"{thickness} slices along axis {'zyx'[axis]}",
-            expected="1 slice (force2Ddimension)",
-            do="leave shape2D out of featureClass, or give masks of one slice",
-        )
+        raise ValueError(f"needs a mask one voxel thick along axis {axis}, got {thickness} voxels")
     flat = np.ascontiguousarray(padded.take(1, axis=axis))
     spacing = np.delete(np.array(spacing_mm, dtype=np.float64), axis)
     sums = coordinate_sums(flat[None])[IN_PLANE]

@@ -104,7 +104,7 @@ def test_where_the_voi_stands_in_its_array_plays_no_part():
 
 
 def test_wrong_use_is_refused():
-    with pytest.raises(EngineError, match="needs a VOI of one slice"):
+    with pytest.raises(ValueError, match="one voxel thick along axis 1, got 2"):
         shape_2d_features(np.ones((1, 2, 2)), (1.0, 1.0, 1.0), axis=1)
     with pytest.raises(EngineError, match="the VOI is empty"):
         shape_2d_features(np.zeros((1, 2, 2)), (1.0, 1.0, 1.0))
