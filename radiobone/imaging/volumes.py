@@ -184,6 +184,27 @@ def box_size(box: Box) -> int:
     return math.prod(part.stop - part.start for part in box)
 
 
+def relative(box: Box, outer: Box) -> Box:
+    """Return a box counted from the first voxel of another one.
+
+    Parameters
+    ----------
+    box : Box
+        Along (z, y, x), in voxels of the grid.
+    outer : Box
+        What holds the box, in voxels of the same grid. It may go beyond the grid.
+
+    Returns
+    -------
+    Box
+        The same voxels, in voxels of ``outer``.
+    """
+    z, y, x = (
+        slice(part.start - edge.start, part.stop - edge.start) for part, edge in zip(box, outer, strict=True)
+    )
+    return z, y, x
+
+
 def expand(box: Box, margin: tuple[int, int, int], shape: tuple[int, int, int]) -> Box:
     """Return a box widened on all sides, as far as the grid reaches.
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics import bspline
+from radiobone.features.radiomics.native.boxes import check_inside
 from radiobone.imaging.volumes import Box, expand
 
 Values = NDArray[np.float64]
@@ -76,7 +77,7 @@ def lbp_2d(
     -----
     Beyond the border of the image all voxels are 0. ``scikit-image`` itself is not needed.
     """
-    _check(image, box)
+    check_inside(box, image.shape)
     if method == "ror" and samples > _MAX_ROTATED:
         raise EngineError(
             "too many samples for ror", got=samples, expected=f"at most {_MAX_ROTATED} (lbp2DSamples)"
@@ -202,7 +203,7 @@ def lbp_3d(
     from scipy.ndimage import map_coordinates, spline_filter
     from scipy.stats import kurtosis
 
-    _check(image, box)
+    check_inside(box, image.shape)
     depth, height, width = image.shape
     reach = math.ceil(radius) + 1 + bspline.MARGIN
     outer = bspline.in_step(expand(box, (reach, reach, reach), (depth, height, width)), (depth, height, width))
@@ -308,8 +309,3 @@ def _norms(signs: NDArray[np.bool_], harmonics: NDArray[np.complex128], degrees:
         parts.append(np.sum(part, axis=2, keepdims=True))
     squares = np.concatenate(parts, axis=2) ** 2
     return np.asarray(np.real(np.sqrt(np.sum(squares, axis=1)))).T
-
-
-def _check(image: NDArray[Any], box: Box) -> None:
-    if not all(0 <= part.start < part.stop <= size for part, size in zip(box, image.shape, strict=True)):
-        raise EngineError("the box is empty or leaves the image", got=box, expected=f"inside {image.shape}")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import EngineError
-from radiobone.imaging.volumes import Box, expand
+from radiobone.features.radiomics.native.boxes import check_inside
+from radiobone.imaging.volumes import Box, expand, relative
 
 _REACH = 1
 """Voxels that the central differences reach beyond a voxel."""
@@ -49,16 +49,12 @@ def gradient_of_box(
     """
     import SimpleITK as sitk
 
-    if not all(0 <= part.start < part.stop <= size for part, size in zip(box, image.shape, strict=True)):
-        raise EngineError("the box is empty or leaves the image", got=box, expected=f"inside {image.shape}")
+    check_inside(box, image.shape)
     depth, height, width = image.shape
     outer = expand(box, (_REACH, _REACH, _REACH), (depth, height, width))
     source = sitk.GetImageFromArray(np.ascontiguousarray(image[outer]))
     source.SetSpacing(tuple(float(spacing) for spacing in spacing_mm[::-1]))
     itk = sitk.GradientMagnitudeImageFilter()
     itk.SetUseImageSpacing(use_spacing)
-    inner = tuple(
-        slice(part.start - edge.start, part.stop - edge.start) for part, edge in zip(box, outer, strict=True)
-    )
-    filtered: NDArray[np.float32] = sitk.GetArrayFromImage(itk.Execute(source))[inner]
+    filtered: NDArray[np.float32] = sitk.GetArrayFromImage(itk.Execute(source))[relative(box, outer)]
     return np.ascontiguousarray(filtered)
