@@ -151,6 +151,8 @@ print(max(asked), status("VmHWM") - before)
         (200, 60, "int16", {**FIRST_ORDER, "imageType": {"Wavelet": {"level": 2}}}),
         (200, 60, "int16", {**FIRST_ORDER, "imageType": {"Gradient": {}}}),
         (200, 60, "int16", {**FIRST_ORDER, "imageType": {"Square": {}}}),
+        (120, 40, "int16", {**FIRST_ORDER, "setting": {"resampledPixelSpacing": [0.4] * 3, "binCount": 8}}),
+        (120, 40, "int16", {"featureClass": {"glcm": ["Id"]}, "setting": {"distances": [50], "binCount": 2}}),
         (120, 30, "int16", {"featureClass": {"glcm": []}, "setting": {"binWidth": 2.0}}),
         (
             120,
