@@ -5,7 +5,7 @@ from radiobone.core.errors import GeometryError
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.geometry import differences
-from radiobone.imaging.volumes import expand
+from radiobone.imaging.volumes import expand, relative
 
 ANGLE = np.radians(20)
 OBLIQUE = (np.cos(ANGLE), -np.sin(ANGLE), 0.0, np.sin(ANGLE), np.cos(ANGLE), 0.0, 0.0, 0.0, 1.0)
@@ -127,3 +127,9 @@ def test_a_mask_of_another_place_is_refused():
     far = Mask(np.ones((5, 5, 5), np.uint8), Geometry((5, 5, 5), (1.0, 1.0, 1.0), (500.0, 0.0, 0.0)))
     with pytest.raises(GeometryError, match="500 mm apart"):
         align_mask(far, image, "p01")
+
+
+def test_a_box_counted_from_another_one():
+    outer = (slice(1, 9), slice(-3, 9), slice(4, 30))
+    box = (slice(2, 5), slice(0, 1), slice(4, 30))
+    assert relative(box, outer) == (slice(1, 4), slice(3, 4), slice(0, 26))

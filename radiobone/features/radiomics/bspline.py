@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.grid import ResamplingGrid
 from radiobone.features.radiomics.kernels import bspline as kernels
-from radiobone.imaging.volumes import Box, box_size, expand, union
+from radiobone.imaging.volumes import Box, box_size, expand, relative, union
 
 MARGIN = 48
 """Voxels round the samples from which coefficients are computed: 0.268 ** 45 is 2e-26, far below the last bit."""
@@ -88,7 +88,7 @@ class Splines:
 
     def _computed(self, part: Box) -> NDArray[np.float64]:
         box = self._filtered(part)
-        return _coefficients(self._read(box), _inside(part, box))
+        return _coefficients(self._read(box), relative(part, box))
 
     def _filtered(self, part: Box) -> Box:
         """Return the voxels that have to be read and filtered for a part."""
@@ -168,11 +168,6 @@ def in_step(box: Box, shape: tuple[int, int, int]) -> Box:
 
 def _holds(outer: Box, inner: Box) -> bool:
     return all(one.start <= two.start and two.stop <= one.stop for one, two in zip(outer, inner, strict=True))
-
-
-def _inside(part: Box, box: Box) -> Box:
-    z, y, x = (slice(one.start - two.start, one.stop - two.start) for one, two in zip(part, box, strict=True))
-    return z, y, x
 
 
 def _coefficients(array: NDArray[Any], part: Box) -> NDArray[np.float64]:

@@ -148,7 +148,7 @@ def _crop(region: Region, image_type: str, settings: Settings) -> tuple[NDArray[
     if image_type == "Wavelet":
         indices, inner = wavelet_crop(region, settings)
         return region.take(indices), inner
-    outer, inner = crop(region, margin(image_type, settings, region.spacing_mm))
+    outer, inner = crop(region, margin(image_type, settings, region))
     return region.read(outer), inner
 
 

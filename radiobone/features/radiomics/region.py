@@ -18,9 +18,9 @@ from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.bspline import Splines, needed, resample_bspline
 from radiobone.features.radiomics.grid import ResamplingGrid, header, resampling_grid
 from radiobone.features.radiomics.settings import Settings
-from radiobone.features.radiomics.whole import Normalisation, WholeScan
+from radiobone.features.radiomics.whole import Normalisation, WholeScan, bound
 from radiobone.imaging import Geometry, Image, Mask
-from radiobone.imaging.volumes import Box, expand
+from radiobone.imaging.volumes import Box, expand, relative
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -101,6 +101,11 @@ class Region:
         low, high = self.scan.extremes if self.scan else (self.array.min(), self.array.max())
         ends = self._ready(np.asarray([low, high], dtype=self.array.dtype))
         return float(np.abs(ends.astype(np.float64)).max())
+
+    @cached_property
+    def bound(self) -> float:
+        """What no finite voxel of the region exceeds, up or down, before it is normalised."""
+        return self.scan.bound if self.scan else bound(self.array)
 
     def _ready(self, array: NDArray[Any]) -> NDArray[Any]:
         return self.normalisation(array) if self.normalisation else np.ascontiguousarray(array)
@@ -189,13 +194,8 @@ def seen_region(scan: WholeScan, voi: Mask, settings: Settings, splines: Splines
     if spacing or settings.preCrop:
         pad = settings.padDistance
         outer = expand(voi.box, (pad, pad, pad), geometry.shape)
-        z, y, x = (
-            slice(part.start - edge.start, part.stop - edge.start)
-            for part, edge in zip(voi.box, outer, strict=True)
-        )
-        return Region(
-            scan.image.array[outer], geometry.spacing_mm, mask, (z, y, x), normalisation, pad_distance=pad
-        )
+        inner = relative(voi.box, outer)
+        return Region(scan.image.array[outer], geometry.spacing_mm, mask, inner, normalisation, pad_distance=pad)
     return Region(scan.image.array, geometry.spacing_mm, mask, voi.box, normalisation, scan)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from radiobone.features.radiomics.crops import LOG_EXACT_SIGMA, margin, needed_padding, wavelet_crop, wavelet_reach
 from radiobone.features.radiomics.filters import exponential, logarithm, square, square_root
 from radiobone.features.radiomics.region import Region
 from radiobone.features.radiomics.settings import Settings
-from radiobone.features.radiomics.whole import WholeScan
+from radiobone.features.radiomics.whole import WholeScan, bound
 from radiobone.imaging import Geometry, Image
 
 VALUES = np.array([-400.0, -100.0, 0.0, 1.0, 100.0, 400.0])
@@ -40,11 +43,47 @@ def test_normalisation_has_the_bits_of_itk(dtype: type) -> None:
 
 def test_margins_follow_the_spacing_and_its_order() -> None:
     settings = Settings(sigma=(1.0, 3.0))
-    widths = margin("LoG", settings, (3.0, 1.0, 0.5))
-    assert widths == (LOG_EXACT_SIGMA, 3 * LOG_EXACT_SIGMA, 6 * LOG_EXACT_SIGMA)
+    voi = slice(2, 4)
+    region = Region(np.zeros((9, 9, 9), np.int16), (3.0, 1.0, 0.5), np.ones((2, 2, 2), np.uint8), (voi, voi, voi))
+    assert margin("LoG", settings, region) == (LOG_EXACT_SIGMA, 3 * LOG_EXACT_SIGMA, 6 * LOG_EXACT_SIGMA)
     assert needed_padding("LoG", settings, (1.0, 1.0, 1.0)) == 24
-    assert margin("Original", settings, (1.0, 1.0, 1.0)) == (0, 0, 0)
-    assert margin("LBP2D", Settings(force2Ddimension=2), (1.0, 1.0, 1.0)) == (2, 2, 0)
+    assert margin("Original", settings, region) == (0, 0, 0)
+    assert margin("LBP2D", Settings(force2Ddimension=2), region) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32, np.float64])
+def test_log_reaches_farther_where_values_are_larger(dtype: type) -> None:
+    array = np.zeros((9, 9, 9), dtype=dtype)
+    voi = slice(2, 4)
+
+    def reach() -> int:
+        region = Region(array, (1.0, 1.0, 1.0), np.ones((2, 2, 2), np.uint8), (voi, voi, voi))
+        return margin("LoG", Settings(sigma=(1.0,)), region)[0]
+
+    array[8, 8, 8] = 2**16
+    assert reach() == LOG_EXACT_SIGMA
+    array[8, 8, 8] = -(10**9)
+    # exp(-1.38 * 7) is 6e-5, and 1e9 are 15,000 times 2**16
+    assert reach() == LOG_EXACT_SIGMA + 7
+    if array.dtype.kind == "f":
+        array[0, 0, 0], array[0, 0, 1] = np.nan, np.inf
+        assert reach() == LOG_EXACT_SIGMA + 7
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([-3, 2], np.int16), 2.0**16),
+        (np.array([3, 2], np.uint8), 2.0**8),
+        (np.array([True, False]), 1.0),
+        (np.array([-(2**31), 2], np.int32), 2.0**31),
+        (np.array([1.5, -2.5, np.nan]), 2.5),
+        (np.array([1.5, -np.inf, np.nan]), 1.5),
+        (np.array([np.inf, np.nan]), 0.0),
+    ],
+)
+def test_bound_of_voxels(array: NDArray[Any], expected: float) -> None:
+    assert bound(array) == expected
 
 
 @pytest.mark.parametrize("size", [40, 41])

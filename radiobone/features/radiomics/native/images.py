@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
 from radiobone.features.radiomics.columns import image_names
-from radiobone.features.radiomics.crops import crop, margin, wavelet_crop
+from radiobone.features.radiomics.crops import crop, log_sigmas, margin
 from radiobone.features.radiomics.filters import pointwise
+from radiobone.features.radiomics.kernels.gaussian import FEWEST
 from radiobone.features.radiomics.native.binary_patterns import lbp_2d, lbp_3d
 from radiobone.features.radiomics.native.gradient import gradient_of_box
 from radiobone.features.radiomics.native.log import log_of_box
-from radiobone.features.radiomics.native.wavelet import wavelet_images
-from radiobone.features.radiomics.region import Region, finite
+from radiobone.features.radiomics.native.wavelet import periodic_images
+from radiobone.features.radiomics.region import Indices, Region, finite
 from radiobone.features.radiomics.settings import Settings
 from radiobone.imaging.volumes import Box
 
@@ -50,8 +51,6 @@ def images(region: Region, image_type: str, settings: Settings) -> Named:
     ------
     EngineError
         If the region is not finite where a filter reads it, or a filter needs what it does not have.
-    MissingExtraError
-        If a package that the filter needs is not installed.
     """
     if image_type == "Original":
         yield "original", region.read(region.box)
@@ -74,24 +73,28 @@ def images(region: Region, image_type: str, settings: Settings) -> Named:
 
 def _log(region: Region, settings: Settings, sigma: float) -> NDArray[np.float32]:
     _check_size(region, sigma)
-    if region.normalisation is None and region.array.dtype.kind in "iu":
-        return log_of_box(region.array, region.box, region.spacing_mm, sigma)  # reads them where they lie
+    n_sigma = log_sigmas(region.bound)
+    if region.normalisation is None and region.array.dtype.kind in "iu":  # these are read where they lie
+        return log_of_box(region.array, region.box, region.spacing_mm, sigma, n_sigma)
     voxels, inner, _ = _surroundings(region, "LoG", settings.model_copy(update={"sigma": (sigma,)}))
-    return log_of_box(voxels, inner, region.spacing_mm, sigma)
+    return log_of_box(voxels, inner, region.spacing_mm, sigma, n_sigma)
 
 
 def _surroundings(region: Region, image_type: str, settings: Settings) -> tuple[NDArray[Any], Box, Corner]:
     """Return voxels that reach far enough round the VOI for a filter, its box in them, and their own corner."""
-    outer, inner = crop(region, margin(image_type, settings, region.spacing_mm))
+    outer, inner = crop(region, margin(image_type, settings, region))
     z, y, x = outer
     return finite(region.read(outer), image_type), inner, (z.start, y.start, x.start)
 
 
 def _wavelets(region: Region, settings: Settings) -> Named:
-    indices, inner = wavelet_crop(region, settings)
-    return wavelet_images(
-        finite(region.take(indices), "Wavelet"),
-        inner,
+    def take(indices: Indices) -> NDArray[Any]:
+        return finite(region.take(indices), "Wavelet")
+
+    return periodic_images(
+        take,
+        region.shape,
+        region.box,
         wavelet=settings.wavelet,
         level=settings.level,
         start_level=settings.start_level,
@@ -126,7 +129,7 @@ def _binary_patterns(region: Region, image_type: str, settings: Settings) -> Nam
 
 def _check_size(region: Region, sigma: float) -> None:
     """Refuse what PyRadiomics would pass over, leaving its columns out."""
-    needed = [max(4, int(np.ceil(sigma / spacing)) + 1) for spacing in region.spacing_mm]
+    needed = [max(FEWEST, int(np.ceil(sigma / spacing)) + 1) for spacing in region.spacing_mm]
     if any(size < least for size, least in zip(region.shape, needed, strict=True)):
         raise EngineError(
             f"the image is too small for LoG with sigma {sigma:g} mm",

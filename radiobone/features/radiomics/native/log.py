@@ -15,16 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.crops import log_sigmas, log_voxels
 from radiobone.features.radiomics.kernels.gaussian import FEWEST, LANES, laplacian
+from radiobone.features.radiomics.native.boxes import check_inside
+from radiobone.features.radiomics.whole import bound
 from radiobone.imaging.volumes import Box
-
-REACH_SIGMA = 20.0
-"""How far the filter reads beyond the wanted box, in sigma: its distances along the three axes add up to this.
-
-Beside walls of 3000 HU in noise, 20 sigma leave less than 3 of 10,000 voxels one unit of the last place (8e-6 HU)
-away from the whole image's value, 18 sigma some 10, 16 sigma 300, and 8 sigma are wrong by 0.1 HU: the recursions
-have longer tails than the Gaussian that they stand for. Away from such walls all bits are the same.
-"""
 
 _PHASES = (0.6681, 2.0787)
 _DECAYS = (-1.3932, -1.3732)
@@ -40,14 +35,18 @@ _EXACT = {np.dtype(np.int16), np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def log_of_box(
-    image: NDArray[Any], box: Box, spacing_mm: tuple[float, float, float], sigma_mm: float
+    image: NDArray[Any],
+    box: Box,
+    spacing_mm: tuple[float, float, float],
+    sigma_mm: float,
+    n_sigma: float | None = None,
 ) -> NDArray[np.float32]:
     """Return the Laplacian of Gaussian of an image inside a box.
 
     Parameters
     ----------
     image : ndarray of shape (z, y, x)
-        The whole region, or a crop that goes `REACH_SIGMA` beyond the box or as far as the region goes, and begins
+        The whole region, or a crop that goes `n_sigma` beyond the box or as far as the region goes, and begins
         and ends an even number of voxels from its border. Finite numbers; C-contiguous int16, float32 and float64
         are read where they lie. At least 4 voxels along each axis.
     box : Box
@@ -57,6 +56,9 @@ def log_of_box(
     sigma_mm : float
         Standard deviation of the Gaussian, above 0. PyRadiomics also wants at least ``ceil(sigma / spacing) + 1``
         voxels along each axis of the whole image.
+    n_sigma : float, optional
+        How far the filter reads, in sigma: a voxel's distances from the box along the three axes add up to this
+        at most. By default what the values in ``image`` need (see `crops.log_sigmas`).
 
     Returns
     -------
@@ -75,7 +77,7 @@ def log_of_box(
     array([[[0., 0.]]], dtype=float32)
     """
     _check(image, box)
-    reach = [max(math.ceil(REACH_SIGMA * sigma_mm / spacing - 1e-9), FEWEST) for spacing in spacing_mm]
+    reach = log_voxels(log_sigmas(bound(image)) if n_sigma is None else n_sigma, sigma_mm, spacing_mm)
     # Rounding errors can swing between two values from voxel to voxel: an even number of them is left out.
     lows = [max(part.start - far, 0) // 2 * 2 for part, far in zip(box, reach, strict=True)]
     highs = [
@@ -249,5 +251,4 @@ def _check(image: NDArray[Any], box: Box) -> None:
             expected=f"at least {FEWEST} along each axis",
             do="leave LoG out of imageType, or take the whole image",
         )
-    if not all(0 <= part.start < part.stop <= size for part, size in zip(box, image.shape, strict=True)):
-        raise EngineError("the box is empty or leaves the image", got=box, expected=f"inside {image.shape}")
+    check_inside(box, image.shape)

@@ -132,7 +132,7 @@ def check_filter(region: Region, image_type: str, settings: Settings, limit_gb: 
         With the estimate.
     """
     wavelet = image_type == "Wavelet"
-    reach = wavelet_reach(settings) if wavelet else margin(image_type, settings, region.spacing_mm)
+    reach = wavelet_reach(settings) if wavelet else margin(image_type, settings, region)
     crop = expand(region.box, reach, region.shape)
     if image_type == "LoG":
         needed = _log_bytes(region, crop)

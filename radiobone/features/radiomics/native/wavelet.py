@@ -7,19 +7,21 @@ an odd axis has been made even by a copy of its first voxel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.crops import circumference, on_circle
 from radiobone.features.radiomics.kernels.stationary import along_lines, along_rows
-from radiobone.imaging.volumes import Box
+from radiobone.features.radiomics.native.boxes import check_inside
+from radiobone.features.radiomics.region import Indices
+from radiobone.imaging.volumes import Box, relative
 
 Voxels = NDArray[np.floating[Any]]
-Spans = tuple[range, range, range]
+Spans = Box
 """Voxels along (z, y, x) on the circle that each axis is; they may lie below 0 or beyond its last one."""
 
 
@@ -69,23 +71,64 @@ def wavelet_images(
     >>> [name for name, _ in wavelet_images(np.ones((4, 4, 4)), box, wavelet="haar", flat_axis=0)]
     ['wavelet-LH', 'wavelet-HL', 'wavelet-HH', 'wavelet-LL']
     """
-    if not all(0 <= part.start < part.stop <= size for part, size in zip(box, image.shape, strict=True)):
-        raise EngineError("the box is empty or leaves the image", got=box, expected=f"inside {image.shape}")
+
+    def take(indices: Indices) -> NDArray[Any]:
+        return image[np.ix_(*indices)]
+
+    return periodic_images(
+        take, image.shape, box, wavelet=wavelet, level=level, start_level=start_level, flat_axis=flat_axis
+    )
+
+
+def periodic_images(
+    take: Callable[[Indices], NDArray[Any]],
+    shape: tuple[int, ...],
+    box: Box,
+    *,
+    wavelet: str = "coif1",
+    level: int = 1,
+    start_level: int = 0,
+    flat_axis: int | None = None,
+) -> Iterator[tuple[str, Voxels]]:
+    """Yield the same as `wavelet_images` of an image that is asked for no more than it needs to give.
+
+    Parameters
+    ----------
+    take : callable
+        Takes indices along (z, y, x), in any order and some of them often, and gives the voxels at all their
+        combinations. It is called once, at the first image.
+    shape : tuple of int
+        Number of voxels of the whole image along (z, y, x).
+    box : Box
+        The wanted voxels, not empty and inside the image.
+    wavelet, level, start_level, flat_axis
+        See `wavelet_images`.
+
+    Yields
+    ------
+    name, voxels
+        See `wavelet_images`.
+
+    Raises
+    ------
+    EngineError
+        If the box is empty or not inside the image.
+    """
+    check_inside(box, shape)
     axes = [axis for axis in (2, 1, 0) if axis != flat_axis]
     depths = start_level + level
-    single = image.dtype == np.float32
-    passes = _taps(wavelet, np.dtype(np.float32 if single else np.float64))
-    circles = [size + size % 2 for size in image.shape]
-    n_taps = passes["L"].size
+    n_taps = _n_taps(wavelet)
     spans = _widened(box, axes, n_taps, depths)
-    voxels = _taken(image, spans, passes["L"].dtype)
+    z, y, x = (on_circle(np.arange(span.start, span.stop), size) for span, size in zip(spans, shape, strict=True))
+    voxels = take((z, y, x))
+    voxels = voxels.astype(np.float32 if voxels.dtype == np.float32 else np.float64, copy=False)
+    passes = _taps(wavelet, voxels.dtype)
+    circles = [circumference(size) for size in shape]
     for depth in range(depths):
         held, spans = spans, _widened(box, axes, n_taps, depths - 1 - depth)
         last = depth == depths - 1
         stem = f"wavelet{depth - start_level + 1}" if depth > start_level else "wavelet"
-        inner = tuple(
-            slice(part.start - span.start, part.stop - span.start) for part, span in zip(box, spans, strict=True)
-        )
+        inner = relative(box, spans)
         for letters, band in _bands(voxels, held, spans, axes, circles, passes, details=depth >= start_level):
             if "H" in letters:
                 yield f"{stem}-{letters}", np.ascontiguousarray(band[inner])
@@ -120,21 +163,21 @@ def _bands(
         yield kept.pop()
 
 
-def _filtered(source: Voxels, axis: int, held: range, span: range, circle: int, taps: Voxels) -> Voxels:
+def _filtered(source: Voxels, axis: int, held: slice, span: slice, circle: int, taps: Voxels) -> Voxels:
     """Filter along one axis; the axis then covers ``span`` instead of ``held``."""
     half = taps.size // 2
     # Outputs that reach beyond the end of the circle, and how many of their taps do.
     turned = np.maximum(np.arange(span.start, span.stop) % circle + half - circle + 1, 0)
     offset = span.start + half - held.start
     shape = list(source.shape)
-    shape[axis] = len(span)
+    shape[axis] = n = span.stop - span.start
     out: Voxels = np.empty(shape, dtype=source.dtype)
     if axis == 2:
-        along_lines(source.reshape(-1, source.shape[2]), offset, taps, turned, out.reshape(-1, len(span)))
+        along_lines(source.reshape(-1, source.shape[2]), offset, taps, turned, out.reshape(-1, n))
     else:
         outer, inner = (source.shape[0], source.shape[2]) if axis == 1 else (1, source.shape[1] * source.shape[2])
         along_rows(
-            source.reshape(outer, len(held), inner), offset, taps, turned, out.reshape(outer, len(span), inner)
+            source.reshape(outer, source.shape[axis], inner), offset, taps, turned, out.reshape(outer, n, inner)
         )
     return out
 
@@ -143,21 +186,19 @@ def _widened(box: Box, axes: list[int], n_taps: int, depths: int) -> Spans:
     """Return what the transforms of so many further depths read for a box."""
     half = n_taps // 2
     z, y, x = (
-        range(part.start - depths * (n_taps - 1 - half), part.stop + depths * half)
+        slice(part.start - depths * (n_taps - 1 - half), part.stop + depths * half)
         if axis in axes
-        else range(part.start, part.stop)
+        else slice(part.start, part.stop)
         for axis, part in enumerate(box)
     )
     return z, y, x
 
 
-def _taken(image: NDArray[Any], spans: Spans, dtype: np.dtype[Any]) -> Voxels:
-    """Return a copy of the voxels of spans, going round each axis that has been made even."""
-    indices = []
-    for span, size in zip(spans, image.shape, strict=True):
-        index = np.arange(span.start, span.stop) % (size + size % 2)
-        indices.append(np.where(index == size, 0, index))
-    return image[np.ix_(*indices)].astype(dtype, copy=False)
+def _n_taps(wavelet: str) -> int:
+    import pywt
+
+    taps: int = pywt.Wavelet(wavelet).dec_len
+    return taps
 
 
 def _taps(wavelet: str, dtype: np.dtype[Any]) -> dict[str, Voxels]:

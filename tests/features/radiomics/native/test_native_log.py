@@ -10,7 +10,13 @@ import SimpleITK as sitk
 from numpy.typing import DTypeLike, NDArray
 
 from radiobone.core.errors import EngineError
+from radiobone.features.radiomics.crops import crop, margin
+from radiobone.features.radiomics.native.images import images
 from radiobone.features.radiomics.native.log import gaussian, log_of_box, second_derivative
+from radiobone.features.radiomics.region import Region
+from radiobone.features.radiomics.settings import Settings
+from radiobone.features.radiomics.whole import WholeScan
+from radiobone.imaging import Geometry, Image
 from radiobone.imaging.volumes import Box
 
 Spacing = tuple[float, float, float]
@@ -154,6 +160,18 @@ class TestBits:
         assert wrong.mean() < 2e-3
         assert (np.abs(got - expected) <= np.spacing(np.maximum(np.abs(expected), 4))).all()
 
+    @pytest.mark.parametrize("wall", [1e9, -1e12])
+    @pytest.mark.parametrize("distance", [20, 24])
+    def test_fill_value_far_away_counts_as_in_the_whole_image(self, wall: float, distance: int) -> None:
+        image = noise((50, 72, 130), np.float64, seed=distance)
+        image[:, :, 50 + distance :] = wall
+        box = (slice(20, 30), slice(30, 42), slice(40, 50))
+        expected = itk_log(image, (1.0, 1.0, 1.0), 1.0)[box]
+        wrong = log_of_box(image, box, (1.0, 1.0, 1.0), 1.0) != expected
+        assert wrong.mean() < 2e-3
+        # with the reach of an image of HU it does not
+        assert (log_of_box(image, box, (1.0, 1.0, 1.0), 1.0, n_sigma=20.0) != expected).mean() > 0.01
+
     def test_values_are_those_of_pyradiomics(self) -> None:
         from radiomics import imageoperations
 
@@ -177,3 +195,22 @@ class TestRefusals:
     def test_box_outside(self, part: slice) -> None:
         with pytest.raises(EngineError, match="the box is empty or leaves the image"):
             log_of_box(np.zeros((9, 9, 9)), (slice(1, 2), part, slice(2, 4)), (1.0, 1.0, 1.0), 1.0)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_image_of_a_region_with_a_far_fill_value(normalize: bool) -> None:
+    array = noise((44, 46, 130), np.float64, seed=3)
+    array[:, :, 72:] = 1e9
+    box = (slice(20, 24), slice(20, 26), slice(40, 50))
+    scan = WholeScan(Image(array, Geometry(array.shape, (1.0, 1.0, 1.0))))
+    settings = Settings(sigma=(1.0,), normalize=normalize)
+    normalisation = scan.normalisation(settings)
+    region = Region(array, (1.0, 1.0, 1.0), np.ones((4, 6, 10), np.uint8), box, normalisation, scan)
+    [(_, got)] = images(region, "LoG", settings)
+    source = normalisation(array) if normalisation else array
+    expected = itk_log(source, (1.0, 1.0, 1.0), 1.0)[box]
+    assert (got != expected).mean() < 2e-3
+    outer, inner = crop(region, margin("LoG", settings, region))  # as for PyRadiomics
+    assert outer[2].stop < 130
+    cropped = itk_log(source[outer], (1.0, 1.0, 1.0), 1.0)[inner]
+    assert (cropped != expected).mean() < 2e-3
