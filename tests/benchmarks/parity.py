@@ -12,7 +12,6 @@ noise of its pixel type; such voxels are listed with index and values. Anything 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "features" / "radiomics"))
 
-from parity import Deviation, cancels, deviations
 from radiomics_generated import generated
 from radiomics_real_cases import CASES
 from radiomics_scans import whole_volume
@@ -32,6 +30,7 @@ from radiobone.core.config import read_yaml, validate
 from radiobone.core.errors import CaseError
 from radiobone.core.resources import find
 from radiobone.features.radiomics import pyradiomics
+from radiobone.features.radiomics.agreement import TOLERANCE, Difference, differences
 from radiobone.features.radiomics.columns import columns
 from radiobone.features.radiomics.native.engine import NativeEngine
 from radiobone.features.radiomics.native.images import images
@@ -40,8 +39,6 @@ from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.roi import region_of_interest
 from radiobone.features.radiomics.whole import WholeScan
 from radiobone.imaging import Image, Mask
-
-LIMIT = 1e-6
 
 
 @dataclass
@@ -83,33 +80,33 @@ class Table:
         if list(ours.features) != list(right):
             self.remarks.append(f"{case}: COLUMNS DIFFER ({len(ours.features)} and {len(right)})")
             return
-        found = {item.name: item for item in deviations(ours.features, right)}
-        far = {item.name.partition("_")[0] for item in found.values() if item.share > LIMIT}
+        found = {item.column: item for item in differences(case, right, ours.features, right) if not item.same}
+        far = {item.column.partition("_")[0] for item in found.values() if item.share > TOLERANCE}
         on_edge = {name: self.voxels_on_edges(case, name, image, mask, params) for name in far}
-        for name, value in right.items():
+        for name in right:
             row = self.rows[data_set, name.split("_")[-2]]
             row.n += 1
             if name not in found:
                 row.n_equal += 1
                 continue
-            self._count(row, case, found[name], value, on_edge)
+            self._count(row, found[name], on_edge)
 
-    def _count(self, row: Row, case: str, item: Deviation, right: float, on_edge: dict[str, int]) -> None:
-        relative = abs(item.ours - right) / abs(right) if right else math.inf
-        if item.share <= LIMIT and cancels(item.name):
-            relative = relative if item.share else 0.0  # the rounding of a zero
-            row.n_cancelling += relative > LIMIT
+    def _count(self, row: Row, item: Difference, on_edge: dict[str, int]) -> None:
+        told = f"{item.column}: {item.ours!r} instead of {item.reference!r} ({item.share:.1e})"
+        if item.share <= TOLERANCE and item.cancels:
+            relative = item.relative if item.share else 0.0  # the rounding of a zero
+            row.n_cancelling += relative > TOLERANCE
             row.largest_absolute = max(row.largest_absolute, item.share)
-            if relative > LIMIT:
-                self.remarks.append(f"{case}: terms cancel: {item}, relative {relative:.1e}")
-        elif item.share <= LIMIT:
+            if relative > TOLERANCE:
+                self.remarks.append(f"{item.case}: terms cancel: {told}, relative {relative:.1e}")
+        elif item.share <= TOLERANCE:
             if item.share > row.largest:
-                row.largest, row.column = item.share, item.name
-        elif on_edge[item.name.partition("_")[0]]:
+                row.largest, row.column = item.share, item.column
+        elif on_edge[item.column.partition("_")[0]]:
             row.n_edge += 1
         else:
             row.n_beyond += 1
-            self.remarks.append(f"{case}: DIFFERENT: {item}")
+            self.remarks.append(f"{item.case}: DIFFERENT: {told}")
 
     def voxels_on_edges(self, case: str, name: str, image: Image, mask: Mask, params: RadiomicsParams) -> int:
         """List the voxels of an image whose grey level differs between the engines; return their number."""

@@ -55,16 +55,43 @@ def test_verify_compares_both_engines_on_the_users_own_cases(scans, capsys):
     pytest.importorskip("radiomics")
     assert run(["verify", "--cohort", str(scans / "cohort.csv"), "--n", "1", "--params", "original"]) == 0
     text = capsys.readouterr().out
-    assert "2 VOIs" in text
+    assert "1 VOI compared with PyRadiomics on the whole image" in text
+    assert "1 VOI compared with PyRadiomics on crops" in text
     for family in ("shape", "firstorder", "glcm", "gldm", "glrlm", "glszm", "ngtdm"):
         assert family in text
     assert "differs" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_verify_ends_with_three_where_values_differ_though_their_terms_cancel(scans, monkeypatch, capsys):
+    pytest.importorskip("radiomics")
+    from radiobone.features.radiomics.engine import VoiValues
+    from radiobone.features.radiomics.native.engine import NativeEngine
+
+    right = NativeEngine.extract
+
+    def extract(self, image, vois, params):
+        return {
+            level: VoiValues(
+                {**values.features, "original_glcm_MCC": 2 * values.features["original_glcm_MCC"] + 5}
+            )
+            for level, values in right(self, image, vois, params).items()
+        }
+
+    monkeypatch.setattr(NativeEngine, "extract", extract)
+    assert run(["verify", "--cohort", str(scans / "cohort.csv"), "--n", "1", "--crops-only"]) == 3
+    text = capsys.readouterr().out
+    assert "2 VOIs compared with PyRadiomics on crops" in text
+    assert "whole image" not in text
+    assert text.count("differs") == text.count("original_glcm_MCC") == 2
 
 
 def test_verify_says_what_it_needs(scans, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "radiomics", None)
     assert run(["verify", "--cohort", str(scans / "cohort.csv"), "--n", "1"]) == 2
     assert "radiobone[pyradiomics]" in capsys.readouterr().err
+    assert run(["verify", "--help"]) == 0
+    assert "radiobone[pyradiomics]" in capsys.readouterr().out
 
 
 def test_extract_a_cohort_and_read_identifiers_back(scans, capsys):

@@ -45,7 +45,15 @@ class PyRadiomicsEngine:
     values_revision: int = 1
 
     def prepare(self, params: RadiomicsParams) -> None:
-        """Do nothing: PyRadiomics was compiled when it was installed; see `Engine.prepare`."""
+        """Load PyRadiomics, which was compiled when it was installed; see `Engine.prepare`.
+
+        Raises
+        ------
+        MissingExtraError
+            If PyRadiomics, or a package that one of its filters needs, is not installed.
+        """
+        require("radiomics", "pyradiomics")
+        _require_filters(params)
 
     def extract(
         self, image: Image, vois: Mapping[str, Mask], params: RadiomicsParams
@@ -69,8 +77,7 @@ class PyRadiomicsEngine:
         MissingExtraError
             If PyRadiomics, or a package that one of its filters needs, is not installed.
         """
-        require("radiomics", "pyradiomics")
-        _require_filters(params)
+        self.prepare(params)
         scan = WholeScan(image)
         for key, voi in vois.items():
             try:
@@ -79,15 +86,75 @@ class PyRadiomicsEngine:
                 yield key, _located(error, key)
             except Exception as error:  # the border of a case: PyRadiomics and ITK raise errors of any kind
                 logger.debug("PyRadiomics failed for VOI %s", key, exc_info=True)
-                yield (
-                    key,
-                    EngineError(
-                        "PyRadiomics cannot compute this VOI",
-                        where=f"VOI {key}",
-                        got=f"{type(error).__name__}: {one_line(error)}",
-                        do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
-                    ),
-                )
+                yield key, _located(_refusal(error), key)
+
+
+def whole_image_values(image: Image, voi: Mask, params: RadiomicsParams) -> VoiValues:
+    """Compute a VOI by ``RadiomicsFeatureExtractor.execute`` on the whole image and mask.
+
+    Nothing but the parameter file and the voxels comes from radiobone, so this shows errors that its engines
+    share: in resampling, normalisation, resegmentation and crops. It may take minutes and gigabytes.
+
+    Parameters
+    ----------
+    image : Image
+        The whole scan.
+    voi : Mask
+        The VOI on the scan's grid; every voxel that is not 0 belongs to it.
+    params : RadiomicsParams
+        What to compute.
+
+    Returns
+    -------
+    VoiValues
+        Without ``n_grey``.
+
+    Raises
+    ------
+    EngineError
+        If PyRadiomics cannot compute the VOI, or leaves out columns.
+    MissingExtraError
+        If PyRadiomics is not installed.
+    """
+    require("radiomics", "pyradiomics")
+    from radiomics.featureextractor import RadiomicsFeatureExtractor
+
+    whole = Mask((voi.full() != 0).astype(np.uint8), voi.geometry)
+    with radiomics_messages() as messages:
+        try:
+            extractor = RadiomicsFeatureExtractor(_content(params))
+            values = extractor.execute(image.to_sitk(), whole.to_sitk())
+        except Exception as error:  # the border of a case: PyRadiomics and ITK raise errors of any kind
+            logger.debug("PyRadiomics failed on the whole image", exc_info=True)
+            raise _refusal(error) from error
+    return _checked(values, {}, params, messages)
+
+
+def _content(params: RadiomicsParams) -> dict[str, Any]:
+    """Return a parameter file as PyRadiomics reads it; what it does not name keeps PyRadiomics' own default."""
+    images = {name: getattr(params.imageType, name) for name in params.image_types}
+    features = {family: list(params.features(family)) for family in params.families}
+    return {
+        "imageType": {
+            name: given.model_dump(mode="json", exclude_unset=True) if given else {}
+            for name, given in images.items()
+        },
+        # To PyRadiomics, an empty list means all features.
+        "featureClass": {family: names for family, names in features.items() if names},
+        "setting": {
+            **params.setting.model_dump(mode="json", exclude_unset=True),
+            "label": LABEL,
+            "additionalInfo": False,
+        },
+    }
+
+
+def _refusal(error: Exception) -> EngineError:
+    return EngineError(
+        "PyRadiomics cannot compute this VOI",
+        got=f"{type(error).__name__}: {one_line(error)}",
+        do="look at the VOI in the image, and at binWidth (thousands of grey levels need memory)",
+    )
 
 
 def _extract(scan: WholeScan, voi: Mask, params: RadiomicsParams) -> VoiValues:
