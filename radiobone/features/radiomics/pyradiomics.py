@@ -42,7 +42,7 @@ class PyRadiomicsEngine:
     """PyRadiomics 3.0.1, or its fork pyradiomics-cuda, as an engine (see `Engine`)."""
 
     name: str = "pyradiomics"
-    values_revision: int = 1
+    values_revision: int = 2
 
     def prepare(self, params: RadiomicsParams) -> None:
         """Load PyRadiomics, which was compiled when it was installed; see `Engine.prepare`.

@@ -214,7 +214,7 @@ def test_a_filter_whose_package_is_missing_is_refused(
 
 
 def test_engines_are_found_by_name() -> None:
-    assert find_engine("pyradiomics").values_revision == 1
+    assert find_engine("pyradiomics").values_revision == 2
     assert find_engine("native").name == "native"
     with pytest.raises(UsageError, match="did you mean 'pyradiomics'"):
         find_engine("PyRadiomics")
