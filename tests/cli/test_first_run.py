@@ -63,7 +63,7 @@ def extract(site: Path, out: str, jobs: int, cache: Path) -> str:
 def test_kernels_are_compiled_once_for_all_workers_and_kept_in_the_users_cache(installed, jobs):
     cache = installed.parent / "cache"
     assert extract(installed, "first.csv", jobs, cache) == f"INFO {NOTICE}\n"
-    assert list(cache.glob("radiobone/kernels-*/*.nbc"))
+    assert list(cache.glob("radiobone/kernels-*/*.bin"))
     for again in (1, 2):
         assert extract(installed, f"again{again}.csv", again, cache) == ""
     tables = [(installed.parent / f"{name}.csv").read_bytes() for name in ("first", "again1", "again2")]

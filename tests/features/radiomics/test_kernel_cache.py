@@ -57,9 +57,13 @@ def package(tmp_path: Path) -> Path:
 
 
 def call(package: Path) -> list[str]:
-    """Call the kernel in a new process; return what it logged and printed, by lines."""
+    """Call the kernel in a new process; return what it logged and printed, by lines.
+
+    Without byte code: Python itself would take a file that changed within a second for the same.
+    """
     root = package.parents[3]
-    done = subprocess.run([sys.executable, "-c", CALL], cwd=root, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-B", "-c", CALL]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
