@@ -163,6 +163,25 @@ def test_a_read_only_package_leaves_kernels_in_the_users_cache(read_only: Path) 
     assert folder.is_dir()
 
 
+@pytest.mark.skipif(os.name == "nt", reason="owners and modes are POSIX")
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_can_write_is_not_trusted(read_only: Path, mode: int) -> None:
+    # What lies in it is run: whoever can write it could run anything as this user.
+    folder = kept.cache_folder.__wrapped__()
+    assert folder is not None
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(mode)
+    assert kept.cache_folder.__wrapped__() is None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="owners and modes are POSIX")
+def test_a_folder_of_somebody_else_is_not_trusted(read_only: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kept.cache_folder.__wrapped__() is not None
+    somebody = os.getuid() + 1
+    monkeypatch.setattr(os, "getuid", lambda: somebody)
+    assert kept.cache_folder.__wrapped__() is None
+
+
 def test_where_nothing_can_be_written_it_is_said_once_and_kernels_still_run(package: Path) -> None:
     (package / "__pycache__").write_text("a file")
     (package / "cache").write_text("a file")

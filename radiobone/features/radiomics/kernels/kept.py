@@ -16,6 +16,7 @@ import os
 import pickle
 import secrets
 import shutil
+import stat
 import sys
 import tempfile
 import time
@@ -77,8 +78,8 @@ def save(key: str, compiled: Any) -> None:
 def cache_folder() -> Path | None:
     """Return the folder of compiled kernels, or None where none can be written.
 
-    It stands beside the sources, or in the user's cache where the package is read-only. Where neither can be
-    written, a warning is logged, and each process compiles for itself.
+    It stands beside the sources, or in the user's cache where the package is read-only, and belongs to this user
+    alone. Where there is no such place, a warning is logged, and each process compiles for itself.
     """
     name = f"kernels-{_sources_hash()}"
     # Beside the sources no other version can be of use; in the user's cache one may be.
@@ -86,16 +87,26 @@ def cache_folder() -> Path | None:
     for place, unused_s in ((own, 0.0), *((place, UNUSED_S) for place in _user_caches())):
         try:
             folder = place / name
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
             os.utime(folder)
+            if not _is_private(folder):
+                continue
         except OSError:
             continue
         _remove_others(folder, unused_s)
         return folder
     places = ", ".join(str(place) for place in (own, *_user_caches()))
-    _say_once(f"none of {places} can be written")
+    _say_once(f"none of {places} can be written by this user alone")
     return None
+
+
+def _is_private(folder: Path) -> bool:
+    """Tell whether nobody but this user can put files into a folder: what is loaded from it is run as code."""
+    if sys.platform == "win32":
+        return True  # the user's own folders are private there
+    status = folder.stat()
+    return status.st_uid == os.getuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _file(folder: Path, key: str) -> Path:
