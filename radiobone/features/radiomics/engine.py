@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -31,6 +32,29 @@ class VoiValues:
     features: Mapping[str, float]
     n_grey: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+
+def undefined(features: Mapping[str, float]) -> list[str]:
+    """Say which features have no value; nothing if all have one.
+
+    Parameters
+    ----------
+    features : mapping of str to float
+        Values by column.
+    """
+    names = [name for name, value in features.items() if not math.isfinite(value)]
+    return [f"{len(names)} features are not defined for this VOI: {shown(names)}"] if names else []
+
+
+def shown(names: Sequence[str]) -> str:
+    """Name a few of many.
+
+    Parameters
+    ----------
+    names : sequence of str
+        All of them.
+    """
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 class Engine(Protocol):

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from radiobone.core.errors import CaseError, EngineError, MissingExtraError, one_line
 from radiobone.core.extras import require
 from radiobone.features.radiomics.border import RadiomicsMessages, radiomics_messages
-from radiobone.features.radiomics.columns import columns
+from radiobone.features.radiomics.columns import column_keys
 from radiobone.features.radiomics.crops import border_warnings, crop, margin, wavelet_crop
-from radiobone.features.radiomics.engine import VoiValues
+from radiobone.features.radiomics.engine import VoiValues, shown, undefined
 from radiobone.features.radiomics.filters import POINTWISE, pointwise
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.region import Region, finite
@@ -249,26 +249,21 @@ def _checked(
     values: Mapping[str, Any], n_grey: dict[str, int], params: RadiomicsParams, messages: RadiomicsMessages
 ) -> VoiValues:
     """Return the values as numbers, in the order of the columns; PyRadiomics must have given every one."""
-    expected = [column.name for column in columns(params)]
+    expected = list(column_keys(params))
     missing = [name for name in expected if name not in values]
     if missing or len(values) != len(expected):
         reasons = f" ({'; '.join(messages.texts)})" if messages.texts else ""
         raise EngineError(
             f"PyRadiomics left out {len(missing)} of {len(expected)} features",
-            got=f"no {_shown(missing)}{reasons}",
+            got=f"no {shown(missing)}{reasons}",
             expected="every column of the parameter file",
             do="compare the size of the VOI and of the image with the filters (LoG needs 4 voxels and sigma)",
         )
     # From NumPy 2.5 on the eigenvalues behind the axis lengths are complex numbers without imaginary part.
     features = {name: float(np.real(np.squeeze(values[name]))) for name in expected}
-    undefined = [name for name, value in features.items() if not np.isfinite(value)]
-    if undefined:
-        messages.add(f"{len(undefined)} features are not defined for this VOI: {_shown(undefined)}")
+    for text in undefined(features):
+        messages.add(text)
     return VoiValues(features, n_grey, tuple(messages.texts))
-
-
-def _shown(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _require_filters(params: RadiomicsParams) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from radiobone.features.radiomics.bspline import Splines
 from radiobone.features.radiomics.catalogue import FEATURES
 from radiobone.features.radiomics.columns import column_keys
 from radiobone.features.radiomics.crops import border_warnings
-from radiobone.features.radiomics.engine import VoiValues
+from radiobone.features.radiomics.engine import VoiValues, undefined
 from radiobone.features.radiomics.native.ball import ball, params_of_ball
 from radiobone.features.radiomics.native.features import Vectors, image_features
 from radiobone.features.radiomics.native.images import images
@@ -189,8 +188,4 @@ def _named(
     """Give each value the name of its column, in the order of the columns."""
     values = {image: {family: row.tolist() for family, row in rows.items()} for image, rows in found.items()}
     features = {place.column: values[place.image][place.family][place.position] for place in places}
-    undefined = [name for name, value in features.items() if not math.isfinite(value)]
-    if undefined:
-        shown = ", ".join(undefined[:3]) + (", ..." if len(undefined) > 3 else "")
-        told = [*told, f"{len(undefined)} features are not defined for this VOI: {shown}"]
-    return VoiValues(features, n_grey, tuple(dict.fromkeys(told)))
+    return VoiValues(features, n_grey, tuple(dict.fromkeys([*told, *undefined(features)])))
