@@ -1,22 +1,20 @@
-"""In-fold steps and models by name, as study recipes write them.
+"""In-fold steps by name, as study recipes write them.
 
-A new step is one more key of `SelectionStep`, a new model one more key of `ModelChoice`: recipes, their error
-messages and the estimator that is built follow from it.
+A new step is one more key of `SelectionStep`: recipes, their error messages and the estimator that is built follow
+from it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from radiobone.core.config import FileModel
+from radiobone.learning.choices import OneKey
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
-
-
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Standardise(FileModel):
@@ -122,36 +120,7 @@ class Lasso(FileModel):
         )
 
 
-class _OneKey(FileModel):
-    """A mapping of exactly one name to its options, such as ``correlation: {threshold: 0.9}``."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _options_may_be_left_out(cls, value: object) -> object:
-        if isinstance(value, dict):
-            return {key: {} if options is None else options for key, options in value.items()}
-        return value
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> Self:
-        given = self.model_fields_set
-        if len(given) != 1:
-            known = ", ".join(type(self).model_fields)
-            raise ValueError(f"expected exactly one of {known}, got {', '.join(sorted(given)) or 'none'}")
-        return self
-
-    @property
-    def name(self) -> str:
-        """The one name given."""
-        return next(iter(self.model_fields_set))
-
-    @property
-    def chosen(self) -> Any:
-        """Its options."""
-        return getattr(self, self.name)
-
-
-class SelectionStep(_OneKey):
+class SelectionStep(OneKey):
     """One step before the model; exactly one of the keys is given.
 
     Parameters
@@ -167,69 +136,3 @@ class SelectionStep(_OneKey):
     standardise: Standardise | None = None
     correlation: Correlation | None = None
     lasso: Lasso | None = None
-
-
-class Svm(FileModel):
-    """Settings of a support vector machine among which the inner folds choose; linear ones come first.
-
-    Parameters
-    ----------
-    kernel : tuple of {"linear", "rbf"}
-        Kernels.
-    C : tuple of float
-        Costs, for every kernel.
-    gamma : tuple of float or "scale"
-        Kernel widths, for ``rbf``.
-    class_weight : {"balanced"} or None
-        Weights of the classes.
-    """
-
-    kernel: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
-    C: tuple[Positive, ...] = (0.01, 0.1, 1.0, 10.0)
-    gamma: tuple[Positive | Literal["scale"], ...] = ("scale", 0.01)
-    class_weight: Literal["balanced"] | None = "balanced"
-
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        for name in ("kernel", "C", "gamma"):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: at least one value is needed")
-        return self
-
-    def build(self) -> BaseEstimator:
-        """Return the classifier.
-
-        Returns
-        -------
-        SVC
-            Not fitted.
-        """
-        from sklearn.svm import SVC
-
-        return SVC(class_weight=self.class_weight)
-
-    def grid(self) -> list[dict[str, list[Any]]]:
-        """Return the settings in the order in which ties are broken.
-
-        Returns
-        -------
-        list of dict
-            Grids, as scikit-learn takes them.
-        """
-        settings: list[dict[str, list[Any]]] = []
-        for kernel in self.kernel:
-            one: dict[str, list[Any]] = {"kernel": [kernel], "C": list(self.C)}
-            settings.append({**one, "gamma": list(self.gamma)} if kernel == "rbf" else one)
-        return settings
-
-
-class ModelChoice(_OneKey):
-    """The model at every node; exactly one of the keys is given.
-
-    Parameters
-    ----------
-    svm : Svm, optional
-        A support vector machine.
-    """
-
-    svm: Svm | None = None

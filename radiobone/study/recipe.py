@@ -15,8 +15,9 @@ from radiobone.core.hashing import sha256_json
 from radiobone.core.resources import find
 from radiobone.features.radiomics.params import RadiomicsParams, read_params
 from radiobone.features.radiomics.registry import ENGINES
+from radiobone.learning.models import ModelChoice, Svm
 from radiobone.learning.nodes import Node, NodeTree
-from radiobone.learning.steps import Correlation, Lasso, ModelChoice, SelectionStep, Standardise, Svm
+from radiobone.learning.steps import Correlation, Lasso, SelectionStep, Standardise
 from radiobone.tables.labels import LabelRule
 from radiobone.tables.vertebrae import parse_levels
 from radiobone.voi import VoiOptions, find_recipe

@@ -1,0 +1,40 @@
+"""What recipes say by naming one of several choices."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_validator
+
+from radiobone.core.config import FileModel
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class OneKey(FileModel):
+    """A mapping of exactly one name to its options, such as ``correlation: {threshold: 0.9}``."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_may_be_left_out(cls, value: object) -> object:
+        if isinstance(value, dict):
+            return {key: {} if options is None else options for key, options in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        given = self.model_fields_set
+        if len(given) != 1:
+            known = ", ".join(type(self).model_fields)
+            raise ValueError(f"expected exactly one of {known}, got {', '.join(sorted(given)) or 'none'}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The one name given."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def chosen(self) -> Any:
+        """Its options."""
+        return getattr(self, self.name)
