@@ -2,13 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from radiobone.core.config import FileModel
 
+if TYPE_CHECKING:
+    from radiobone.learning.repeats import Repeats
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What a recipe's steps need of the study around them.
+
+    Parameters
+    ----------
+    inner_folds : int
+        Folds of the inner validation, for a step that cross-validates.
+    seed : int
+        Of everything that a step draws.
+    repeats : Repeats, optional
+        Repeated measurements, for the stability step.
+    """
+
+    inner_folds: int
+    seed: int
+    repeats: Repeats | None = None
 
 
 class OneKey(FileModel):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from radiobone.core.config import FileModel
-from radiobone.learning.choices import OneKey
+from radiobone.learning.choices import OneKey, StepContext
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 class Standardise(FileModel):
     """Subtract the mean and divide by the standard deviation of the training rows."""
 
-    def build(self, inner_folds: int, seed: int) -> BaseEstimator:
+    def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.
 
         Parameters
         ----------
-        inner_folds : int
-            Folds of the inner validation, for a step that cross-validates.
-        seed : int
-            Shuffles those folds.
+        context : StepContext
+            The study around the step.
 
         Returns
         -------
@@ -54,15 +52,13 @@ class Correlation(FileModel):
     method: Literal["spearman", "pearson"] = "spearman"
     threshold: float = Field(default=0.9, gt=0, le=1)
 
-    def build(self, inner_folds: int, seed: int) -> BaseEstimator:
+    def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.
 
         Parameters
         ----------
-        inner_folds : int
-            Folds of the inner validation, for a step that cross-validates.
-        seed : int
-            Shuffles those folds.
+        context : StepContext
+            The study around the step.
 
         Returns
         -------
@@ -94,15 +90,13 @@ class Lasso(FileModel):
     penalties: int = Field(default=100, ge=2)
     folds: int | None = Field(default=None, ge=2)
 
-    def build(self, inner_folds: int, seed: int) -> BaseEstimator:
+    def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.
 
         Parameters
         ----------
-        inner_folds : int
-            Folds of the inner validation, for a step that cross-validates.
-        seed : int
-            Shuffles those folds.
+        context : StepContext
+            The study around the step.
 
         Returns
         -------
@@ -115,8 +109,8 @@ class Lasso(FileModel):
             loss=self.loss,
             rule=self.rule,
             n_alphas=self.penalties,
-            cv=self.folds or inner_folds,
-            random_state=seed,
+            cv=self.folds or context.inner_folds,
+            random_state=context.seed,
         )
 
 

@@ -15,6 +15,7 @@ from radiobone.core.hashing import sha256_json
 from radiobone.core.resources import find
 from radiobone.features.radiomics.params import RadiomicsParams, read_params
 from radiobone.features.radiomics.registry import ENGINES
+from radiobone.learning.choices import StepContext
 from radiobone.learning.models import ModelChoice, Svm
 from radiobone.learning.nodes import Node, NodeTree
 from radiobone.learning.steps import Correlation, Lasso, SelectionStep, Standardise
@@ -317,7 +318,8 @@ class Recipe(FileModel):
         from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV
 
         inner, seed = self.validation.inner_folds, self.validation.seed
-        selection = Pipeline([(step.name, step.chosen.build(inner, seed)) for step in self.steps])
+        context = StepContext(inner_folds=inner, seed=seed)
+        selection = Pipeline([(step.name, step.chosen.build(context)) for step in self.steps])
         model = self.model.chosen
         return HierarchicalClassifier(
             estimator=SelectiveClassifierCV(
