@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 
 from radiobone.learning.folds import Split
+from radiobone.learning.frames import Rows, plain, rows_of, transform_step
 from radiobone.learning.routing import fit_with_groups
 
 Array = NDArray[np.float64]
@@ -90,7 +91,7 @@ class FoldScores:
 
 
 def fit_steps(
-    selection: Pipeline, X: Array, codes: NDArray[np.intp], groups: NDArray[Any] | None
+    selection: Pipeline, X: Rows, codes: NDArray[np.intp], groups: NDArray[Any] | None
 ) -> tuple[Pipeline, Array]:
     """Fit transformers one after another, as far as any column is left.
 
@@ -98,8 +99,8 @@ def fit_steps(
     ----------
     selection : Pipeline
         The steps; copied, not changed.
-    X : ndarray of shape (n_samples, n_features)
-        Training rows.
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+        Training rows; of a DataFrame every step sees the columns by name.
     codes : ndarray of shape (n_samples,)
         Their classes, 0 and 1.
     groups : ndarray of shape (n_samples,) or None
@@ -118,9 +119,31 @@ def fit_steps(
         fit_with_groups(part, X, codes, groups)
         fitted.append((name, part))
         if hasattr(part, "get_support") and not part.get_support().any():
-            return Pipeline(fitted), X[:, :0]
-        X = part.transform(X)
-    return Pipeline(fitted), X
+            return Pipeline(fitted), np.empty((len(codes), 0))
+        X = transform_step(part, X)
+        if not X.shape[1]:
+            break
+    return Pipeline(fitted), plain(X)
+
+
+def transform_steps(selection: Pipeline, X: Rows) -> Array:
+    """Send rows through fitted steps.
+
+    Parameters
+    ----------
+    selection : Pipeline
+        As `fit_steps` gives it.
+    X : ndarray or DataFrame of shape (n_samples, n_features)
+        Rows, with names if the steps were fitted on names.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_selected)
+        The transformed rows.
+    """
+    for _, step in selection.steps:
+        X = transform_step(step, X)
+    return plain(X)
 
 
 def step_notes(selection: Pipeline) -> tuple[str, ...]:
@@ -161,7 +184,7 @@ def score_fold(
     model: Any,
     candidates: list[dict[str, Any]],
     scoring: str,
-    X: Array,
+    X: Rows,
     codes: NDArray[np.intp],
     groups: NDArray[Any] | None,
     split: Split,
@@ -178,7 +201,7 @@ def score_fold(
         Settings of the model.
     scoring : str
         Name of the scikit-learn score.
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or DataFrame of shape (n_samples, n_features)
         All training rows.
     codes : ndarray of shape (n_samples,)
         Their classes, 0 and 1.
@@ -193,19 +216,20 @@ def score_fold(
         Scores and held-out decision values of every setting.
     """
     train, test = split
-    fitted, kept = fit_steps(selection, X[train], codes[train], None if groups is None else groups[train])
+    patients = None if groups is None else groups[train]
+    fitted, kept = fit_steps(selection, rows_of(X, train), codes[train], patients)
     scores = np.full(len(candidates), np.nan)
     scorable = np.unique(codes[test]).size == 2
     scorer = get_scorer(scoring)
     if not kept.shape[1]:
-        constant = DummyClassifier(strategy="prior").fit(X[train], codes[train])
+        constant = DummyClassifier(strategy="prior").fit(codes[train][:, None], codes[train])
         if scorable:
-            scores[:] = scorer(constant, X[test], codes[test])
+            scores[:] = scorer(constant, codes[test][:, None], codes[test])
         return FoldScores(scores, np.zeros((len(test), len(candidates))), 0, step_notes(fitted))
-    held_out = fitted.transform(X[test])
+    held_out = transform_steps(fitted, rows_of(X, test))
     decisions = np.empty((len(test), len(candidates)))
     for column, settings in enumerate(candidates):
-        candidate = clone(model).set_params(**settings).fit(kept, codes[train])
+        candidate = fit_with_groups(clone(model).set_params(**settings), kept, codes[train], patients)
         alignment = Alignment.of(decision_values(candidate, kept))
         decisions[:, column] = alignment.apply(decision_values(candidate, held_out))
         if scorable:

@@ -17,15 +17,25 @@ from sklearn.svm import SVC
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.calibration import PlattSigmoid
 from radiobone.learning.correlation import CorrelationFilter
 from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
 from radiobone.learning.folds import Split, fewer_folds, inner_folds
+from radiobone.learning.frames import Rows, check_table, lets_gaps_pass
 from radiobone.learning.lasso import LassoSelector
-from radiobone.learning.search import Alignment, decision_values, fit_steps, fold_notes, score_fold, step_notes
+from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.search import (
+    Alignment,
+    decision_values,
+    fit_steps,
+    fold_notes,
+    score_fold,
+    step_notes,
+    transform_steps,
+)
 
 Array = NDArray[np.float64]
 
@@ -212,23 +222,24 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
             If every probability is the training prior.
         """
         self._validate_params()
-        values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+        rows, labels = check_table(self, X, y, reset=True, gaps=self._gaps_may_enter())
         self.classes_, codes = two_classes(check_labels(labels), type(self).__name__)
         patients = check_groups(groups, codes)
         selection, model, candidates = self._parts()
         self.prior_ = float(codes.mean())
 
-        splits = inner_folds(self.cv, values, codes, patients, self.random_state)
+        splits = inner_folds(self.cv, rows, codes, patients, self.random_state)
         self.n_splits_ = len(splits)
         self.notes_: list[str] = fewer_folds(self.cv, self.n_splits_)
-        in_folds = self._search(selection, model, candidates, values, codes, patients, splits)
-        self.selection_, kept = fit_steps(selection, values, codes, patients)
+        in_folds = self._search(selection, model, candidates, rows, codes, patients, splits)
+        self.selection_, kept = fit_steps(selection, rows, codes, patients)
         self.notes_ += [*step_notes(self.selection_), *in_folds]
         self.surviving_features_ = self._names(self.selection_)
         self.model_ = None
         self.alignment_ = None
         if kept.shape[1]:
-            self.model_ = clone(model).set_params(**self.best_params_).fit(kept, codes)
+            chosen = clone(model).set_params(**self.best_params_)
+            self.model_ = fit_with_groups(chosen, kept, codes, patients)
             self.alignment_ = Alignment.of(decision_values(self.model_, kept))
         self._calibrate(codes)
         self.selected_features_ = (
@@ -244,12 +255,16 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         grid = self.grid if self.grid is not None else (default_grid() if self.model is None else {})
         return selection, model, list(ParameterGrid(grid))
 
+    def _gaps_may_enter(self) -> bool:
+        selection, model, _ = self._parts()
+        return lets_gaps_pass([step for _, step in selection.steps], model)
+
     def _search(
         self,
         selection: Pipeline,
         model: Any,
         candidates: list[dict[str, Any]],
-        X: Array,
+        X: Rows,
         codes: NDArray[np.intp],
         groups: NDArray[Any] | None,
         splits: list[Split],
@@ -329,11 +344,11 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
             Probabilities, in the order of ``classes_``.
         """
         check_is_fitted(self)
-        values = validate_data(self, X, dtype=np.float64, reset=False)
+        rows, _ = check_table(self, X, reset=False, gaps=self._gaps_may_enter())
         if self.model_ is None or self.alignment_ is None:
-            second = np.full(len(values), self.prior_)
+            second = np.full(len(rows), self.prior_)
         else:
-            kept = self.selection_.transform(values)
+            kept = transform_steps(self.selection_, rows)
             if self.calibrator_ is None:
                 second = self.model_.predict_proba(kept)[:, 1]
             else:
@@ -361,4 +376,5 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = self._gaps_may_enter()
         return tags

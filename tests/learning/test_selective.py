@@ -18,6 +18,7 @@ from radiobone.core.errors import RadioboneWarning
 from radiobone.learning import DataError, SelectiveClassifierCV
 from radiobone.learning.calibration import PlattSigmoid
 from radiobone.learning.folds import inner_folds
+from radiobone.learning.search import transform_steps
 from radiobone.learning.selective import default_grid, default_selection
 
 
@@ -61,7 +62,7 @@ def test_search_equals_grid_search_over_the_whole_pipeline(seed):
             ours.cv_results_["split_test_score"][:, fold], theirs.cv_results_[f"split{fold}_test_score"]
         )
     np.testing.assert_array_equal(
-        ours.model_.decision_function(ours.selection_.transform(X.to_numpy())),
+        ours.model_.decision_function(transform_steps(ours.selection_, X)),
         theirs.decision_function(X.to_numpy()),
     )
     chosen = theirs.best_estimator_[:-1].get_feature_names_out(X.columns)
@@ -216,7 +217,7 @@ def test_grouped_rows_and_models_with_probabilities():
     X, y = table(5, signal=2.0)
     forest = RandomForestClassifier(n_estimators=20, random_state=0)
     own = SelectiveClassifierCV(model=forest, calibration=None).fit(X, y)
-    inside = own.model_.predict_proba(own.selection_.transform(X.to_numpy()))
+    inside = own.model_.predict_proba(transform_steps(own.selection_, X))
     np.testing.assert_array_equal(own.predict_proba(X)[:, 1], inside[:, 1])
     sigmoid = SelectiveClassifierCV(model=forest, grid={"max_depth": [1, 3]}).fit(X, y)
     assert ((sigmoid.predict_proba(X)[:, 1] > 0.5) == y).mean() > 0.7
