@@ -2,7 +2,19 @@
 
 from radiobone.evaluation.metrics import binary_metrics, class_metrics, confusion
 from radiobone.evaluation.nested import NestedCV
+from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
 
-__all__ = ["NestedCV", "NestedResult", "binary_metrics", "class_metrics", "confusion", "outer_folds"]
+__all__ = [
+    "FixedSplit",
+    "KFolds",
+    "LeaveOneCentreOut",
+    "NestedCV",
+    "NestedResult",
+    "TemporalSplit",
+    "binary_metrics",
+    "class_metrics",
+    "confusion",
+    "outer_folds",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ class NodeFit:
         Chosen settings of the model.
     notes : tuple of str
         What a reader should know.
+    threshold : float
+        The operating point: a row is called positive above it.
     """
 
     name: str
@@ -48,6 +51,7 @@ class NodeFit:
     selected: tuple[str, ...] | None
     settings: dict[str, Any] | None
     notes: tuple[str, ...]
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +62,8 @@ class FoldFit:
     ----------
     repeat, fold : int
         From 1.
-    test : ndarray of int
-        Numbers of the tested rows.
+    train, test : ndarray of int
+        Numbers of the rows that it learned from, and of the tested rows.
     node_proba : ndarray of shape (n_test, n_nodes)
         Probability of the positive side of every node.
     class_proba : ndarray of shape (n_test, n_classes)
@@ -70,10 +74,13 @@ class FoldFit:
         The nodes.
     nodes : tuple of NodeFit
         In the order of the nodes.
+    name : str
+        What was tested, as in `OuterFold`.
     """
 
     repeat: int
     fold: int
+    train: NDArray[np.intp]
     test: NDArray[np.intp]
     node_proba: Array
     class_proba: Array
@@ -81,6 +88,17 @@ class FoldFit:
     routed: NDArray[np.intp] | None
     tree: NodeTree | None
     nodes: tuple[NodeFit, ...]
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        """The fold in words."""
+        return self.name or f"repeat {self.repeat}, fold {self.fold}"
+
+    @property
+    def calls(self) -> Array:
+        """1 where a node calls a row positive at its operating point, else 0; shape (n_test, n_nodes)."""
+        return called(self.node_proba, [node.threshold for node in self.nodes])
 
     def decided(self, rule: str) -> NDArray[np.intp]:
         """Return the decided classes under a rule.
@@ -96,3 +114,21 @@ class FoldFit:
             Numbers of the classes.
         """
         return self.routed if rule == "routed" and self.routed is not None else self.argmax
+
+
+def called(node_proba: Array, thresholds: Sequence[float]) -> Array:
+    """Say where nodes call a row positive, each at its own operating point.
+
+    Parameters
+    ----------
+    node_proba : ndarray of shape (n_samples, n_nodes)
+        Probability of the positive side of every node.
+    thresholds : sequence of float
+        One for each node.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_nodes)
+        1.0 above the threshold, else 0.0, which a `NodeTree` follows as it follows probabilities.
+    """
+    return (node_proba > np.asarray(thresholds, dtype=np.float64)).astype(np.float64)

@@ -85,6 +85,8 @@ class FoldFigures:
         One for each outer fold.
     data : StudyData
         The rows.
+    fixed : bool
+        True if test sets were set aside once, so that each fold stands for itself.
     """
 
     classes: tuple[Any, ...]
@@ -93,6 +95,7 @@ class FoldFigures:
     folds: pd.DataFrame
     fits: tuple[FoldFit, ...]
     data: StudyData
+    fixed: bool = False
 
     @property
     def tree(self) -> NodeTree | None:
@@ -110,7 +113,9 @@ class FoldFigures:
         for number, node in enumerate(fit.nodes):
             for rows in ("true_members", "routed"):
                 here = self.node_rows(fit, number, rows)
-                figures = binary_metrics(here.positive[here.judged], fit.node_proba[here.judged, number])
+                figures = binary_metrics(
+                    here.positive[here.judged], fit.node_proba[here.judged, number], threshold=node.threshold
+                )
                 if rows == "routed":
                     figures |= {"n_foreign": float(here.n_foreign), "n_missed": float(here.n_missed)}
                 for metric, value in figures.items():
@@ -144,5 +149,5 @@ class FoldFigures:
         member, positive = fit.tree.sides(number, self.data.labels[fit.test])
         if rows == "true_members":
             return NodeRows(member, positive)
-        arrived = fit.tree.reached(fit.node_proba)[:, number]
+        arrived = fit.tree.reached(fit.calls)[:, number]
         return NodeRows(arrived & member, positive, int((arrived & ~member).sum()), int((member & ~arrived).sum()))

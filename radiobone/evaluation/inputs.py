@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiobone.evaluation.input_columns import STRICT, ColumnRules, check_columns, row_name
 from radiobone.learning.data import DataError, take_rows
 
 # How many offenders a message names.
 _SHOWN = 5
 
 # Columns that predictions and folds have beside the identifiers; the last two are the beginnings of further ones.
-_TAKEN = ("repeat", "fold", "group", "role", "true_class", "decision_argmax", "decision_routed")
+_TAKEN = ("repeat", "fold", "group", "role", "test_set", "true_class", "decision_argmax", "decision_routed")
 _TAKEN_BEGINNINGS = ("p_node_", "p_class_")
 
 
@@ -38,6 +39,8 @@ class StudyData:
         Identifying columns as text, unique by row.
     classes : tuple
         In reporting order.
+    attributes : DataFrame or None
+        What else is known of each row (centre, date, sex, tube voltage): never seen by an estimator.
     """
 
     X: Any
@@ -46,9 +49,34 @@ class StudyData:
     groups: NDArray[Any]
     ids: pd.DataFrame
     classes: tuple[Any, ...]
+    attributes: pd.DataFrame | None = None
+
+    def row_name(self, row: int) -> str:
+        """Name a row by its identifiers.
+
+        Parameters
+        ----------
+        row : int
+            Its number.
+
+        Returns
+        -------
+        str
+            The identifiers, with commas.
+        """
+        return row_name(self.ids, row)
 
 
-def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None) -> StudyData:
+def prepare(
+    X: Any,
+    y: Any,
+    groups: Any,
+    ids: Any,
+    classes: Sequence[Any] | None,
+    attributes: pd.DataFrame | None = None,
+    *,
+    rules: ColumnRules = STRICT,
+) -> StudyData:
     """Check the input of a validation and sort its rows by their identifiers.
 
     Parameters
@@ -63,6 +91,10 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
         What identifies a row; by default the patient.
     classes : sequence or None
         Reporting order of the classes; by default sorted.
+    attributes : DataFrame, optional
+        What else is known of each row.
+    rules : ColumnRules
+        Which gaps and text columns the estimator takes; by default none.
 
     Returns
     -------
@@ -76,13 +108,16 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
         outputs need, patients whose rows disagree on the class, values that are not finite numbers, or pandas
         objects that name the rows differently.
     """
-    _check_index({"X": X, "y": y, "groups": groups, "ids": ids})
+    _check_index({"X": X, "y": y, "groups": groups, "ids": ids, "attributes": attributes})
     labels = np.asarray(y)
     patients = _patients(groups)
     table = _id_table(groups, ids)
     if table.isna().any(axis=None):
         raise DataError("rows without an identifier", got=f"{int(table.isna().any(axis=1).sum())} rows")
     lengths = {"X": len(X), "y": len(labels), "groups": len(patients), "ids": len(table)}
+    if attributes is not None:
+        _check_attributes(attributes)
+        lengths["attributes"] = len(attributes)
     if len(set(lengths.values())) > 1:
         raise DataError("inputs of different length", got=lengths)
     _check_ids(table)
@@ -91,10 +126,21 @@ def prepare(X: Any, y: Any, groups: Any, ids: Any, classes: Sequence[Any] | None
     table, labels, patients = table.iloc[order].reset_index(drop=True), labels[order], patients[order]
     X = take_rows(X, order)
     _check_patients(labels, patients)
-    _check_finite(X, table)
+    check_columns(X, table, rules)
     number = {name: code for code, name in enumerate(names)}
     codes = np.array([number[label] for label in labels.tolist()], dtype=np.intp)
-    return StudyData(X, labels, codes, patients, table, names)
+    if attributes is not None:
+        attributes = attributes.iloc[order].reset_index(drop=True).rename(columns=str)
+    return StudyData(X, labels, codes, patients, table, names, attributes)
+
+
+def _check_attributes(attributes: Any) -> None:
+    if not isinstance(attributes, pd.DataFrame):
+        raise DataError("attributes must be a table", got=type(attributes).__name__, expected="a DataFrame")
+    names = [str(name) for name in attributes.columns]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise DataError("attributes under one name", where="attributes", got=", ".join(twice))
 
 
 def _patients(groups: Any) -> NDArray[Any]:
@@ -165,17 +211,13 @@ def _check_id_names(names: list[str]) -> None:
         )
 
 
-def _row_name(table: pd.DataFrame, row: int) -> str:
-    return ", ".join(str(value) for value in table.iloc[row])
-
-
 def _check_ids(table: pd.DataFrame) -> None:
     twice = np.flatnonzero(table.duplicated().to_numpy())
     if twice.size:
         raise DataError(
             "rows with the same identifier",
             where=", ".join(table.columns),
-            got="; ".join(_row_name(table, row) for row in twice[:_SHOWN]) + f" ({twice.size} rows)",
+            got="; ".join(row_name(table, row) for row in twice[:_SHOWN]) + f" ({twice.size} rows)",
             expected="one row for each",
             do="aggregate levels and scans to patients first, or pass ids that tell the rows apart",
         )
@@ -186,7 +228,7 @@ def _check_labels(labels: NDArray[Any], table: pd.DataFrame, classes: Sequence[A
     if missing.size:
         raise DataError(
             "rows without a class",
-            got="; ".join(_row_name(table, row) for row in missing[:_SHOWN]) + f" ({missing.size} rows)",
+            got="; ".join(row_name(table, row) for row in missing[:_SHOWN]) + f" ({missing.size} rows)",
             do="exclude them beforehand, so that they are counted",
         )
     found = np.unique(labels).tolist()
@@ -208,32 +250,3 @@ def _check_patients(labels: NDArray[Any], patients: NDArray[Any]) -> None:
             got="; ".join(torn[:_SHOWN]) + f" ({len(torn)} patients)",
             expected="one class for each patient",
         )
-
-
-def _check_finite(X: Any, table: pd.DataFrame) -> None:
-    """Refuse NaN and infinity in a table or a 2-D array; other kinds of X are their estimator's affair."""
-    if isinstance(X, pd.DataFrame):
-        names = [str(name) for name in X.columns]
-        twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-        text = [str(name) for name, kind in X.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
-        if twice or text:
-            raise DataError(
-                "feature columns must be numbers under names of their own",
-                got="; ".join([f"{name} (twice)" for name in twice] + [f"{name} (text)" for name in text]),
-            )
-        values = X.to_numpy(dtype=np.float64)
-    elif isinstance(X, np.ndarray) and X.ndim == 2 and np.issubdtype(X.dtype, np.number):
-        values, names = X, [f"x{column}" for column in range(X.shape[1])]
-    else:
-        return
-    wrong = ~np.isfinite(values)
-    if not wrong.any():
-        return
-    columns, rows = np.flatnonzero(wrong.any(axis=0)), np.flatnonzero(wrong.any(axis=1))
-    raise DataError(
-        "missing or infinite values",
-        where="columns " + ", ".join(names[column] for column in columns[:_SHOWN]) + f" ({columns.size} columns)",
-        got="rows " + "; ".join(_row_name(table, row) for row in rows[:_SHOWN]) + f" ({rows.size} rows)",
-        expected="finite numbers",
-        do="exclude these rows, or columns that failed for many",
-    )

@@ -1,27 +1,27 @@
-"""Nested cross-validation: every learned step inside the outer fold."""
+"""Nested validation: every learned step inside the outer fold."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import clone
+from numpy.typing import ArrayLike
 from sklearn.utils.parallel import Parallel, delayed
-from threadpoolctl import threadpool_limits
 
-from radiobone.core.errors import RadioboneWarning, UsageError
-from radiobone.evaluation.fits import FoldFit, NodeFit
+from radiobone.core.errors import UsageError
+from radiobone.evaluation.fits import FoldFit
+from radiobone.evaluation.fitting import check_estimator, fit_folds, inner_folds_asked
+from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.plans import KFolds, Plan, check_folds, missing_classes
 from radiobone.evaluation.results import NestedResult
-from radiobone.evaluation.splits import OuterFold, check_count, check_plan, outer_folds
-from radiobone.learning.data import take_rows
+from radiobone.evaluation.splits import OuterFold, check_count
 from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.nodes import Node
 
 
 @dataclass(frozen=True)
@@ -34,37 +34,38 @@ class NestedCV:
     Parameters
     ----------
     estimator : classifier
-        A `HierarchicalClassifier`, or any classifier with ``predict_proba`` (which then has no nodes). Never
+        A `HierarchicalClassifier`, or any classifier with ``predict_proba`` (which has no nodes of its own). Never
         changed: each fold fits a copy.
-    folds : int, default 5
-        Outer folds; at least 2.
-    repeats : int, default 1
-        How often the rows are divided anew; at least 1.
-    seed : int, default 0
-        Repeat r (from 0) is shuffled with ``seed + r``; not negative.
+    plan : Plan
+        Which rows train and which test; by default five stratified folds (`KFolds`).
     jobs : int, default 1
         Outer folds in parallel; -1 is one for each core. The result is the same for any number.
     classes : tuple, optional
         Order of the classes in every output; by default sorted.
+    nodes : sequence of Node, optional
+        Nodes at which a flat classifier is judged, by P(positive side) / P(both sides) from its class
+        probabilities, so that it stands beside a hierarchical one.
 
     Raises
     ------
     UsageError
-        If a number is out of range, or an estimator has no ``fit`` or ``predict_proba``.
+        If a number is out of range, an estimator has no ``fit`` or ``predict_proba``, or nodes are given for a
+        classifier that has its own.
     """
 
     estimator: Any
-    folds: int = 5
-    repeats: int = 1
-    seed: int = 0
+    plan: Plan = field(default_factory=KFolds)
     jobs: int = 1
     classes: Sequence[Any] | None = None
+    nodes: Sequence[Node] | None = None
 
     def __post_init__(self) -> None:
-        check_plan(self.folds, self.repeats, self.seed)
-        if self.jobs != -1:
-            check_count("jobs", self.jobs, 1, do="pass -1 for one job on each core")
-        _check_estimator(self.estimator, "estimator")
+        if not (hasattr(self.plan, "divide") and hasattr(self.plan, "describe")):
+            raise UsageError("this is no plan", got=repr(self.plan), expected="such as KFolds(folds=5, repeats=2)")
+        check_jobs(self.jobs)
+        check_estimator(self.estimator)
+        if self.nodes is not None and isinstance(self.estimator, HierarchicalClassifier):
+            raise UsageError("the classifier has nodes of its own", where="nodes", do="leave nodes out")
 
     def run(
         self,
@@ -73,6 +74,8 @@ class NestedCV:
         *,
         groups: ArrayLike,
         ids: Any = None,
+        attributes: pd.DataFrame | None = None,
+        keep: Path | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> NestedResult:
         """Fit and judge on every outer fold.
@@ -87,6 +90,10 @@ class NestedCV:
             Patient of each row.
         ids : DataFrame, Series or array-like, optional
             What identifies a row; by default the patient. Rows are sorted by it before anything else.
+        attributes : DataFrame, optional
+            What plans and strata ask of each row: centre, date, set, sex, tube voltage. No estimator sees them.
+        keep : Path, optional
+            Folder in which finished folds are kept, so that a run that was stopped goes on from them.
         progress : callable, optional
             Called with the number of finished folds and of all folds.
 
@@ -98,70 +105,18 @@ class NestedCV:
         Raises
         ------
         DataError
-            If the input cannot be validated on; see `radiobone.evaluation.inputs.prepare`.
+            If the input cannot be validated on; see `radiobone.evaluation.inputs.prepare` and
+            `radiobone.evaluation.plans.check_folds`.
         """
-        data = prepare(X, y, groups, ids, self.classes)
-        folds = outer_folds(
-            data.codes,
-            data.groups,
-            classes=data.classes,
-            folds=self.folds,
-            repeats=self.repeats,
-            seed=self.seed,
-        )
-        fits: dict[int, FoldFit] = {}
-        work = (delayed(_numbered)(number, self.estimator, data, fold) for number, fold in enumerate(folds))
-        parallel = Parallel(n_jobs=self.jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
-        for number, fit in parallel(work):
-            fits[number] = fit
-            if progress is not None:
-                progress(len(fits), len(folds))
-        return NestedResult(
-            classes=data.classes,
-            decision=str(getattr(self.estimator, "decision", "argmax")),
-            validation=self._validation(data, folds),
-            folds=_fold_table(data, folds),
-            fits=tuple(fits[number] for number in range(len(folds))),
-            data=data,
-        )
-
-    def _validation(self, data: StudyData, folds: Sequence[OuterFold]) -> dict[str, Any]:
-        return {
-            "scheme": "nested cross-validation, stratified by class, patients whole in every split",
-            "estimand": "mean over outer folds",
-            "outer_folds": int(self.folds),
-            "repeats": int(self.repeats),
-            "seed": int(self.seed),
-            "inner_folds_asked": _inner_folds(self.estimator),
-            "train_on": getattr(self.estimator, "train_on", None),
-            "n_rows": len(data.codes),
-            "n_patients": int(np.unique(data.groups).size),
-            "n_features": int(data.X.shape[1]) if hasattr(data.X, "shape") else None,
-            "class_counts": {str(name): int((data.codes == code).sum()) for code, name in enumerate(data.classes)},
-            "folds": [{"repeat": fold.repeat, "fold": fold.fold, "n_rows": len(fold.test)} for fold in folds],
-        }
+        data = prepare(X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(self.estimator))
+        folds = cut(self.plan, data)
+        (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
+        return gather(self.estimator, self.plan, data, folds, fits)
 
 
-def _check_estimator(estimator: Any, where: str) -> None:
-    """Refuse what is no classifier with probabilities, at any node, before hours are spent on the others."""
-    if isinstance(estimator, type) or not (hasattr(estimator, "fit") and hasattr(estimator, "predict_proba")):
-        raise UsageError(
-            "the estimator gives no probabilities of classes, from which all figures are made",
-            where=where,
-            got=f"the class {estimator.__name__}" if isinstance(estimator, type) else repr(estimator),
-            expected="a classifier with fit and predict_proba",
-            do="pass an object such as LogisticRegression(), or CalibratedClassifierCV(SVC(), ensemble=True)",
-        )
-    if isinstance(estimator, HierarchicalClassifier) and estimator.estimator is not None:
-        parts = (
-            estimator.estimator if isinstance(estimator.estimator, dict) else {"estimator": estimator.estimator}
-        )
-        for name, part in parts.items():
-            _check_estimator(part, f"{where}, {name}")
-
-
-def fit_fold(estimator: Any, data: StudyData, fold: OuterFold) -> FoldFit:
-    """Fit a copy of the estimator on the training rows of a fold and predict its test rows.
+@dataclass(frozen=True, eq=False)
+class Work:
+    """What is to be fitted on every fold.
 
     Parameters
     ----------
@@ -169,103 +124,181 @@ def fit_fold(estimator: Any, data: StudyData, fold: OuterFold) -> FoldFit:
         Copied, not changed.
     data : StudyData
         All rows.
-    fold : OuterFold
-        The division. Of the test rows nothing but X reaches the fitted copy, and only to be predicted.
+    nodes : sequence of Node or None
+        Nodes at which a flat classifier is judged.
+    """
+
+    estimator: Any
+    data: StudyData
+    nodes: Sequence[Node] | None
+
+
+def cut(plan: Plan, data: StudyData) -> list[OuterFold]:
+    """Cut the rows by a plan, and prove the folds.
+
+    Parameters
+    ----------
+    plan : Plan
+        The plan.
+    data : StudyData
+        The rows.
 
     Returns
     -------
-    FoldFit
-        Predictions and what the copy learned.
+    list of OuterFold
+        The folds.
+
+    Raises
+    ------
+    DataError
+        See `radiobone.evaluation.plans.check_folds`.
     """
-    model = clone(estimator)
-    # One native thread, so that sums are added in the same order whatever the number of jobs.
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Such warnings are kept as the notes of the nodes, and stand in the results.
-        warnings.simplefilter("ignore", RadioboneWarning)
-        fit_with_groups(model, take_rows(data.X, fold.train), data.labels[fold.train], data.groups[fold.train])
-        tested = take_rows(data.X, fold.test)
-        # Columns of the model's classes, put into reporting order.
-        columns = [model.classes_.tolist().index(name) for name in data.classes]
-        if isinstance(model, HierarchicalClassifier):
-            nodes = model.node_proba(tested)
-            proba = model.tree_.class_proba(nodes)[:, columns]
-            routed = _codes(model.decide(nodes, "routed"), data.classes)
-        else:
-            nodes = np.empty((len(fold.test), 0))
-            proba = np.asarray(model.predict_proba(tested))[:, columns]
-            routed = None
-    return FoldFit(
-        repeat=fold.repeat,
-        fold=fold.fold,
-        test=fold.test,
-        node_proba=nodes,
-        class_proba=proba,
-        argmax=np.argmax(proba, axis=1),
-        routed=routed,
-        tree=getattr(model, "tree_", None),
-        nodes=tuple(_node_fits(model)),
+    folds = plan.divide(data)
+    check_folds(data, folds)
+    return folds
+
+
+def fit_all(
+    works: Sequence[Work],
+    folds: Sequence[OuterFold],
+    jobs: int,
+    progress: Callable[[int, int], None] | None,
+    keep: Path | None,
+) -> list[tuple[FoldFit, ...]]:
+    """Fit every piece of work on every fold, in parallel over both.
+
+    Parameters
+    ----------
+    works : sequence of Work
+        One for each arm.
+    folds : sequence of OuterFold
+        The same for all.
+    jobs : int
+        Processes; -1 is one for each core.
+    progress : callable or None
+        Called with the number of finished fits and of all.
+    keep : Path or None
+        Folder of finished fits.
+
+    Returns
+    -------
+    list of tuple of FoldFit
+        For each piece of work, one for each fold.
+    """
+    shared = _by_training(folds)
+    tasks = [(arm, numbers) for arm in range(len(works)) for numbers in shared]
+    found: dict[tuple[int, int], FoldFit] = {}
+    total = len(works) * len(folds)
+
+    def take(arm: int, numbers: Sequence[int], fits: Sequence[FoldFit]) -> None:
+        found.update({(arm, number): fit for number, fit in zip(numbers, fits, strict=True)})
+        if progress is not None:
+            progress(len(found), total)
+
+    work = (delayed(_task)(arm, numbers, works[arm], [folds[n] for n in numbers]) for arm, numbers in tasks)
+    for arm, numbers, fits in Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs")(work):
+        take(arm, numbers, fits)
+    return [tuple(found[arm, number] for number in range(len(folds))) for arm in range(len(works))]
+
+
+def gather(
+    estimator: Any, plan: Plan, data: StudyData, folds: Sequence[OuterFold], fits: tuple[FoldFit, ...]
+) -> NestedResult:
+    """Put fits together with what they rest on.
+
+    Parameters
+    ----------
+    estimator : classifier
+        What was judged.
+    plan : Plan
+        How.
+    data : StudyData
+        The rows.
+    folds : sequence of OuterFold
+        The folds.
+    fits : tuple of FoldFit
+        One for each fold.
+
+    Returns
+    -------
+    NestedResult
+        Folds, predictions, figures.
+    """
+    return NestedResult(
+        classes=data.classes,
+        decision=str(getattr(estimator, "decision", "argmax")),
+        validation=_validation(estimator, plan, data, folds),
+        folds=_fold_table(data, folds),
+        fits=fits,
+        data=data,
+        fixed=plan.fixed,
     )
 
 
-def _numbered(number: int, estimator: Any, data: StudyData, fold: OuterFold) -> tuple[int, FoldFit]:
-    return number, fit_fold(estimator, data, fold)
+def check_jobs(jobs: Any) -> None:
+    """Refuse a number of jobs that is none.
+
+    Parameters
+    ----------
+    jobs : int
+        At least 1, or -1.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if jobs != -1:
+        check_count("jobs", jobs, 1, do="pass -1 for one job on each core")
 
 
-def _node_fits(model: Any) -> list[NodeFit]:
-    if not isinstance(model, HierarchicalClassifier):
-        return []
-    fits = []
-    for name, estimator in model.estimators_.items():
-        inner, prior = getattr(estimator, "n_splits_", None), getattr(estimator, "predicts_prior_", None)
-        selected = getattr(estimator, "selected_features_", None)
-        settings = getattr(estimator, "best_params_", None)
-        fits.append(
-            NodeFit(
-                name=name,
-                n_train=model.n_train_[name],
-                n_foreign=model.n_foreign_[name],
-                n_missed=model.n_missed_[name],
-                inner_folds=None if inner is None else int(inner),
-                predicts_prior=None if prior is None else bool(prior),
-                selected=None if selected is None else tuple(str(feature) for feature in selected),
-                settings=None if settings is None else {key: _plain(value) for key, value in settings.items()},
-                notes=tuple(model.notes_[name]),
-            )
-        )
-    return fits
+def _by_training(folds: Sequence[OuterFold]) -> list[list[int]]:
+    """Put folds with the same training rows together: one model serves them all."""
+    together: dict[bytes, list[int]] = {}
+    for number, fold in enumerate(folds):
+        together.setdefault(fold.train.tobytes(), []).append(number)
+    return list(together.values())
 
 
-def _inner_folds(estimator: Any) -> Any:
-    """Return the inner folds that were asked for: one answer, or one for each node; None if nothing tells."""
-    if isinstance(estimator, HierarchicalClassifier) and estimator.estimator is not None:
-        if isinstance(estimator.estimator, dict):
-            return {name: _inner_folds(part) for name, part in estimator.estimator.items()}
-        return _inner_folds(estimator.estimator)
-    return _plain(getattr(estimator, "cv", None))
+def _task(
+    arm: int, numbers: list[int], work: Work, folds: list[OuterFold]
+) -> tuple[int, list[int], list[FoldFit]]:
+    return arm, numbers, fit_folds(work.estimator, work.data, folds, work.nodes)
 
 
-def _codes(labels: NDArray[Any], classes: tuple[Any, ...]) -> NDArray[np.intp]:
-    number = {name: code for code, name in enumerate(classes)}
-    return np.array([number[label] for label in labels.tolist()], dtype=np.intp)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold: a number or text as it is, anything else as its representation."""
-    if hasattr(value, "item") and not hasattr(value, "fit"):
-        value = value.item()
-    return value if value is None or isinstance(value, (str, int, float, bool)) else repr(value)
+def _validation(estimator: Any, plan: Plan, data: StudyData, folds: Sequence[OuterFold]) -> dict[str, Any]:
+    return {
+        **plan.describe(),
+        "inner_folds_asked": inner_folds_asked(estimator),
+        "train_on": getattr(estimator, "train_on", None),
+        "n_rows": len(data.codes),
+        "n_patients": int(np.unique(data.groups).size),
+        "n_features": int(data.X.shape[1]) if hasattr(data.X, "shape") else None,
+        "class_counts": {str(name): int((data.codes == code).sum()) for code, name in enumerate(data.classes)},
+        "folds": [
+            {
+                "repeat": fold.repeat,
+                "fold": fold.fold,
+                "name": fold.name,
+                "n_rows": len(fold.test),
+                "n_train": len(fold.train),
+                "missing_classes": missing_classes(data, fold),
+            }
+            for fold in folds
+        ],
+    }
 
 
 def _fold_table(data: StudyData, folds: Sequence[OuterFold]) -> pd.DataFrame:
     """List every row of every fold with its role: the proof that no patient stands on both sides."""
     parts = []
     for fold in folds:
-        role = np.full(len(data.codes), "train", dtype=object)
-        role[fold.test] = "test"
-        part = data.ids.copy()
+        rows = np.sort(np.concatenate([fold.train, fold.test]))
+        part = data.ids.iloc[rows].copy()
         part.insert(0, "repeat", fold.repeat)
         part.insert(1, "fold", fold.fold)
-        part["group"] = data.groups
-        part["role"] = role
+        part["group"] = data.groups[rows]
+        part["role"] = np.where(np.isin(rows, fold.test), "test", "train")
+        part["test_set"] = fold.name
         parts.append(part)
     return pd.concat(parts, ignore_index=True)

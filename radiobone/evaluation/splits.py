@@ -28,12 +28,20 @@ class OuterFold:
         From 1.
     train, test : ndarray of int
         Row numbers.
+    name : str
+        What is tested: a centre, a test set; empty for a fold that chance has drawn.
     """
 
     repeat: int
     fold: int
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        """The fold in words, for messages and notes."""
+        return self.name or f"repeat {self.repeat}, fold {self.fold}"
 
 
 def check_plan(folds: Any, repeats: Any, seed: Any) -> None:

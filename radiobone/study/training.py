@@ -79,7 +79,7 @@ def train(
     """
     from threadpoolctl import threadpool_limits
 
-    from radiobone.evaluation import NestedCV
+    from radiobone.evaluation import KFolds, NestedCV
     from radiobone.learning.persistence import save_model
     from radiobone.learning.routing import fit_with_groups
     from radiobone.study.prediction import feature_source
@@ -93,9 +93,7 @@ def train(
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
         recipe.estimator(),
-        folds=recipe.validation.outer_folds,
-        repeats=recipe.validation.repeats,
-        seed=recipe.validation.seed,
+        KFolds(recipe.validation.outer_folds, recipe.validation.repeats, recipe.validation.seed),
         jobs=jobs,
         classes=recipe.classes,
     )

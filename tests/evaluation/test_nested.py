@@ -15,9 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from radiobone.core.errors import RadioboneWarning, UsageError
-from radiobone.evaluation import NestedCV
+from radiobone.evaluation import KFolds, NestedCV
+from radiobone.evaluation.fitting import fit_fold
 from radiobone.evaluation.inputs import prepare
-from radiobone.evaluation.nested import fit_fold
 from radiobone.evaluation.splits import outer_folds
 from radiobone.learning import (
     DataError,
@@ -112,7 +112,7 @@ def test_routed_rows_are_counted():
 @pytest.fixture(scope="module")
 def found():
     X, y, ids = cohort()
-    return NestedCV(light(), repeats=2, seed=3, classes=CLASSES).run(X, y, groups=ids)
+    return NestedCV(light(), KFolds(repeats=2, seed=3), classes=CLASSES).run(X, y, groups=ids)
 
 
 def test_predictions_are_by_models_that_have_not_seen_the_patient(found):
@@ -194,7 +194,7 @@ def test_several_rows_of_a_patient_are_one_patient():
     rows = np.repeat(np.arange(30), 2)
     keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
     X = X.iloc[rows].reset_index(drop=True)
-    found = NestedCV(LogisticRegression(), folds=3).run(X, y[rows], groups=keys["patient_id"], ids=keys)
+    found = NestedCV(LogisticRegression(), KFolds(3)).run(X, y[rows], groups=keys["patient_id"], ids=keys)
     overall = found.results()["three_class"]
     assert (overall["n_patients"], overall["n_predictions"]) == (30, 60)
 
@@ -254,7 +254,14 @@ def test_results_are_plain_json(found):
     assert node["selected_features"][0] == {"name": "f0", "folds": 10, "frequency": 1.0}
     assert len(node["settings"]) == len(node["n_selected"]) == 10
     assert set(node["settings"][0]) == {"C"}
-    assert results["validation"]["folds"][5] == {"repeat": 2, "fold": 1, "n_rows": 12}
+    assert results["validation"]["folds"][5] == {
+        "repeat": 2,
+        "fold": 1,
+        "name": "",
+        "n_rows": 12,
+        "n_train": 48,
+        "missing_classes": [],
+    }
     assert results["validation"]["inner_folds_asked"] == 3, "of the nodes' own estimator"
     assert node["training"]["inner_folds"] == [3] * 10
     assert node["training"]["predicts_prior"] == [False] * 10
@@ -324,7 +331,7 @@ def noise_aucs(seeds, n, node, select=None):
         X, y = np.random.default_rng(seed).normal(size=(n, 200)), np.tile(["osteoporosis", "normal"], n // 2)
         if select is not None:
             X = select.fit_transform(X, y)
-        validation = NestedCV(HierarchicalClassifier(estimator=node), folds=4, seed=seed)
+        validation = NestedCV(HierarchicalClassifier(estimator=node), KFolds(4, seed=seed))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RadioboneWarning)
             found = validation.run(X, y, groups=np.arange(n))
@@ -382,7 +389,9 @@ def test_inner_folds_shrink_to_a_small_class_and_say_so():
     keep = np.setdiff1d(np.arange(60), small)
     node = SelectiveClassifierCV(selection=StandardScaler(), model=SVC(kernel="linear"), cv=5)
     model = HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
-    results = NestedCV(model, folds=2, classes=CLASSES).run(X.iloc[keep], y[keep], groups=ids.iloc[keep]).results()
+    results = (
+        NestedCV(model, KFolds(2), classes=CLASSES).run(X.iloc[keep], y[keep], groups=ids.iloc[keep]).results()
+    )
     first, second = results["nodes"]
     assert results["validation"]["inner_folds_asked"] == 5
     # Four patients of the class, two of them in each training part.
@@ -401,7 +410,7 @@ def test_inner_folds_that_were_asked_for_are_told_by_node_where_they_differ():
         "osteopenia_vs_normal": SelectiveClassifierCV(selection=StandardScaler(), grid={"C": [1.0]}, cv=4),
     }
     model = HierarchicalClassifier(estimator=by_name, nodes=osteoporosis_first())
-    results = NestedCV(model, folds=3, classes=CLASSES).run(X, y, groups=ids).results()
+    results = NestedCV(model, KFolds(3), classes=CLASSES).run(X, y, groups=ids).results()
     assert results["validation"]["inner_folds_asked"] == {
         "osteoporosis_vs_rest": None,
         "osteopenia_vs_normal": 4,
@@ -416,7 +425,7 @@ def test_an_uncertified_lasso_stands_in_the_notes():
     selection = make_pipeline(StandardScaler(), LassoSelector(cv=3, tol=1e-300, max_iter=1))
     node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), cv=3)
     model = HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
-    first, second = NestedCV(model, folds=2, classes=CLASSES).run(X, y, groups=ids).results()["nodes"]
+    first, second = NestedCV(model, KFolds(2), classes=CLASSES).run(X, y, groups=ids).results()["nodes"]
     for found in (first, second):
         for place in ("repeat 1, fold 1", "repeat 1, fold 2"):
             assert any(
@@ -429,7 +438,11 @@ def test_features_of_a_fold_that_predicts_the_prior_are_not_counted():
     X, y = pd.DataFrame(rng.normal(size=(40, 3)), columns=list("abc")), np.arange(40) % 2
     # Every column survives everywhere; on noise some folds rank no better than chance and predict the prior.
     node = SelectiveClassifierCV(selection=StandardScaler(), model=LogisticRegression(), cv=3)
-    found = NestedCV(HierarchicalClassifier(estimator=node), repeats=2).run(X, y, groups=np.arange(40)).results()
+    found = (
+        NestedCV(HierarchicalClassifier(estimator=node), KFolds(repeats=2))
+        .run(X, y, groups=np.arange(40))
+        .results()
+    )
     (node,) = found["nodes"]
     prior = node["training"]["predicts_prior"]
     assert 0 < sum(prior) < 10
@@ -472,7 +485,7 @@ def test_several_rows_for_each_patient_need_identifiers():
         NestedCV(light()).run(X.iloc[rows], y[rows], groups=ids.iloc[rows])
     keys = pd.DataFrame({"patient_id": ids.to_numpy()[rows], "scan_id": np.tile(["a", "b"], 30)})
     X = X.iloc[rows].reset_index(drop=True)
-    found = NestedCV(light(), folds=3).run(X, y[rows], groups=keys["patient_id"], ids=keys)
+    found = NestedCV(light(), KFolds(3)).run(X, y[rows], groups=keys["patient_id"], ids=keys)
     assert found.predictions.groupby(["patient_id"])["fold"].nunique().eq(1).all()
     assert len(found.predictions) == 60
 
@@ -499,7 +512,7 @@ def test_wrong_input_is_told():
     with pytest.raises(DataError, match="different length"):
         run(X, y[:-1], groups=ids)
     with pytest.raises(DataError, match="fewer patients"):
-        NestedCV(light(), folds=21).run(X, y, groups=ids)
+        NestedCV(light(), KFolds(21)).run(X, y, groups=ids)
     with pytest.raises(DataError, match=r"disagree on the class.*same"):
         run(X, y, groups=["same"] * 2 + ids.tolist()[2:], ids=ids)
     with pytest.raises(NodeError, match=r"no node names.*athlete"):
@@ -569,15 +582,15 @@ def test_identifiers_need_columns_with_names_of_their_own():
 @pytest.mark.parametrize("name", ["row", "index", 0])
 def test_other_names_of_identifiers_come_through(name):
     X, y, ids = cohort()
-    found = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids, ids=pd.DataFrame({name: ids}))
+    found = NestedCV(GaussianNB(), KFolds(2)).run(X, y, groups=ids, ids=pd.DataFrame({name: ids}))
     assert list(found.predictions.columns[:3]) == list(found.folds.columns[:3]) == ["repeat", "fold", str(name)]
     assert found.predictions[str(name)].tolist() == sorted(ids)
 
 
 def test_patients_from_a_column_called_group_are_still_patients():
     X, y, ids = cohort()
-    found = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids.rename("group"))
-    assert list(found.folds.columns) == ["repeat", "fold", "patient_id", "group", "role"]
+    found = NestedCV(GaussianNB(), KFolds(2)).run(X, y, groups=ids.rename("group"))
+    assert list(found.folds.columns) == ["repeat", "fold", "patient_id", "group", "role", "test_set"]
     assert (found.folds["patient_id"] == found.folds["group"]).all()
 
 
@@ -633,7 +646,7 @@ def test_pandas_objects_that_name_the_rows_differently_are_refused():
 
 def test_rows_of_one_index_or_none_go_by_their_place():
     X, y, ids = cohort()
-    expected = NestedCV(GaussianNB(), folds=2).run(X, y, groups=ids).predictions
+    expected = NestedCV(GaussianNB(), KFolds(2)).run(X, y, groups=ids).predictions
     named, people = X.set_index(ids.to_numpy()), ids.set_axis(ids.to_numpy())
     labels = pd.Series(y, index=ids.to_numpy())
     for given in (
@@ -643,7 +656,7 @@ def test_rows_of_one_index_or_none_go_by_their_place():
         (X.to_numpy(), y, shuffled(ids).sort_index()),
         (shuffled(named), shuffled(labels), shuffled(people)),
     ):
-        found = NestedCV(GaussianNB(), folds=2).run(given[0], given[1], groups=given[2]).predictions
+        found = NestedCV(GaussianNB(), KFolds(2)).run(given[0], given[1], groups=given[2]).predictions
         pd.testing.assert_frame_equal(found, expected)
 
 
@@ -658,11 +671,11 @@ def test_rows_of_one_index_or_none_go_by_their_place():
 )
 def test_every_row_has_one_patient(groups, told):
     with pytest.raises(DataError, match=told):
-        NestedCV(GaussianNB(), folds=2).run(np.zeros((12, 2)), [0, 1] * 6, groups=groups)
+        NestedCV(GaussianNB(), KFolds(2)).run(np.zeros((12, 2)), [0, 1] * 6, groups=groups)
 
 
 def test_every_row_has_an_identifier():
     with pytest.raises(DataError, match="without an identifier"):
-        NestedCV(GaussianNB(), folds=2).run(
+        NestedCV(GaussianNB(), KFolds(2)).run(
             np.zeros((12, 2)), [0, 1] * 6, groups=list("abcdefghijkl"), ids=pd.Series([None, *"bcdefghijkl"])
         )

@@ -3,7 +3,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation import NestedCV, outer_folds
+from radiobone.evaluation import KFolds, NestedCV, outer_folds
 from radiobone.learning import DataError
 
 CODES = np.repeat([0, 1, 2], [30, 18, 12])
@@ -60,7 +60,7 @@ def test_a_plan_that_is_out_of_range_is_refused(plan, told):
     with pytest.raises(UsageError, match=told):
         outer_folds(CODES, GROUPS, classes="abc", **plan)
     with pytest.raises(UsageError, match=told):
-        NestedCV(GaussianNB(), **plan)
+        KFolds(**plan)
 
 
 @pytest.mark.parametrize("jobs", [0, -2, 1.5, None, True])
@@ -70,7 +70,7 @@ def test_a_number_of_jobs_that_is_none_is_refused(jobs):
 
 
 def test_the_ends_of_the_range_are_taken():
-    assert NestedCV(GaussianNB(), folds=np.int64(2), repeats=1, seed=2**32 - 1, jobs=-1)
+    assert NestedCV(GaussianNB(), KFolds(np.int64(2), repeats=1, seed=2**32 - 1), jobs=-1)
     assert len(outer_folds(CODES, GROUPS, classes="abc", folds=2, seed=2**32 - 1)) == 2
 
 

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
-from radiobone.evaluation.nested import NestedCV
+from radiobone.evaluation import KFolds, NestedCV
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node
 from radiobone.reporting.figures import confusion_figure, roc_figure
@@ -32,7 +32,7 @@ def _run(repeats):
     model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=nodes)
     labels = np.array(CLASSES)[codes]
     patients = [f"p{number:02d}" for number in range(60)]
-    return NestedCV(model, folds=5, repeats=repeats, classes=CLASSES).run(table, labels, groups=patients)
+    return NestedCV(model, KFolds(5, repeats), classes=CLASSES).run(table, labels, groups=patients)
 
 
 @pytest.fixture(scope="module")
