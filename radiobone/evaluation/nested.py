@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils.parallel import Parallel, delayed
 
 from radiobone.core.errors import UsageError
+from radiobone.evaluation.fingerprint import data_sha256, fit_sha256
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fitting import check_estimator, fit_folds, inner_folds_asked
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.keep import KeptFits
 from radiobone.evaluation.plans import KFolds, Plan, check_folds, missing_classes
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import OuterFold, check_count
@@ -133,6 +135,28 @@ class Work:
     nodes: Sequence[Node] | None
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One model: a piece of work on folds that share their training rows.
+
+    Parameters
+    ----------
+    arm : int
+        Number of the piece of work.
+    numbers : list of int
+        Numbers of the folds.
+    work : Work
+        What is fitted.
+    folds : list of OuterFold
+        The folds.
+    """
+
+    arm: int
+    numbers: list[int]
+    work: Work
+    folds: list[OuterFold]
+
+
 def cut(plan: Plan, data: StudyData) -> list[OuterFold]:
     """Cut the rows by a plan, and prove the folds.
 
@@ -185,19 +209,33 @@ def fit_all(
     list of tuple of FoldFit
         For each piece of work, one for each fold.
     """
-    shared = _by_training(folds)
-    tasks = [(arm, numbers) for arm in range(len(works)) for numbers in shared]
+    tasks = [
+        Task(arm, numbers, work, [folds[number] for number in numbers])
+        for arm, work in enumerate(works)
+        for numbers in _by_training(folds)
+    ]
     found: dict[tuple[int, int], FoldFit] = {}
-    total = len(works) * len(folds)
 
-    def take(arm: int, numbers: Sequence[int], fits: Sequence[FoldFit]) -> None:
-        found.update({(arm, number): fit for number, fit in zip(numbers, fits, strict=True)})
+    def take(task: Task, fits: Sequence[FoldFit]) -> None:
+        found.update({(task.arm, number): fit for number, fit in zip(task.numbers, fits, strict=True)})
         if progress is not None:
-            progress(len(found), total)
+            progress(len(found), len(works) * len(folds))
 
-    work = (delayed(_task)(arm, numbers, works[arm], [folds[n] for n in numbers]) for arm, numbers in tasks)
-    for arm, numbers, fits in Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs")(work):
-        take(arm, numbers, fits)
+    kept = None if keep is None else KeptFits(keep)
+    keys = _keys(works, tasks) if kept is not None else [""] * len(tasks)
+    waiting = []
+    for task, key in zip(tasks, keys, strict=True):
+        fits = None if kept is None else kept.get(key, task.folds)
+        if fits is None:
+            waiting.append((task, key))
+        else:
+            take(task, fits)
+    parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs")
+    for number, fits in parallel(delayed(_fit)(number, task) for number, (task, _) in enumerate(waiting)):
+        task, key = waiting[number]
+        if kept is not None:
+            kept.put(key, fits)
+        take(task, fits)
     return [tuple(found[arm, number] for number in range(len(folds))) for arm in range(len(works))]
 
 
@@ -260,10 +298,13 @@ def _by_training(folds: Sequence[OuterFold]) -> list[list[int]]:
     return list(together.values())
 
 
-def _task(
-    arm: int, numbers: list[int], work: Work, folds: list[OuterFold]
-) -> tuple[int, list[int], list[FoldFit]]:
-    return arm, numbers, fit_folds(work.estimator, work.data, folds, work.nodes)
+def _fit(number: int, task: Task) -> tuple[int, list[FoldFit]]:
+    return number, fit_folds(task.work.estimator, task.work.data, task.folds, task.work.nodes)
+
+
+def _keys(works: Sequence[Work], tasks: Sequence[Task]) -> list[str]:
+    data = [data_sha256(work.data) for work in works]
+    return [fit_sha256(data[task.arm], task.work.estimator, task.work.nodes, task.folds) for task in tasks]
 
 
 def _validation(estimator: Any, plan: Plan, data: StudyData, folds: Sequence[OuterFold]) -> dict[str, Any]:

@@ -1,0 +1,174 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.svm import SVC
+
+from radiobone.core.errors import UsageError
+from radiobone.evaluation import FixedSplit, KFolds, NestedCV
+from radiobone.evaluation.fingerprint import canonical, data_sha256
+from radiobone.evaluation.inputs import prepare
+from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV, normal_first, osteoporosis_first
+
+BONE = ["osteoporosis", "osteopenia", "normal"]
+
+
+def table(n=45):
+    rng = np.random.default_rng(0)
+    codes = np.arange(n) % 3
+    X = pd.DataFrame(rng.normal(size=(n, 4)) + 0.7 * codes[:, None], columns=list("abcd"))
+    return X, np.array(BONE)[codes], [f"p{i:02d}" for i in range(n)]
+
+
+class Stopping(GaussianNB):
+    """Count the fits, and stop after some, as a killed run would."""
+
+    fits, allowed = 0, 10**6
+
+    def fit(self, X, y):
+        if Stopping.fits == Stopping.allowed:
+            raise KeyboardInterrupt
+        Stopping.fits += 1
+        return super().fit(X, y)
+
+
+def model():
+    node = SelectiveClassifierCV(selection=StandardScaler(), model=Stopping(), cv=2, calibration=None)
+    return HierarchicalClassifier(estimator=node, nodes=osteoporosis_first())
+
+
+def test_a_stopped_run_goes_on_from_its_finished_folds(tmp_path):
+    X, y, ids = table()
+    validation = NestedCV(model(), KFolds(4), classes=BONE)
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    whole = validation.run(X, y, groups=ids)
+    per_fold = Stopping.fits // 4
+    Stopping.fits, Stopping.allowed = 0, 2 * per_fold + 1
+    with pytest.raises(KeyboardInterrupt):
+        validation.run(X, y, groups=ids, keep=tmp_path)
+    assert len(list(tmp_path.rglob("*.json"))) == 2
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    calls = []
+    order = np.random.default_rng(0).permutation(45)
+    shuffled = X.iloc[order].reset_index(drop=True)
+    resumed = validation.run(
+        shuffled,
+        y[order],
+        groups=np.array(ids)[order],
+        keep=tmp_path,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert Stopping.fits == 2 * per_fold
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert resumed.predictions.to_csv() == whole.predictions.to_csv()
+    assert resumed.results() == whole.results()
+    Stopping.fits = 0
+    again = NestedCV(model(), KFolds(4), classes=BONE, jobs=2).run(X, y, groups=ids, keep=tmp_path)
+    assert Stopping.fits == 0
+    assert again.results() == whole.results()
+
+
+def test_what_a_fit_depends_on_decides_whether_it_is_taken(tmp_path):
+    X, y, ids = table()
+
+    def fits(estimator=None, X=X, y=y, plan=None):
+        Stopping.fits, Stopping.allowed = 0, 10**6
+        estimator = Stopping() if estimator is None else estimator
+        NestedCV(estimator, plan or KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+        return Stopping.fits
+
+    assert fits() == 3
+    assert fits() == 0
+    changed = X.copy()
+    changed.iloc[7, 2] = np.nextafter(changed.iloc[7, 2], 9.0)
+    assert fits(X=changed) == 3
+    assert fits(X=X.rename(columns={"a": "A"})) == 3
+    swapped = y.copy()
+    swapped[[0, 1]] = swapped[[1, 0]]
+    assert fits(y=swapped) == 3
+    assert fits(Stopping(var_smoothing=1e-8)) == 3
+    assert fits(plan=KFolds(3, seed=1)) == 3
+    # The folds of the second repeat are those of the next seed.
+    assert fits(plan=KFolds(3, repeats=2)) == 0
+
+
+def test_folds_of_a_second_repeat_are_fitted_under_their_own_name(tmp_path):
+    X, y, ids = table()
+    once = NestedCV(GaussianNB(), KFolds(3, seed=1)).run(X, y, groups=ids, keep=tmp_path)
+    twice = NestedCV(GaussianNB(), KFolds(3, repeats=2)).run(X, y, groups=ids, keep=tmp_path)
+    second = twice.predictions[twice.predictions["repeat"] == 2]
+    columns = [name for name in second if name != "repeat"]
+    pd.testing.assert_frame_equal(second[columns].reset_index(drop=True), once.predictions[columns])
+
+
+def test_a_damaged_file_counts_as_none(tmp_path):
+    X, y, ids = table()
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    first = NestedCV(Stopping(), KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+    sorted(tmp_path.rglob("*.json"))[0].write_text('{"half')
+    second = NestedCV(Stopping(), KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+    assert Stopping.fits == 4
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+
+
+def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
+    X, y, ids = table()
+    attributes = pd.DataFrame({"split": np.repeat(["train", "test", "external"], 15)})
+    validation = NestedCV(Stopping(), FixedSplit("split", tests=["test", "external"]))
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    first = validation.run(X, y, groups=ids, attributes=attributes, keep=tmp_path)
+    second = validation.run(X, y, groups=ids, attributes=attributes, keep=tmp_path)
+    assert Stopping.fits == 1
+    assert first.results() == second.results()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SVC(C=1.0), SVC(C=2.0)),
+        (SVC(C=1), SVC(C=True)),
+        (SVC(), LogisticRegression()),
+        (RandomForestClassifier(random_state=1), RandomForestClassifier(random_state="1")),
+        (make_pipeline(StandardScaler(), SVC()), make_pipeline(StandardScaler(with_mean=False), SVC())),
+        (SelectKBest(f_classif), SelectKBest()),
+        (
+            HierarchicalClassifier(nodes=osteoporosis_first()),
+            HierarchicalClassifier(nodes=normal_first()),
+        ),
+        (
+            SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=1)),
+            SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=2)),
+        ),
+        (SelectiveClassifierCV(grid={"C": [1.0]}), SelectiveClassifierCV(grid={"C": np.array([1.0])})),
+    ],
+)
+def test_estimators_are_told_apart_by_their_parameters(one, other):
+    assert canonical(one) == canonical(clone(one))
+    if isinstance(one, SelectKBest):
+        assert canonical(one) == canonical(other), "f_classif is the default"
+    else:
+        assert canonical(one) != canonical(other)
+
+
+def test_what_cannot_be_told_apart_is_refused(tmp_path):
+    X, y, ids = table()
+    loose = make_pipeline(FunctionTransformer(lambda values: values), GaussianNB())
+    with pytest.raises(UsageError, match=r"no name in a module.*func"):
+        NestedCV(loose, KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+    assert NestedCV(loose, KFolds(3)).run(X, y, groups=ids)
+    data = prepare([list(row) for row in X.to_numpy()], y, ids, None, BONE)
+    assert data_sha256(data) == data_sha256(prepare(X.to_numpy(), y, ids, None, BONE))
+
+
+def test_a_file_larger_than_a_block_is_hashed_whole(tmp_path, monkeypatch):
+    X, y, ids = table()
+    whole = data_sha256(prepare(X.to_numpy(), y, ids, None, BONE))
+    monkeypatch.setattr("radiobone.evaluation.fingerprint._BLOCK", 100)
+    assert data_sha256(prepare(X.to_numpy(), y, ids, None, BONE)) == whole
