@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiobone.learning.combat import ComBat
     from radiobone.learning.correlation import CorrelationFilter
     from radiobone.learning.data import DataError
     from radiobone.learning.hierarchical import HierarchicalClassifier
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from radiobone.learning.selective import SelectiveClassifierCV
 
 __all__ = [
+    "ComBat",
     "CorrelationFilter",
     "DataError",
     "HierarchicalClassifier",
@@ -30,6 +32,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ComBat": "combat",
     "CorrelationFilter": "correlation",
     "DataError": "data",
     "HierarchicalClassifier": "hierarchical",

@@ -30,8 +30,11 @@ MODEL, MANIFEST = "model.skops", "manifest.json"
 # Everything that a model file may hold beside numbers, text and scikit-learn's own estimators (which skops knows).
 # The list stands here, in code; what a file asks for is never a reason to trust it.
 TRUSTED_TYPES = (
+    "radiobone.learning.batch_effects.BatchEffects",
     "radiobone.learning.calibration.PlattSigmoid",
+    "radiobone.learning.combat.ComBat",
     "radiobone.learning.correlation.CorrelationFilter",
+    "radiobone.learning.covariates.Coding",
     "radiobone.learning.hierarchical.HierarchicalClassifier",
     "radiobone.learning.hierarchical._PriorClassifier",
     "radiobone.learning.lasso.LassoSelector",

@@ -6,7 +6,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from radiobone.learning import CorrelationFilter, HierarchicalClassifier, LassoSelector, SelectiveClassifierCV
+from radiobone.learning import (
+    ComBat,
+    CorrelationFilter,
+    HierarchicalClassifier,
+    LassoSelector,
+    SelectiveClassifierCV,
+)
 
 EXPECTED: dict[str, dict[str, str]] = {}
 
@@ -17,6 +23,7 @@ def expected(estimator: Any) -> dict[str, str]:
 
 # Routed training fits every node several times over, so it goes through the suite with a light model.
 ESTIMATORS = [
+    ComBat(),
     CorrelationFilter(),
     LassoSelector(),
     SelectiveClassifierCV(),
