@@ -1,8 +1,10 @@
-"""LASSO as a selector: the columns that a cross-validated L1 penalty leaves."""
+"""LASSO and elastic net as a selector: the columns that a cross-validated penalty leaves."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -16,9 +18,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.data import check_groups, check_labels, two_classes
+from radiobone.learning.binomial_path import binomial_path
+from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
 from radiobone.learning.folds import Split, fewer_folds, inner_folds
-from radiobone.learning.path import LassoPath, lasso_path, penalty_grid
+from radiobone.learning.path import lasso_path, penalty_grid
+
+Array = NDArray[np.float64]
 
 
 class PathWarning(RadioboneWarning, ConvergenceWarning):
@@ -26,15 +31,19 @@ class PathWarning(RadioboneWarning, ConvergenceWarning):
 
 
 class LassoSelector(SelectorMixin, BaseEstimator):
-    """Keep the columns with a coefficient in a LASSO whose penalty is chosen by cross-validation.
+    """Keep the columns with a coefficient in a LASSO or elastic net whose penalty is chosen by cross-validation.
 
     Parameters
     ----------
-    loss : {"squared"}, default="squared"
-        Squared loss on the classes coded 0 and 1 (in sorted order), with an intercept.
+    loss : {"squared", "binomial"}, default="squared"
+        Squared loss on the classes coded 0 and 1 (in sorted order), or the binomial likelihood of the second class
+        (penalised logistic regression, as in glmnet's ``family="binomial"``); both with an intercept.
+    l1_ratio : float or array-like of float, default=1.0
+        Share of the L1 norm in the penalty, in (0, 1]: 1 is the LASSO, less an elastic net. Of several, the one
+        with the smallest cross-validated loss is taken, the first of equals.
     rule : {"min", "1se"}, default="min"
-        Take the penalty with the smallest mean squared error, or the largest one whose error lies within one
-        standard error of that.
+        Take the penalty with the smallest mean loss on the held-out folds, or the largest one whose loss lies
+        within one standard error of that.
     n_alphas : int, default=100
         Number of penalties.
     eps : float, default=0.001
@@ -44,7 +53,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     tol : float, default=1e-9
         Duality gap at which a solution counts as found, as a share of the loss of the empty model.
     max_iter : int, default=100_000
-        Limit of coordinate-descent sweeps where homotopy alone is not certified.
+        Limit of steps for each penalty where the way to its solution is not finite.
     random_state : int, RandomState or None, default=0
         Shuffles the folds.
 
@@ -56,12 +65,19 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         Coefficients at the chosen penalty, from all rows.
     intercept_ : float
         Their intercept.
+    l1_ratio_ : float
+        The chosen share of the L1 norm.
+    l1_ratio_losses_ : ndarray of shape (n_l1_ratios,)
+        The smallest mean loss on held-out folds for each share.
     alpha_, alpha_min_, alpha_1se_ : float
         The chosen penalty, and those of both rules.
     alphas_ : ndarray of shape (n_alphas,)
-        All penalties, descending.
-    mse_path_ : ndarray of shape (n_alphas, n_folds)
-        Mean squared error on each held-out fold: the cross-validation curve.
+        All penalties for ``l1_ratio_``, descending.
+    loss_path_ : ndarray of shape (n_alphas, n_splits_)
+        Loss on each held-out fold for each penalty: the mean squared error, or the mean binomial deviance (minus
+        twice the log-likelihood of a row).
+    loss_mean_, loss_se_ : ndarray of shape (n_alphas,)
+        Its mean over folds, and the standard error of that mean: the cross-validation curve.
     coef_path_ : ndarray of shape (n_features_in_, n_alphas)
         Coefficients along all penalties, from all rows.
     duality_gap_ : float
@@ -71,21 +87,28 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     n_splits_ : int
         Number of folds that were used.
     n_iter_ : int
-        Number of knots on the path of all rows.
+        Number of knots, or of problems that were solved, on the path of all rows.
     notes_ : list of str
         What a reader of the result should know: fewer folds than asked for, a path that is not certified.
 
     Notes
     -----
-    Columns should be standardised beforehand, since the penalty weighs coefficients alike. Ties go to the larger
-    penalty. The penalty, its folds and its choice are those of scikit-learn's ``LassoCV``; only the way along the
-    path differs (see `radiobone.learning.path`), and is exact where that one stops at a tolerance.
+    With n rows and a penalty ``alpha (l1_ratio |w|₁ + (1 - l1_ratio) |w|² / 2)``, the squared loss is the sum of
+    squared residuals divided by 2n and the binomial loss the negative log-likelihood divided by n, so that
+    ``alpha`` is glmnet's lambda and scikit-learn's alpha. Columns should be standardised beforehand, since the
+    penalty weighs coefficients alike; nothing is scaled here, neither columns nor classes. Ties go to the larger
+    penalty.
+
+    For squared loss, penalties, folds and choice are those of scikit-learn's ``LassoCV`` and ``ElasticNetCV``;
+    only the way along the path differs (see `radiobone.learning.path` and `radiobone.learning.binomial_path`), and
+    is exact where those stop at a tolerance. As there, folds count alike in the mean, whatever their size.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "loss": [StrOptions({"squared"})],
+        "loss": [StrOptions({"squared", "binomial"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="right"), "array-like"],
         "rule": [StrOptions({"min", "1se"})],
         "n_alphas": [Interval(Integral, 2, None, closed="left")],
         "eps": [Interval(Real, 0, 1, closed="neither")],
@@ -99,6 +122,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self,
         *,
         loss: str = "squared",
+        l1_ratio: float | ArrayLike = 1.0,
         rule: str = "min",
         n_alphas: int = 100,
         eps: float = 1e-3,
@@ -108,6 +132,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         random_state: Any = 0,
     ) -> None:
         self.loss = loss
+        self.l1_ratio = l1_ratio
         self.rule = rule
         self.n_alphas = n_alphas
         self.eps = eps
@@ -146,51 +171,80 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.n_splits_ = len(splits)
         self.notes_ = fewer_folds(self.cv, self.n_splits_)
 
-        centre = values.mean(axis=0)
-        centred, centred_target = values - centre, target - target.mean()
-        self.alphas_ = penalty_grid(centred, centred_target, self.n_alphas, self.eps)
-        errors, gaps = zip(*(self._fold(values, target, split) for split in splits), strict=True)
-        self.mse_path_ = np.column_stack(errors)
+        curve = min(self._curves(values, target, splits), key=lambda one: one.smallest)
+        self.l1_ratio_, self.alphas_, self.loss_path_ = curve.l1_ratio, curve.alphas, curve.losses
         chosen = self._choose()
-
-        path = self._path(centred, centred_target)
+        path = self._path(values, target, curve.alphas, curve.l1_ratio)
         self.coef_path_, self.n_iter_ = path.coefs, path.n_steps
         self.coef_ = path.coefs[:, chosen]
-        self.intercept_ = float(target.mean() - centre @ self.coef_)
+        self.intercept_ = float(path.levels[chosen] - path.centre @ self.coef_)
         self.support_ = self.coef_ != 0
-        self.duality_gap_ = float(max(path.gaps.max(), *gaps))
+        self.duality_gap_ = max(path.gap, self.duality_gap_)
+        self._check_gap()
+        return self
+
+    def _curves(self, X: Array, y: Array, splits: Sequence[Split]) -> list[_Curve]:
+        """Return the cross-validation curve for each share of the L1 norm."""
+        centred, centred_target = X - X.mean(axis=0), y - y.mean()
+        curves = []
+        self.duality_gap_ = 0.0
+        for l1_ratio in self._l1_ratios():
+            alphas = penalty_grid(centred, centred_target, self.n_alphas, self.eps, l1_ratio)
+            losses = np.empty((len(alphas), len(splits)))
+            for number, (train, test) in enumerate(splits):
+                path = self._path(X[train], y[train], alphas, l1_ratio)
+                losses[:, number] = self._losses(y[test], path.predict(X[test]))
+                self.duality_gap_ = max(path.gap, self.duality_gap_)
+            curves.append(_Curve(l1_ratio, alphas, losses))
+        self.l1_ratio_losses_ = np.array([curve.smallest for curve in curves])
+        return curves
+
+    def _l1_ratios(self) -> list[float]:
+        shares = np.atleast_1d(np.asarray(self.l1_ratio, dtype=np.float64))
+        if shares.ndim != 1 or not shares.size or not ((shares > 0.0) & (shares <= 1.0)).all():
+            raise DataError(
+                "l1_ratio must be one or several shares of the L1 norm",
+                got=repr(self.l1_ratio),
+                expected="numbers above 0 and at most 1",
+            )
+        return [float(share) for share in shares]
+
+    def _path(self, X: Array, y: Array, alphas: Array, l1_ratio: float) -> _Path:
+        centre, mean = X.mean(axis=0), float(y.mean())
+        if self.loss == "binomial":
+            logistic = binomial_path(X - centre, y, alphas, l1_ratio, self.tol, self.max_iter)
+            return _Path(centre, logistic.coefs, logistic.intercepts, float(logistic.gaps.max()), logistic.n_steps)
+        squared = lasso_path(X - centre, y - mean, alphas, self.tol, self.max_iter, l1_ratio)
+        levels = np.full(len(alphas), mean)
+        return _Path(centre, squared.coefs, levels, float(squared.gaps.max()), squared.n_steps)
+
+    def _losses(self, y: Array, predicted: Array) -> Array:
+        """Return the mean loss of held-out rows for each column of predictions."""
+        if self.loss == "binomial":
+            deviances: Array = 2.0 * np.logaddexp(0.0, (1.0 - 2.0 * y[:, None]) * predicted)
+            return deviances.mean(axis=0)
+        return ((y[:, None] - predicted) ** 2).mean(axis=0)
+
+    def _choose(self) -> int:
+        self.loss_mean_ = self.loss_path_.mean(axis=1)
+        n_folds = self.loss_path_.shape[1]
+        spread = self.loss_path_.std(axis=1, ddof=1) if n_folds > 1 else np.zeros(len(self.loss_mean_))
+        self.loss_se_ = spread / np.sqrt(n_folds)
+        best = int(np.argmin(self.loss_mean_))
+        simplest = int(np.flatnonzero(self.loss_mean_ <= self.loss_mean_[best] + self.loss_se_[best])[0])
+        self.alpha_min_, self.alpha_1se_ = float(self.alphas_[best]), float(self.alphas_[simplest])
+        chosen = best if self.rule == "min" else simplest
+        self.alpha_ = float(self.alphas_[chosen])
+        return chosen
+
+    def _check_gap(self) -> None:
         if self.duality_gap_ > self.tol:
             note = (
                 f"LASSO path not certified: duality gap {self.duality_gap_:.1e} above tol={self.tol:.1e}; "
                 "drop columns that are nearly dependent, or raise max_iter or eps"
             )
             self.notes_.append(note)
-            warnings.warn(note, PathWarning, stacklevel=2)
-        return self
-
-    def _path(self, X: NDArray[np.float64], y: NDArray[np.float64]) -> LassoPath:
-        return lasso_path(X, y, self.alphas_, self.tol, self.max_iter)
-
-    def _fold(
-        self, X: NDArray[np.float64], y: NDArray[np.float64], split: Split
-    ) -> tuple[NDArray[np.float64], float]:
-        """Return the error on the held-out part for each penalty, and the largest gap."""
-        train, test = split
-        centre, mean = X[train].mean(axis=0), y[train].mean()
-        path = self._path(X[train] - centre, y[train] - mean)
-        predicted = mean + (X[test] - centre) @ path.coefs
-        return ((y[test, None] - predicted) ** 2).mean(axis=0), float(path.gaps.max())
-
-    def _choose(self) -> int:
-        mean = self.mse_path_.mean(axis=1)
-        best = int(np.argmin(mean))
-        n_folds = self.mse_path_.shape[1]
-        spread = self.mse_path_[best].std(ddof=1) / np.sqrt(n_folds) if n_folds > 1 else 0.0
-        simplest = int(np.flatnonzero(mean <= mean[best] + spread)[0])
-        self.alpha_min_, self.alpha_1se_ = float(self.alphas_[best]), float(self.alphas_[simplest])
-        chosen = best if self.rule == "min" else simplest
-        self.alpha_ = float(self.alphas_[chosen])
-        return chosen
+            warnings.warn(note, PathWarning, stacklevel=3)
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
@@ -202,3 +256,31 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
+
+
+@dataclass(frozen=True, eq=False)
+class _Curve:
+    """The loss on held-out folds along the penalties, for one share of the L1 norm."""
+
+    l1_ratio: float
+    alphas: Array
+    losses: Array
+
+    @property
+    def smallest(self) -> float:
+        return float(self.losses.mean(axis=1).min())
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """Solutions for all penalties, whatever the loss."""
+
+    centre: Array  # means of the columns
+    coefs: Array
+    levels: Array  # predictions at the centre
+    gap: float
+    n_steps: int
+
+    def predict(self, X: Array) -> Array:
+        predicted: Array = self.levels + (X - self.centre) @ self.coefs
+        return predicted

@@ -3,10 +3,11 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LassoCV
+from sklearn.linear_model import ElasticNetCV, LassoCV
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning import DataError, LassoSelector
+from radiobone.learning.active_set import minimise_quadratic
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.path import duality_gaps, lasso_path, penalty_grid
 
@@ -28,7 +29,7 @@ def test_equals_lasso_cv_on_the_same_folds(seed):
         warnings.simplefilter("ignore", ConvergenceWarning)
         theirs = LassoCV(cv=splits, eps=0.01, alphas=100, tol=1e-10, max_iter=200_000).fit(X, y.astype(float))
     np.testing.assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-12)
-    np.testing.assert_allclose(ours.mse_path_, theirs.mse_path_, atol=1e-6)
+    np.testing.assert_allclose(ours.loss_path_, theirs.mse_path_, atol=1e-6)
     assert ours.alpha_ == pytest.approx(theirs.alpha_, rel=1e-12)
     np.testing.assert_array_equal(ours.get_support(), theirs.coef_ != 0)
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
@@ -79,7 +80,7 @@ def test_equal_columns_fall_back_on_coordinate_descent():
     twice = np.hstack([X, X])
     fitted = LassoSelector(eps=0.01).fit(twice, y)
     assert fitted.duality_gap_ < 1e-9
-    np.testing.assert_allclose(fitted.mse_path_, LassoSelector(eps=0.01).fit(X, y).mse_path_, atol=1e-5)
+    np.testing.assert_allclose(fitted.loss_path_, LassoSelector(eps=0.01).fit(X, y).loss_path_, atol=1e-5)
 
 
 def test_an_uncertified_path_warns_and_is_noted():
@@ -105,8 +106,8 @@ def test_one_standard_error_rule_is_sparser():
     at_min, at_1se = LassoSelector().fit(X, y), LassoSelector(rule="1se").fit(X, y)
     assert at_1se.alpha_ == at_min.alpha_1se_ > at_min.alpha_ == at_min.alpha_min_
     assert 0 < at_1se.get_support().sum() < at_min.get_support().sum()
-    mean, best = at_min.mse_path_.mean(axis=1), at_min.mse_path_.mean(axis=1).argmin()
-    limit = mean[best] + at_min.mse_path_[best].std(ddof=1) / np.sqrt(5)
+    mean, best = at_min.loss_path_.mean(axis=1), at_min.loss_path_.mean(axis=1).argmin()
+    limit = mean[best] + at_min.loss_path_[best].std(ddof=1) / np.sqrt(5)
     assert mean[at_min.alphas_ == at_1se.alpha_][0] <= limit
     assert (mean[at_min.alphas_ > at_1se.alpha_] > limit).all()
 
@@ -131,3 +132,59 @@ def test_coding_is_zero_and_one_in_sorted_order():
 def test_three_classes_are_refused():
     with pytest.raises(DataError, match="binary"):
         LassoSelector().fit(np.eye(9), np.arange(9) % 3)
+
+
+@pytest.mark.parametrize("l1_ratio", [[0.4], [0.2, 0.6, 1.0]])
+def test_elastic_net_equals_elastic_net_cv_on_the_same_folds(l1_ratio):
+    X, y = table(5, n=50, p=30)
+    splits = inner_folds(5, X, y, None, 0)
+    ours = LassoSelector(l1_ratio=l1_ratio, cv=splits, eps=0.01, n_alphas=30).fit(X, y)
+    theirs = ElasticNetCV(l1_ratio=l1_ratio, cv=splits, eps=0.01, alphas=30, tol=1e-11, max_iter=200_000)
+    theirs.fit(X, y.astype(float))
+    chosen = l1_ratio.index(theirs.l1_ratio_)
+    assert ours.l1_ratio_ == theirs.l1_ratio_
+    assert ours.alpha_ == pytest.approx(theirs.alpha_, rel=1e-12)
+    losses = theirs.mse_path_ if len(l1_ratio) == 1 else theirs.mse_path_[chosen]
+    np.testing.assert_allclose(ours.loss_path_, losses, atol=1e-6)
+    np.testing.assert_allclose(ours.l1_ratio_losses_[chosen], losses.mean(axis=1).min(), atol=1e-6)
+    np.testing.assert_array_equal(ours.get_support(), theirs.coef_ != 0)
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+
+
+@pytest.mark.parametrize("l1_ratio", [0.5, 0.05])
+def test_elastic_net_path_is_certified(l1_ratio):
+    X, y = table(1, 40, 100)
+    X, y = X - X.mean(axis=0), y - y.mean()
+    alphas = penalty_grid(X, y, 100, 1e-3, l1_ratio)
+    path = lasso_path(X, y, alphas, 1e-9, 10, l1_ratio)
+    assert not path.coefs[:, 0].any()
+    assert path.coefs[:, 1].any()
+    assert path.gaps.max() < 1e-9
+    gradient = X.T @ (y[:, None] - X @ path.coefs) / len(y) - alphas * (1 - l1_ratio) * path.coefs
+    assert (np.abs(gradient) - alphas * l1_ratio).max() < 1e-10
+
+
+@pytest.mark.parametrize("l1_ratio", [0.0, 1.5, [], [0.5, 2.0]])
+def test_impossible_shares_of_the_l1_norm_are_refused(l1_ratio):
+    X, y = table(0)
+    with pytest.raises(ValueError, match="l1_ratio"):
+        LassoSelector(l1_ratio=l1_ratio).fit(X, y)
+
+
+def test_a_quadratic_problem_is_solved_from_any_start():
+    rng = np.random.default_rng(6)
+    half = rng.normal(size=(9, 6))
+    hessian, linear, penalty = half.T @ half, rng.normal(size=6) * 5, 4.0
+
+    def loss(coefs):
+        return coefs @ hessian @ coefs / 2 - linear @ coefs + penalty * np.abs(coefs).sum()
+
+    best = minimise_quadratic(hessian, linear, penalty, np.zeros(6), 1000)
+    gradient = linear - hessian @ best
+    np.testing.assert_allclose(gradient[best != 0], penalty * np.sign(best[best != 0]), atol=1e-12)
+    assert (np.abs(gradient) <= penalty + 1e-12).all()
+    assert 0 < np.count_nonzero(best) < 6
+    for _ in range(20):
+        start = rng.normal(size=6) * 3
+        np.testing.assert_allclose(minimise_quadratic(hessian, linear, penalty, start, 1000), best, atol=1e-12)
+        assert loss(best) <= loss(start)
