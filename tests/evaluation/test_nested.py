@@ -301,7 +301,7 @@ def test_a_poisoned_test_fold_changes_nothing_that_was_fitted():
         assert node.selected_features_.tolist() == other.selected_features_.tolist()
         np.testing.assert_array_equal(node.oof_decision_, other.oof_decision_)
         np.testing.assert_array_equal(node.selection_[0].mean_, other.selection_[0].mean_)
-        np.testing.assert_array_equal(node.selection_[2].mse_path_, other.selection_[2].mse_path_)
+        np.testing.assert_array_equal(node.selection_[2].loss_path_, other.selection_[2].loss_path_)
         np.testing.assert_array_equal(node.model_.dual_coef_, other.model_.dual_coef_)
         assert vars(node.calibrator_) == vars(other.calibrator_)
         assert node.alignment_ == other.alignment_
