@@ -97,8 +97,8 @@ class ComBat(TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> X = pd.DataFrame({"centre": ["A", "A", "A", "B", "B", "B"], "hu": [1.0, 2, 3, 11, 12, 13]})
-    >>> ComBat(batch_column="centre").fit_transform(X).round(9).ravel().tolist()
-    [6.0, 7.0, 8.0, 6.0, 7.0, 8.0]
+    >>> ComBat(batch_column="centre").fit_transform(X).round(2).ravel().tolist()
+    [6.18, 7.0, 7.82, 6.18, 7.0, 7.82]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -276,10 +276,11 @@ class ComBat(TransformerMixin, BaseEstimator):
     def _find_reference(self) -> int:
         if self.reference_batch is None:
             return -1
-        wanted, known = as_text([self.reference_batch], "reference")[0], self.batches_.tolist()
+        known: list[str] = self.batches_.tolist()
+        wanted = str(as_text([self.reference_batch], "reference")[0])
         if wanted not in known:
             raise DataError(
-                f"the reference_batch is no batch of the training rows{nearest(str(wanted), known)}",
+                f"the reference_batch is no batch of the training rows{nearest(wanted, known)}",
                 got=wanted,
                 expected=", ".join(known),
                 do="name a batch that every training set holds",

@@ -54,8 +54,9 @@ def as_text(values: Any, what: str) -> NDArray[np.str_]:
 
 
 def _text(cell: Any) -> str:
-    whole = isinstance(cell, Real) and not isinstance(cell, bool) and float(cell).is_integer()
-    return str(int(cell)) if whole else str(cell)
+    if isinstance(cell, bool) or not isinstance(cell, Real) or not float(cell).is_integer():
+        return str(cell)
+    return str(int(cell))
 
 
 def as_numbers(values: Any) -> Array | None:
@@ -162,7 +163,8 @@ class Coding:
                 got=", ".join(unknown[:_SHOWN]),
                 expected=", ".join(self.levels),
             )
-        return (names[:, None] == np.array(self.levels[1:], dtype=np.str_)[None, :]).astype(np.float64)
+        later = np.array(self.levels[1:], dtype=np.str_)
+        return np.asarray(names[:, None] == later, dtype=np.float64)
 
 
 def _check_finite(numbers: Array, name: str) -> None:
