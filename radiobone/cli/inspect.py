@@ -158,7 +158,7 @@ def _show_classes(console: Console, classes: _Classes | None) -> None:
         console.print("no column bmd_mg_cm3 or t_score: classes are not counted (--recipe names another rule)")
         return
     rule, counts, found = classes.rule, classes.counts, classes.found
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in rule.classes)
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in rule.names)
     console.print(f"classes by {escape(rule.column)} ({rule.source}, {rule.reference}): {told}")
     if not found:
         console.print("no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare")
@@ -172,14 +172,14 @@ def _show_classes(console: Console, classes: _Classes | None) -> None:
         padding=(0, 1, 0, 0),
     )
     table.add_column("")
-    for name in (*rule.classes, "p"):
+    for name in (*rule.names, "p"):
         table.add_column(name, no_wrap=True)
     for item in found:
         colour = "[yellow]" if item.p < SUSPICIOUS_P else ""
         missing = f" ({item.missing} missing)" if item.missing else ""
         for number, (value, cells) in enumerate(item.cells.items()):
             p = f"{colour}{item.p:.2g}" if number == 0 else ""
-            table.add_row(escape(f"{item.column} {value}{missing}"), *(cells[name] for name in rule.classes), p)
+            table.add_row(escape(f"{item.column} {value}{missing}"), *(cells[name] for name in rule.names), p)
     console.print(table)
     linked = [item.column for item in found if item.p < SUSPICIOUS_P]
     if linked:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from radiobone.core.config import FileModel
 from radiobone.tables.features import FeatureManifest
@@ -31,6 +31,34 @@ class BlockSource(FileModel):
     parameters_sha256: str
 
 
+class ColumnSource(FileModel):
+    """How one column of the cohort table became columns of X.
+
+    Parameters
+    ----------
+    group : str
+        ``clinical`` or ``acquisition``.
+    column : str
+        Its name in the cohort table.
+    kind : {"number", "category"}
+        What it holds.
+    categories : list of str
+        The reference first; each other one has a column with 0 and 1.
+    """
+
+    group: str
+    column: str
+    kind: Literal["number", "category"]
+    categories: list[str] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of X, such as ``clinical__age`` and ``clinical__sex=m``."""
+        if self.kind == "number":
+            return [f"{self.group}__{self.column}"]
+        return [f"{self.group}__{self.column}={category}" for category in self.categories[1:]]
+
+
 class FeatureSource(FileModel):
     """How the columns of X came about: a model speaks only of columns that were made in the same way.
 
@@ -48,6 +76,8 @@ class FeatureSource(FileModel):
         The blocks that the columns were taken from.
     first_level : bool, default False
         Whether only the first of the levels that a mask holds was extracted (``missing_levels: first``).
+    columns : list of ColumnSource
+        The columns of the cohort table that are columns of X.
     """
 
     voi_recipe: str
@@ -56,6 +86,7 @@ class FeatureSource(FileModel):
     aggregation: Aggregation
     blocks: list[BlockSource]
     first_level: bool = False
+    columns: list[ColumnSource] = []
 
     @staticmethod
     def of(

@@ -111,12 +111,12 @@ def _categorical(column: str, patients: pd.DataFrame, labels: pd.Series[str], ru
 
     values = patients[column].str.strip()
     given = values != ""
-    table = pd.crosstab(values[given], labels[given]).reindex(columns=list(rule.classes), fill_value=0)
+    table = pd.crosstab(values[given], labels[given]).reindex(columns=list(rule.names), fill_value=0)
     filled = table.loc[:, table.sum() > 0]
     p = float(chi2_contingency(filled).pvalue) if min(filled.shape) > 1 else float("nan")
     totals = table.sum()
     cells = {
-        str(value): {name: f"{row[name]} ({row[name] / max(totals[name], 1):.0%})" for name in rule.classes}
+        str(value): {name: f"{row[name]} ({row[name] / max(totals[name], 1):.0%})" for name in rule.names}
         for value, row in table.iterrows()
     }
     return Association(column, "chi-square", cells, int((~given).sum()), p)
@@ -128,7 +128,7 @@ def _numeric(
     from scipy.stats import kruskal
 
     values = numbers(patients, column, where)
-    groups = {name: values[labels == name].dropna() for name in rule.classes}
+    groups = {name: values[labels == name].dropna() for name in rule.names}
     filled = [group for group in groups.values() if len(group)]
     constant = values.dropna().nunique() < 2
     p = float("nan") if len(filled) < 2 or constant else float(kruskal(*filled).pvalue)
@@ -165,7 +165,7 @@ def class_counts(cohort: pd.DataFrame, rule: LabelRule, where: str) -> dict[str,
         If no patient has a label.
     """
     labels = patient_labels(cohort, rule, where)
-    counts = {name: int((labels == name).sum()) for name in rule.classes}
+    counts = {name: int((labels == name).sum()) for name in rule.names}
     if not sum(counts.values()):
         raise TableError("no patient has a label", where=f"{where}, column {rule.column!r}")
     return {**counts, "no label": int((labels == "").sum())}

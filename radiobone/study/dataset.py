@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from radiobone.core.errors import RadioboneWarning, TableError
+from radiobone.study.blocks import block_columns, short_prefix
+from radiobone.study.columns import code_columns, coded, patient_values, plain_values
 from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.design import ArmChoice
+from radiobone.study.recipe.study import EXTERNAL
+from radiobone.study.rows import check_levels, check_provenance, learned_rows
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.flow import EXCLUDED, Flow, count_flow, short_reason, unusable_patients
-from radiobone.tables.keys import LEVEL, PATIENT, STATUS, VOI, require_columns
+from radiobone.tables.keys import PATIENT, STATUS, require_columns
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.reading import numbers
-from radiobone.tables.vertebrae import level_order
 from radiobone.tables.wide import incomplete_rows, restrict_levels, wide
-from radiobone.voi import find_recipe
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from radiobone.learning.repeats import Repeats
+    from radiobone.learning.source import ColumnSource
 
 SAME_SCAN_CORRELATION = 0.98
 """Correlation of mean HU with BMD above which the BMD was most likely measured in the same scan.
@@ -31,6 +39,9 @@ QCT in one scan is a straight line of HU; in another scan (other time, table pos
 
 _MEAN_HU = "density_mean_hu"
 
+Tables = Mapping[str, FeatureTable]
+"""The feature tables of a study by the name of their VOI; the main one, or an external one, under ``""``."""
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -38,30 +49,92 @@ class Dataset:
 
     Parameters
     ----------
-    X : DataFrame of shape (n_patients, n_features)
-        Index ``patient_id``, sorted.
+    X : DataFrame of shape (n_patients, n_columns)
+        Every column that an arm, a control or a baseline may use; index ``patient_id``, sorted.
     y : Series of str
         The class of each row of ``X``.
     flow : Flow
         Patients from the cohort to here.
+    blocks : dict of str to list of str
+        The columns of each block and group, in order.
+    attributes : DataFrame
+        What the plan and the strata need of each row, by the names of the cohort table.
+    codes : list of ColumnSource
+        How columns of the cohort table became columns of ``X``.
+    repeats : Repeats or None
+        The rows of all readers, where there are several.
     """
 
     X: pd.DataFrame
     y: pd.Series[str]
     flow: Flow
+    blocks: dict[str, list[str]]
+    attributes: pd.DataFrame
+    codes: list[ColumnSource] = field(default_factory=list)
+    repeats: Repeats | None = None
+
+    def columns(self, arm: ArmChoice) -> list[str]:
+        """List the columns of an arm, block after block, then those of the cohort table.
+
+        Parameters
+        ----------
+        arm : ArmChoice
+            Of the recipe.
+
+        Returns
+        -------
+        list of str
+            Columns of ``X``.
+
+        Raises
+        ------
+        TableError
+            If there is none.
+        """
+        found = [name for part in self.parts(arm).values() for name in part]
+        if not found:
+            raise TableError(f"arm {arm.name!r} has no column", got=", ".join((*arm.blocks, *arm.columns)))
+        return found
+
+    def parts(self, arm: ArmChoice) -> dict[str, list[str]]:
+        """List the columns of an arm by the block or group that they come from.
+
+        Parameters
+        ----------
+        arm : ArmChoice
+            Of the recipe.
+
+        Returns
+        -------
+        dict of str to list of str
+            In the recipe's order.
+        """
+        found = {}
+        for name in arm.blocks:
+            columns = self.blocks.get(name, [])
+            if arm.features:
+                columns = [
+                    column
+                    for column in columns
+                    if any(fnmatchcase(short_prefix(column), pattern) for pattern in arm.features)
+                ]
+            found[name] = columns
+        for name in arm.columns:
+            found[name] = self.blocks.get(name, [])
+        return found
 
 
-def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
-    """Label, exclude and widen.
+def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Cohort) -> Dataset:
+    """Label, exclude, widen, and join the columns of the cohort table.
 
     Parameters
     ----------
     recipe : Recipe
         The study.
-    features : FeatureTable
-        The long table.
+    features : mapping of str to FeatureTable, FeatureTable or None
+        The long tables by VOI; one alone is the main one; none for a recipe without features.
     cohort : Cohort
-        Labels and exclusions.
+        Labels, exclusions, clinical and acquisition columns.
 
     Returns
     -------
@@ -71,7 +144,7 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
     Raises
     ------
     TableError
-        If the feature table was not extracted as the recipe says, knows patients that the cohort does not, or
+        If a feature table was not extracted as the recipe says, knows patients that the cohort does not, or
         a class has no patient left.
 
     Warns
@@ -80,162 +153,222 @@ def assemble(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Dataset:
         If the table's provenance is unknown, BMD seems to have been measured in the same scans, or many patients
         or rows are lost.
     """
-    check_provenance(recipe, features)
-    check_levels(recipe, features)
+    tables = _tables(recipe, features)
     labels = patient_labels(cohort.table, recipe.label, str(cohort.path))
-    strangers = sorted(set(features.table[PATIENT]) - set(labels.index))
-    if strangers:
+    _refuse_strangers(tables, labels, cohort)
+    main = None
+    parts: list[pd.DataFrame] = []
+    blocks: dict[str, list[str]] = {}
+    for name, table in tables.items():
+        rows = _checked_rows(recipe, name, table, cohort)
+        main = rows if name == "" else main
+        part, columns = _wide_part(recipe, name, _of_the_levels(recipe, name, rows))
+        parts.append(part)
+        blocks |= columns
+    left_out = [name for name in recipe.label.names if name not in recipe.classes]
+    codes = code_columns(recipe, cohort, _of_the_classes(recipe, labels))
+    X = _joined(recipe, parts, codes, cohort, labels)
+    blocks |= _groups(codes)
+    exclusions = _exclusions(recipe, main, X, blocks, labels, left_out, cohort)
+    counted = None if main is None else _of_the_levels(recipe, "", main)
+    flow = count_flow(
+        labels,
+        exclusions,
+        recipe.label.names,
+        rows=None if counted is None else counted.table,
+        left_out=left_out,
+    )
+    X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
+    _refuse_empty_classes(recipe, y, flow, str(cohort.path))
+    if counted is not None:
+        _warn_of_same_scan(recipe, counted, cohort)
+    return Dataset(X, y, flow, blocks, _attributes(recipe, cohort, flow.analysed), codes)
+
+
+def _tables(recipe: Recipe, features: Tables | FeatureTable | None) -> dict[str, FeatureTable]:
+    given = {"": features} if isinstance(features, FeatureTable) else dict(features or {})
+    wanted = [""] if recipe.external is not None else list(recipe.vois)
+    used = {block.rpartition(".")[0] for arm in recipe.all_arms for block in arm.blocks}
+    missing = [name for name in used if name not in given]
+    if missing:
         raise TableError(
-            f"{len(strangers)} patients of the feature table are not in the cohort table",
-            where=f"{features.path}, {cohort.path}",
-            got=", ".join(strangers[:5]),
-            do="give the cohort table that the features were extracted from",
+            "a feature table is missing",
+            got=", ".join(name or "the main one" for name in given) or "none",
+            expected=", ".join(name or "the main one" for name in wanted),
+            do="give it with --features (for one more VOI: --features name=file), or use 'radiobone run'",
         )
-    left_out = [name for name in recipe.label.classes if name not in recipe.classes]
-    levels = recipe.voi.level_names
-    rows = restrict_levels(features, levels)
-    X = wide(_restrict_blocks(rows, recipe), recipe.table.levels)
-    exclusions = [
+    return {name: given[name] for name in wanted if name in given}
+
+
+def _checked_rows(recipe: Recipe, name: str, table: FeatureTable, cohort: Cohort) -> FeatureTable:
+    if recipe.external is not None:
+        return table
+    voi = recipe.vois[name]
+    check_provenance(recipe, table, voi)
+    check_levels(voi, table)
+    return learned_rows(recipe, table, cohort)
+
+
+def _of_the_levels(recipe: Recipe, name: str, rows: FeatureTable) -> FeatureTable:
+    return restrict_levels(rows, recipe.vois[name].level_names if name in recipe.vois else None)
+
+
+def _wide_part(recipe: Recipe, name: str, rows: FeatureTable) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """Make one VOI's table wide, and say which columns belong to which block."""
+    held = block_columns(rows) if recipe.external is None else {EXTERNAL: rows.features}
+    missing = {
+        block
+        for arm in recipe.all_arms
+        for block in arm.blocks
+        if block.rpartition(".")[0] == name and block.rpartition(".")[2] not in held
+    }
+    if missing:
+        raise TableError(
+            f"the feature table has no block {', '.join(sorted(missing))}",
+            where=str(rows.path),
+            got=", ".join(held),
+        )
+    if name:
+        table = rows.table.assign(voi=name)
+        rows = replace(rows, table=table)
+    X = wide(rows, recipe.table.levels)
+    blocks = {}
+    for block, features in held.items():
+        known = set(features)
+        blocks[f"{name}.{block}" if name else block] = [
+            column for column in X.columns if short_prefix(column) in known
+        ]
+    return X, blocks
+
+
+def _of_the_classes(recipe: Recipe, labels: pd.Series[str]) -> list[str]:
+    return [str(name) for name, label in labels.items() if label in recipe.classes]
+
+
+def _joined(
+    recipe: Recipe, parts: Sequence[pd.DataFrame], codes: Sequence[ColumnSource], cohort: Cohort, labels: pd.Series
+) -> pd.DataFrame:
+    """Put all columns side by side; who has features, or is kept without any, has a row."""
+    import pandas as pd
+
+    everyone = sorted(map(str, labels.index))
+    if parts:
+        main = parts[0]
+        rows = everyone if recipe.table.status == "keep" else [name for name in everyone if name in main.index]
+        parts = [part.reindex(rows) for part in parts]
+    else:
+        rows = everyone
+    joined = pd.concat([*parts, coded(codes, cohort, rows)], axis=1)
+    return joined.rename_axis(PATIENT)
+
+
+def _groups(codes: Sequence[ColumnSource]) -> dict[str, list[str]]:
+    """List the columns of X of each group, and of each single column of the cohort table."""
+    found: dict[str, list[str]] = {}
+    for code in codes:
+        found.setdefault(code.group, []).extend(code.names)
+        found[code.column] = list(code.names)
+    return found
+
+
+def _exclusions(
+    recipe: Recipe,
+    main: FeatureTable | None,
+    X: pd.DataFrame,
+    blocks: dict[str, list[str]],
+    labels: pd.Series[str],
+    left_out: Sequence[str],
+    cohort: Cohort,
+) -> list[tuple[str, dict[str, str]]]:
+    """Say step by step who is left out, and why."""
+    found = [
         (
             "class",
             {str(name): f"class {label} is in no node" for name, label in labels.items() if label in left_out},
         ),
         ("by user", _excluded_by_user(cohort, recipe)),
-        ("features", _without_features(features, levels, labels)),
-        ("missing values", {name: short_reason(reason) for name, reason in incomplete_rows(X).items()}),
+        ("validation", _without_attribute(cohort, recipe)),
     ]
-    flow = count_flow(labels, exclusions, recipe.label.classes, rows=rows.table, left_out=left_out)
-    X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
-    _refuse_empty_classes(recipe, y, flow, str(cohort.path))
-    _warn_of_same_scan(recipe, rows, cohort)
-    return Dataset(X, y, flow)
-
-
-def check_provenance(recipe: Recipe, features: FeatureTable) -> None:
-    """Check that a table was extracted with the recipe's VOI and parameters.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The study.
-    features : FeatureTable
-        The long table.
-
-    Raises
-    ------
-    TableError
-        If it was extracted in another way.
-
-    Warns
-    -----
-    RadioboneWarning
-        If it has no manifest.
-    """
-    others = sorted(set(features.table[VOI]) - {find_recipe(recipe.voi.recipe).name})
-    if others:
-        raise TableError(
-            "the feature table holds VOIs of another recipe than the study's",
-            where=str(features.path),
-            got=", ".join(others),
-            expected=find_recipe(recipe.voi.recipe).name,
-            do="keep the rows of one VOI recipe",
-        )
-    manifest = features.manifest
-    if manifest is None:
-        warnings.warn(
-            f"{features.path} has no manifest: the provenance of its columns is unknown",
-            RadioboneWarning,
-            stacklevel=3,
-        )
-        return
-    voi = find_recipe(recipe.voi.recipe)
-    options = {name: getattr(recipe.voi.options, name) for name in voi.options}
-    expected: dict[str, tuple[object, object]] = {
-        "VOI recipe": (voi.id, manifest.voi.recipe),
-        "VOI options": (options, manifest.voi.options),
-    }
-    if "first" in (recipe.voi.missing_levels, manifest.voi.missing_levels):
-        expected["policy for missing levels"] = (recipe.voi.missing_levels, manifest.voi.missing_levels)
-        if recipe.voi.level_names is not None:
-            # The first of other levels is another vertebra.
-            expected["list of levels"] = (list(recipe.voi.level_names), manifest.voi.levels)
-    for block in manifest.blocks:
-        if block.name == "radiomics" and "radiomics" in recipe.table.blocks:
-            expected["parameters"] = (recipe.params().sha256, block.parameters_sha256)
-    for what, (wanted, got) in expected.items():
-        if wanted != got:
-            raise TableError(
-                f"the feature table was extracted with another {what} than the recipe names",
-                where=str(features.path),
-                got=got,
-                expected=wanted,
-                do="extract with the recipe's settings, or change the recipe",
+    if main is not None and recipe.table.status == "drop":
+        found.append(("features", _without_features(main, recipe, labels)))
+    if not imputes(recipe):
+        used = list(
+            dict.fromkeys(
+                column
+                for arm in recipe.all_arms
+                for name in (*arm.blocks, *arm.columns)
+                for column in blocks.get(name, [])
             )
+        )
+        gaps = incomplete_rows(X[used])
+        found.append(("missing values", {name: short_reason(reason) for name, reason in gaps.items()}))
+    return found
 
 
-def check_levels(recipe: Recipe, features: FeatureTable) -> None:
-    """Check that the recipe's levels were extracted.
+def imputes(recipe: Recipe) -> bool:
+    """Say whether missing values are filled inside the folds, so that patients keep rows with gaps.
 
     Parameters
     ----------
     recipe : Recipe
         The study.
-    features : FeatureTable
-        The long table.
 
-    Raises
-    ------
-    TableError
-        That names the levels that were not.
+    Returns
+    -------
+    bool
+        True if every arm has the step ``missing``.
     """
-    wanted = recipe.voi.level_names
-    if wanted is None or recipe.voi.missing_levels == "first":
-        return
-    # A level that was asked for has rows, if only failed ones; without a request, those of the masks have.
-    asked = None if features.manifest is None else features.manifest.voi.levels
-    held = list(dict.fromkeys(features.table[LEVEL])) if asked is None else asked
-    missing = [level for level in wanted if level not in held]
-    if missing:
-        raise TableError(
-            f"levels of the recipe were not extracted: {', '.join(missing)}",
-            where=str(features.path),
-            got=", ".join(sorted(filter(None, held), key=level_order)),
-            expected=", ".join(wanted),
-            do="extract with the recipe's levels, or change the recipe",
-        )
-
-
-def _restrict_blocks(features: FeatureTable, recipe: Recipe) -> FeatureTable:
-    """Keep the columns of the recipe's blocks; a table without manifest is taken whole."""
-    if features.manifest is None:
-        return features
-    blocks = {block.name: block.columns for block in features.manifest.blocks}
-    missing = [name for name in recipe.table.blocks if name not in blocks]
-    if missing:
-        raise TableError(
-            f"the feature table has no block {', '.join(missing)}", where=str(features.path), got=", ".join(blocks)
-        )
-    return replace(features, features=[column for name in recipe.table.blocks for column in blocks[name]])
+    steps = [recipe.steps if arm.steps is None else arm.steps for arm in recipe.all_arms]
+    return all(any(step.name == "missing" for step in part) for part in steps)
 
 
 def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
-    column = recipe.table.exclude
-    if column is None:
-        return {}
-    require_columns(list(cohort.table.columns), (column,), str(cohort.path))
-    given = cohort.table[column].str.strip()
-    # Sorted, so that the order of a patient's rows plays no part.
-    reasons = given[given != ""].groupby(cohort.table[PATIENT]).agg(lambda texts: "; ".join(sorted(set(texts))))
-    return {str(name): reason for name, reason in reasons.items()}
+    found: dict[str, str] = {}
+    for column in recipe.table.exclude:
+        require_columns(list(cohort.table.columns), (column,), str(cohort.path))
+        given = cohort.table[column].str.strip()
+        # Sorted, so that the order of a patient's rows plays no part.
+        texts = given[given != ""].groupby(cohort.table[PATIENT]).agg(lambda texts: "; ".join(sorted(set(texts))))
+        found = {str(name): reason for name, reason in texts.items()} | found
+    return found
 
 
-def _without_features(
-    features: FeatureTable, levels: tuple[str, ...] | None, labels: pd.Series[str]
-) -> dict[str, str]:
+def _without_attribute(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
+    """Leave out patients of whom the plan could not say on which side they stand."""
+    found: dict[str, str] = {}
+    for column in recipe.validation.columns:
+        values = patient_values(cohort, column)
+        found |= {str(name): f"no {column}" for name in values.index[values == ""]}
+    return found
+
+
+def _without_features(features: FeatureTable, recipe: Recipe, labels: pd.Series[str]) -> dict[str, str]:
     """Return why patients have no usable row; reasons lose their file names, so that they can be counted."""
+    levels = None if recipe.voi is None else recipe.voi.level_names
     reasons = dict.fromkeys(set(labels.index) - set(features.table[PATIENT]), "not in the feature table")
     unusable = unusable_patients(features, levels)
     return reasons | {name: short_reason(reason) for name, reason in unusable.items()}
+
+
+def _refuse_strangers(tables: Tables, labels: pd.Series[str], cohort: Cohort) -> None:
+    for table in tables.values():
+        strangers = sorted(set(table.table[PATIENT]) - set(labels.index))
+        if strangers:
+            raise TableError(
+                f"{len(strangers)} patients of the feature table are not in the cohort table",
+                where=f"{table.path}, {cohort.path}",
+                got=", ".join(strangers[:5]),
+                do="give the cohort table that the features were extracted from",
+            )
+
+
+def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataFrame:
+    """Collect what the plan and the strata ask of each patient."""
+    import pandas as pd
+
+    columns = [*recipe.validation.columns, *(stratum.column for stratum in recipe.evaluation.strata)]
+    found = {column: plain_values(cohort, column, patients) for column in dict.fromkeys(columns)}
+    return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))
 
 
 def _refuse_empty_classes(recipe: Recipe, y: pd.Series[str], flow: Flow, where: str) -> None:

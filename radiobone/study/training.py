@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from radiobone.core.provenance import machine, now, versions
 from radiobone.reporting.figures import confusion_figure, roc_figure, save_figure
 from radiobone.reporting.nested import confusions, node_scores
 from radiobone.study.dataset import Dataset, assemble
+from radiobone.study.procedure import procedure
 from radiobone.study.recipe import Recipe
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
@@ -85,6 +86,7 @@ def train(
     from radiobone.study.prediction import feature_source
 
     dataset = assemble(recipe, features, cohort)
+    dataset = replace(dataset, X=dataset.X[dataset.columns(recipe.primary_arm)])
     inputs = {
         "features_sha256": sha256_file(features.path) if features.path else None,
         "cohort_sha256": cohort.sha256,
@@ -92,7 +94,7 @@ def train(
     _clear(out, [path for path in (features.path, cohort.path) if path is not None])
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     validation = NestedCV(
-        recipe.estimator(),
+        procedure(recipe),
         KFolds(recipe.validation.outer_folds, recipe.validation.repeats, recipe.validation.seed),
         jobs=jobs,
         classes=recipe.classes,
@@ -109,7 +111,7 @@ def train(
         )
     # One thread, as in the outer folds: sums of several threads differ in their last bits.
     with threadpool_limits(limits=1):
-        model = fit_with_groups(recipe.estimator(), dataset.X, dataset.y.to_numpy(), patients)
+        model = fit_with_groups(procedure(recipe), dataset.X, dataset.y.to_numpy(), patients)
     results = _results(recipe, nested, dataset, inputs)
     write_text(out / PREDICTIONS, nested.predictions.to_csv(index=False, lineterminator="\n"))
     write_text(out / FOLDS, nested.folds.to_csv(index=False, lineterminator="\n"))

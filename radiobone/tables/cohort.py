@@ -103,7 +103,7 @@ class Cohort:
         ]
 
 
-def read_cohort(path: Path, *, images: bool = True) -> Cohort:
+def read_cohort(path: Path, *, images: bool = True, patient: str | None = PATIENT) -> Cohort:
     """Read and check a cohort table.
 
     Parameters
@@ -113,6 +113,9 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
         ``repeat`` and ``body_mask``, and any others.
     images : bool, default True
         Whether ``image`` and ``mask`` are needed; training needs only the patients.
+    patient : str or None
+        The column that names patients, which becomes ``patient_id``; None for a table without one, whose rows are
+        patients, named by their line (``line_0007``).
 
     Returns
     -------
@@ -124,7 +127,7 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
     TableError
         If a key column is missing or mistyped, a key is empty, or a row is there twice.
     """
-    table = read_text_table(path)
+    table = _name_patients(read_text_table(path), patient, str(path))
     where = str(path)
     required = (PATIENT, IMAGE, MASK) if images else (PATIENT,)
     require_columns(list(table.columns), required, where)
@@ -147,3 +150,22 @@ def read_cohort(path: Path, *, images: bool = True) -> Cohort:
     if SCAN not in table.columns:
         table.insert(1, SCAN, DEFAULT_SCAN)
     return Cohort(path, table, sha256_file(path))
+
+
+def _name_patients(table: pd.DataFrame, patient: str | None, where: str) -> pd.DataFrame:
+    """Bring the names of patients into their column."""
+    if patient == PATIENT:
+        return table
+    if PATIENT in table.columns:
+        raise TableError(
+            f"the table has a column {PATIENT!r} already",
+            where=where,
+            got=f"patients named by {patient!r}" if patient else "each row a patient",
+            do="leave the recipe's key cohort out, or rename the column",
+        )
+    if patient is not None:
+        require_columns(list(table.columns), (patient,), where)
+        return table.rename(columns={patient: PATIENT})
+    width = len(str(table.index.max()))
+    table.insert(0, PATIENT, [f"{table.index.name}_{number:0{width}d}" for number in table.index])
+    return table

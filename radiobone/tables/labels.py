@@ -6,7 +6,7 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Final, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from radiobone.core.config import FileModel
 from radiobone.core.errors import RadioboneWarning, TableError
@@ -47,25 +47,30 @@ class LabelRule(FileModel):
         ``bmd`` in mg/cm³ by QCT, ``t_score``, or a column that holds the class itself.
     column : str
         Column of the cohort table.
-    reference : {"QCT", "DXA"}
-        How bone was measured.
+    reference : {"QCT", "DXA"}, optional
+        How bone was measured; a column that holds the class itself may have another source.
     same_scan : bool, default False
         Whether that BMD was measured in the very scans that features come from.
     cuts : tuple of float, optional
         Two ascending cuts in the unit of the column; by default the published ones.
     classes : tuple of str
         For ``class``: the classes in order; others are no label.
+    merge : dict of str to tuple of str
+        Classes that the study takes together, by their common name, such as ``rest: [normal, osteopenia]``.
     """
 
     source: Literal["bmd", "t_score", "class"]
     column: str
-    reference: Literal["QCT", "DXA"]
+    reference: Literal["QCT", "DXA"] | None = None
     same_scan: bool = False
     cuts: tuple[float, float] | None = None
     classes: tuple[str, ...] = BONE_CLASSES
+    merge: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.source != "class" and self.reference is None:
+            raise ValueError(f"reference is needed with source: {self.source}: QCT or DXA")
         if self.source == "bmd" and self.reference == "DXA" and self.cuts is None:
             raise ValueError(
                 "the cuts 80 and 120 mg/cm³ hold for QCT; for DXA give a T-score column (source: t_score) or cuts"
@@ -76,7 +81,37 @@ class LabelRule(FileModel):
             raise ValueError("cuts belong to a measured column; source: class has none")
         if self.source != "class" and self.classes != BONE_CLASSES:
             raise ValueError("classes can be named only with source: class")
+        merged = [name for names in self.merge.values() for name in names]
+        unknown = sorted(set(merged) - set(self.classes))
+        if unknown:
+            raise ValueError(f"merge names classes that there are not: {', '.join(unknown)}")
+        if len(set(merged)) < len(merged):
+            raise ValueError("merge names a class twice")
+        taken = sorted(name for name, members in self.merge.items() if name in set(self.classes) - set(members))
+        if taken:
+            raise ValueError(f"merge gives the name of another class: {', '.join(taken)}")
         return self
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes of the study in order, merged ones at the place of their first member."""
+        common = {name: whole for whole, names in self.merge.items() for name in names}
+        return tuple(dict.fromkeys(common.get(name, name) for name in self.classes))
+
+    def merged(self, labels: pd.Series[str]) -> pd.Series[str]:
+        """Give classes that are taken together their common name.
+
+        Parameters
+        ----------
+        labels : Series of str
+            Classes as measured.
+
+        Returns
+        -------
+        Series of str
+            Classes of the study.
+        """
+        return labels.replace({name: whole for whole, names in self.merge.items() for name in names})
 
 
 def bmd_class(bmd_mg_cm3: float, cuts: tuple[float, float] = QCT_CUTS_MG_CM3) -> BoneClass:
@@ -206,6 +241,7 @@ def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Seri
             )
     else:
         labels = classify(numbers(cohort, rule.column, where), rule)
+    labels = rule.merged(labels)
     known = labels[labels != ""].groupby(cohort[PATIENT], sort=False)
     disagreeing = known.nunique().loc[lambda count: count > 1]
     if len(disagreeing):

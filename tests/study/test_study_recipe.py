@@ -6,6 +6,7 @@ import yaml
 from radiobone.core.errors import ConfigError
 from radiobone.core.resources import find, names
 from radiobone.features.radiomics.params import read_params
+from radiobone.study.procedure import procedure
 from radiobone.study.recipe import read_recipe
 from radiobone.voi import VoiOptions
 
@@ -14,7 +15,7 @@ from radiobone.voi import VoiOptions
 def test_shipped_recipes_are_valid_and_build(name):
     recipe = read_recipe(name)
     assert recipe.name == name
-    estimator = recipe.estimator()
+    estimator = procedure(recipe)
     assert [node.name for node in estimator.nodes] == [node.name for node in recipe.nodes]
     assert [step for step, _ in estimator.estimator.selection.steps] == ["standardise", "correlation", "lasso"]
 
@@ -30,13 +31,13 @@ def test_the_order_of_nodes_is_configuration():
     ("change", "told"),
     [
         ({"labels": {}}, "labels: unknown key (did you mean 'label'?)"),
-        ({"label": {"source": "bmd", "column": "bmd"}}, "label.reference: required key is missing"),
+        ({"label": {"source": "bmd", "column": "bmd"}}, "label: reference is needed with source: bmd"),
         ({"validation": {"outer_fold": 5}}, "validation.outer_fold: unknown key (did you mean 'outer_folds'?)"),
         ({"validation": {"outer_folds": 1}}, "validation.outer_folds"),
         ({"steps": [{"corelation": {}}]}, "steps.0.corelation: unknown key (did you mean 'correlation'?)"),
         ({"steps": [{"lasso": {"penalty": 3}}]}, "steps.0.lasso.penalty: unknown key (did you mean 'penalties'?)"),
         ({"steps": [{"lasso": {}, "correlation": {}}]}, "exactly one of"),
-        ({"model": {"svm": {"C": []}}}, "at least one value"),
+        ({"model": {"svm": {"C": []}}}, "at least 1 item"),
         ({"primary": {"node": "other"}}, "is no node of this recipe"),
         ({"nodes": [{"name": "a", "positive": ["porous"], "negative": ["normal"]}]}, "porous"),
         (
@@ -61,6 +62,32 @@ def test_the_order_of_nodes_is_configuration():
         ({"table": {"blocks": ["radiomics", "radiomics"]}}, "table.blocks: given twice: radiomics"),
         ({"table": {"blocks": []}}, "table.blocks"),
         ({"model": {"svm": {"C": [0]}}}, "model.svm.C.0"),
+        ({"deep": {"backbone": "resnet50"}}, "known, not built yet: deep"),
+        ({"segment": {}}, "known, not built yet: segment"),
+        ({"external": {}}, "external: a table made elsewhere has no voi"),
+        ({"table": {"status": "keep"}}, "no step 'missing' fills them"),
+        ({"arms": [{"name": "a", "blocks": "radiomic"}]}, "no block 'radiomic' (did you mean 'radiomics'?)"),
+        ({"arms": [{"name": "a", "columns": "clinical"}]}, "arm 'a': no column 'clinical'"),
+        ({"arms": [{"name": "a"}]}, "has neither blocks nor columns"),
+        ({"arms": [{"name": "a", "blok": "x"}]}, "arms.0.blok: unknown key (did you mean 'blocks'?)"),
+        ({"arms": [{"name": "hu_rule", "blocks": "density"}]}, "has the name of a control or baseline"),
+        ({"arms": [{"name": "a", "blocks": "density", "fusion": "late"}]}, "late fusion needs two parts"),
+        ({"clinical": ["age", {"column": "sex", "knd": "category"}]}, "clinical.1.knd: unknown key"),
+        ({"clinical": ["age"], "acquisition": ["age"]}, "given twice: age"),
+        ({"validation": {"scheme": "temporal", "column": "date"}}, "scheme temporal needs cut"),
+        (
+            {"validation": {"scheme": "split", "column": "set", "train": "a", "tests": "b", "repeats": 3}},
+            "repeats",
+        ),
+        ({"evaluation": {"strata": [{"column": "age", "bands": [60, 50]}]}}, "cuts must ascend"),
+        ({"primary": {"node": "osteoporosis_vs_rest", "comparison": "volume"}}, "did you mean 'volume_only'?"),
+        ({"more_vois": {"body": {"recipe": "body", "feature": "all"}}}, "more_vois.body.feature: unknown key"),
+        ({"operating_point": {"rule": "sensitivity"}}, "operating_point: at_least belongs to"),
+        ({"cohort": {"patient": "id", "rows": "patients"}}, "not both"),
+        (
+            {"label": {"source": "class", "column": "c", "classes": ["a", "b"], "merge": {"b": ["a"]}}},
+            "merge gives the name of another class: b",
+        ),
     ],
 )
 def test_mistakes_are_told_with_their_path(tmp_path, change, told):
@@ -108,3 +135,35 @@ def test_bounds_of_hu_are_options_of_the_voi(tmp_path):
     recipe = read_recipe(write_recipe(tmp_path / "study.yaml", voi={"upper_hu": 300}))
     assert recipe.voi.options == VoiOptions(upper_hu=300.0)
     assert recipe.voi.level_names is None
+
+
+def test_a_recipe_may_have_no_scans(tmp_path):
+    content = yaml.safe_load(find("pipelines", "demo").read_text(encoding="utf-8"))
+    del content["voi"], content["extraction"]
+    path = tmp_path / "study.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ConfigError, match="nothing to learn from"):
+        read_recipe(path)
+    path.write_text(yaml.safe_dump(content | {"clinical": ["age"]}), encoding="utf-8")
+    assert [(arm.name, arm.columns) for arm in read_recipe(path).all_arms] == [("clinical", ("clinical",))]
+    path.write_text(yaml.safe_dump(content | {"external": {"patient": "ID"}}), encoding="utf-8")
+    assert [(arm.name, arm.blocks) for arm in read_recipe(path).all_arms] == [("external", ("external",))]
+
+
+def test_the_rule_of_hu_brings_a_voi_of_its_own(tmp_path):
+    recipe = read_recipe(
+        write_recipe(tmp_path / "study.yaml", evaluation={"baselines": {"hu_rule": True}}, more_vois={"body": {}})
+    )
+    assert list(recipe.vois) == ["", "body", "hu_rule"]
+    assert recipe.vois["hu_rule"].erosion_mm == 4.0
+    assert recipe.vois["hu_rule"].levels == recipe.vois[""].levels
+    assert recipe.blocks == ("radiomics", "density", "body.radiomics", "body.density")
+
+
+def test_classes_taken_together_are_one(tmp_path):
+    label = {"source": "t_score", "column": "t", "reference": "DXA", "merge": {"rest": ["normal", "osteopenia"]}}
+    nodes = [{"name": "porous", "positive": ["osteoporosis"], "negative": ["rest"]}]
+    recipe = read_recipe(
+        write_recipe(tmp_path / "study.yaml", label=label, nodes=nodes, primary={"node": "porous"})
+    )
+    assert recipe.classes == ("rest", "osteoporosis")

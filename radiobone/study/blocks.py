@@ -1,0 +1,159 @@
+"""Blocks of a feature table by their names, and feature tables that radiobone did not extract."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radiobone.core.errors import TableError
+from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.study import EXTERNAL
+from radiobone.tables.features import FeatureTable
+from radiobone.tables.keys import (
+    DEFAULT_SCAN,
+    LEVEL,
+    PATIENT,
+    REASON,
+    SCAN,
+    STATUS,
+    VOI,
+    forbid_duplicates,
+    require_columns,
+)
+from radiobone.tables.reading import numbers, read_text_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BEGINNINGS = {"density": "density_", "deep": "deep-"}
+"""How columns of the blocks begin, where no manifest tells; all others are radiomics."""
+
+_SHOWN = 5
+
+
+def block_columns(features: FeatureTable) -> dict[str, list[str]]:
+    """Return the columns of each block, by the manifest or, without one, by their names.
+
+    Parameters
+    ----------
+    features : FeatureTable
+        The long table.
+
+    Returns
+    -------
+    dict of str to list of str
+        In the table's order.
+    """
+    if features.manifest is not None:
+        return {block.name: block.columns for block in features.manifest.blocks}
+    found: dict[str, list[str]] = {}
+    for column in features.features:
+        names = (block for block, beginning in _BEGINNINGS.items() if column.startswith(beginning))
+        found.setdefault(next(names, "radiomics"), []).append(column)
+    return found
+
+
+def short_prefix(column: str) -> str:
+    """Return the feature's own name of a column of X.
+
+    Parameters
+    ----------
+    column : str
+        Such as ``L1.trabecular__density_mean_hu``.
+
+    Returns
+    -------
+    str
+        Such as ``density_mean_hu``.
+    """
+    return column.partition("__")[2] or column
+
+
+def read_external(recipe: Recipe, path: Path) -> FeatureTable:
+    """Read a feature table that radiobone did not extract.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With ``external``; columns that it uses for something else are no features.
+    path : Path
+        CSV or Parquet: one row for each patient.
+
+    Returns
+    -------
+    FeatureTable
+        Its rows all ``ok``, in the VOI ``external``; an empty cell is a missing value.
+
+    Raises
+    ------
+    TableError
+        If the patient's column is missing, a patient has two rows, a column named in full is missing or holds
+        other text than numbers, or no column is left.
+    """
+    import pandas as pd
+
+    assert recipe.external is not None
+    text = read_text_table(path)
+    where = str(path)
+    patients = _patients(recipe, text, where)
+    chosen = _feature_columns(recipe, text, where)
+    keys = pd.DataFrame(
+        {PATIENT: patients, SCAN: DEFAULT_SCAN, VOI: EXTERNAL, LEVEL: "", STATUS: "ok", REASON: ""},
+        index=text.index,
+    )
+    forbid_duplicates(keys, [PATIENT], where, "give one row for each patient")
+    values = {name: numbers(text, name, where) for name in chosen}
+    table = pd.concat([keys, pd.DataFrame(values, index=text.index)], axis=1).reset_index(drop=True)
+    return FeatureTable(table, chosen, None, path)
+
+
+def _patients(recipe: Recipe, text: pd.DataFrame, where: str) -> pd.Series[str]:
+    assert recipe.external is not None
+    if recipe.cohort.rows == "patients":
+        width = len(str(text.index.max()))
+        return text.index.map(lambda number: f"{text.index.name}_{number:0{width}d}").to_series(index=text.index)
+    require_columns(list(text.columns), (recipe.external.patient,), where)
+    return text[recipe.external.patient].str.strip()
+
+
+def _feature_columns(recipe: Recipe, text: pd.DataFrame, where: str) -> list[str]:
+    assert recipe.external is not None
+    used = {
+        recipe.external.patient,
+        recipe.label.column,
+        *recipe.table.exclude,
+        *recipe.validation.columns,
+        *(column.column for column in (*recipe.clinical, *recipe.acquisition)),
+        *(stratum.column for stratum in recipe.evaluation.strata),
+    }
+    patterns = recipe.external.columns
+    exact = [name for name in patterns if not set(name) & set("*?[")]
+    require_columns(list(text.columns), exact, where)
+    found = [
+        name
+        for name in text.columns
+        if name in exact
+        or (
+            name not in used
+            and any(fnmatchcase(name, pattern) for pattern in patterns)
+            and not any(fnmatchcase(name, pattern) for pattern in recipe.external.drop)
+            and _holds_numbers(text[name])
+        )
+    ]
+    if not found:
+        raise TableError(
+            "no feature column is left",
+            where=where,
+            got=", ".join(text.columns[:_SHOWN]) + f" ({len(text.columns)} columns)",
+            expected=f"columns of numbers like {', '.join(patterns)}",
+        )
+    return found
+
+
+def _holds_numbers(cells: pd.Series[str]) -> bool:
+    import pandas as pd
+
+    filled = cells.str.strip()
+    filled = filled[~filled.str.casefold().isin(["", "na", "nan", "n/a"])]
+    return len(filled) > 0 and bool(pd.to_numeric(filled, errors="coerce").notna().all())

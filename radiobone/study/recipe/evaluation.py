@@ -1,0 +1,119 @@
+"""What a recipe says of evaluation: strata, prevalence, tests, baselines, tables and figures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from radiobone.core.config import FileModel
+from radiobone.study.recipe.checks import forbid_twice
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Stratum(FileModel):
+    """Figures for each value of a column of the cohort table.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    bands : tuple of float
+        For numbers: ascending cuts; a band holds its lower cut.
+    reference : str, optional
+        The stratum that the others are compared with; by default the largest.
+    """
+
+    column: str
+    bands: tuple[float, ...] = ()
+    reference: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_name_is_enough(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+    @field_validator("bands")
+    @classmethod
+    def _ascend(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if list(value) != sorted(set(value)):
+            raise ValueError("cuts must ascend")
+        return value
+
+
+class Baselines(FileModel):
+    """Baselines beyond those that are always in the table.
+
+    Parameters
+    ----------
+    hu_rule : bool
+        Extract the VOI of TotalSegmentator's published rule as well (the vertebral body eroded by 4 mm, density
+        block only), so that the rule stands in the table; without it, the row says what is needed.
+    """
+
+    hu_rule: bool = False
+
+
+class Evaluation(FileModel):
+    """What is reported beside the figures of each node and class.
+
+    Parameters
+    ----------
+    level : float
+        Level of every interval.
+    strata : tuple of Stratum
+        Columns by whose values the primary metric is told.
+    prevalence : float, optional
+        Share of the first node's positive side where the test would be used, for PPV and NPV.
+    permutations : int
+        Refits with permuted labels (on the first node, by the first arm); 0 for none.
+    learning_curve : tuple of float
+        Shares of the training patients to learn from; empty for none.
+    thresholds : (float, float)
+        First and last threshold probability of the decision curves.
+    baselines : Baselines
+        Further baselines.
+    clinical_table : bool
+        Write tables of univariable and multivariable regression of the clinical columns.
+    nomogram : bool
+        Draw a nomogram of the final model of the first arm, where it is linear.
+    """
+
+    level: Share = 0.95
+    strata: tuple[Stratum, ...] = ()
+    prevalence: Share | None = None
+    permutations: int = Field(default=0, ge=0)
+    learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
+    thresholds: tuple[Share, Share] = (0.05, 0.95)
+    baselines: Baselines = Baselines()
+    clinical_table: bool = True
+    nomogram: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        forbid_twice([stratum.column for stratum in self.strata])
+        if not self.thresholds[0] < self.thresholds[1]:
+            raise ValueError(f"thresholds must ascend, got {list(self.thresholds)}")
+        return self
+
+
+class Primary(FileModel):
+    """The one figure that the study was designed for; all others are exploratory.
+
+    Parameters
+    ----------
+    node : str
+        Name of the node.
+    metric : {"auc", "sensitivity", "specificity", "balanced_accuracy"}
+        Which figure of it.
+    arm : str, optional
+        Of which arm; by default the first.
+    comparison : str, optional
+        The arm (or control, or baseline) that it is compared with.
+    """
+
+    node: str
+    metric: Literal["auc", "sensitivity", "specificity", "balanced_accuracy"] = "auc"
+    arm: str | None = None
+    comparison: str | None = None

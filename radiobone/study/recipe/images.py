@@ -1,0 +1,115 @@
+"""What a recipe says of scans: VOIs, and the features that are computed of them."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import field_validator, model_validator
+
+from radiobone.core.config import FileModel, nearest
+from radiobone.features.radiomics.registry import ENGINES
+from radiobone.study.recipe.checks import as_value_error
+from radiobone.tables.vertebrae import parse_levels
+from radiobone.voi import VoiOptions, find_recipe
+
+
+class VoiChoice(FileModel):
+    """Which VOIs the features must come from.
+
+    Parameters
+    ----------
+    recipe : str
+        VOI recipe, by name or by name and version.
+    levels : str, optional
+        Levels and ranges, such as ``L1-L3``; by default all in the feature table. Rows of other levels are left
+        out.
+    erosion_mm : float
+        Of the trabecular recipe, in mm.
+    upper_hu, lower_hu : float, optional
+        Of the trabecular recipe: bounds in HU.
+    missing_levels : {"fail", "skip", "first"}
+        What was done at extraction about a level that a mask lacks. A table of ``first`` holds one level for each
+        patient, so that it never stands for one of the others, or they for it.
+    scheme : str
+        What the labels of the masks mean, as ``radiobone extract --scheme`` takes it.
+    """
+
+    recipe: str = "trabecular"
+    levels: str | None = None
+    erosion_mm: float = 3.0
+    upper_hu: float | None = None
+    lower_hu: float | None = None
+    missing_levels: Literal["fail", "skip", "first"] = "fail"
+    scheme: str = "auto"
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe_exists(cls, value: str) -> str:
+        with as_value_error():
+            find_recipe(value)
+        return value
+
+    @field_validator("levels")
+    @classmethod
+    def _levels_parse(cls, value: str | None) -> str | None:
+        if value is not None:
+            with as_value_error():
+                parse_levels(value)
+        return value
+
+    @model_validator(mode="after")
+    def _recipe_takes_the_options(self) -> Self:
+        with as_value_error():
+            find_recipe(self.recipe).check(self.options)
+        return self
+
+    @property
+    def options(self) -> VoiOptions:
+        """The options of the VOI recipe."""
+        return VoiOptions(self.erosion_mm, self.upper_hu, self.lower_hu)
+
+    @property
+    def level_names(self) -> tuple[str, ...] | None:
+        """The levels by name; None for all."""
+        return None if self.levels is None else parse_levels(self.levels)
+
+
+class MoreVoi(VoiChoice):
+    """One more VOI of the same scans, extracted into a table of its own.
+
+    Parameters
+    ----------
+    features : {"all", "density"}
+        Every block, or the density block alone, which takes next to no time.
+    """
+
+    features: Literal["all", "density"] = "all"
+
+
+class Extraction(FileModel):
+    """How features are computed.
+
+    Parameters
+    ----------
+    params : str
+        Radiomics parameters: a preset's name, or a path, relative to the recipe's folder.
+    engine : str
+        Radiomics engine for the extraction. A table of another engine fits as well and is not refused: by
+        contract, engines give the same values.
+    align : bool
+        Resample masks that lie on another grid than their image.
+    """
+
+    params: str = "ct_trabecular"
+    engine: str = "native"
+    align: bool = False
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_exists(cls, value: str) -> str:
+        # The name alone: a study may be trained where no engine is installed.
+        if value not in ENGINES:
+            raise ValueError(
+                f"no engine of this name{nearest(value, list(ENGINES))}, expected {', '.join(ENGINES)}"
+            )
+        return value

@@ -1,0 +1,309 @@
+"""A whole study: every part of a recipe, checked against the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from radiobone.core.config import FileModel, nearest
+from radiobone.core.hashing import sha256_json
+from radiobone.features.radiomics.params import RadiomicsParams, read_params
+from radiobone.learning.models import ModelChoice, Svm
+from radiobone.learning.nodes import Node, NodeTree
+from radiobone.learning.steps import Correlation, Lasso, SelectionStep, Standardise
+from radiobone.study.recipe.checks import as_value_error, forbid_twice
+from radiobone.study.recipe.design import (
+    ALWAYS,
+    ArmChoice,
+    Calibration,
+    NodeChoice,
+    OperatingPoint,
+    Steps,
+    each_step_once,
+)
+from radiobone.study.recipe.evaluation import Evaluation, Primary
+from radiobone.study.recipe.images import Extraction, MoreVoi, VoiChoice
+from radiobone.study.recipe.table import CohortKeys, Column, ExternalTable, Table
+from radiobone.study.recipe.validation import Validation
+from radiobone.tables.labels import LabelRule
+
+EXTRACTED = ("radiomics", "density")
+EXTERNAL = "external"
+GROUPS = ("clinical", "acquisition")
+HU_RULE = "hu_rule"
+HU_RULE_EROSION_MM = 4.0
+"""TotalSegmentator's published rule erodes the vertebral body by 4 mm before it takes the median HU."""
+
+Columns = tuple[Column, ...]
+
+
+class Recipe(FileModel):
+    """A study.
+
+    Parameters
+    ----------
+    name, title, source : str
+        What it is called, what it does, and where its design comes from.
+    cohort : CohortKeys
+        How rows of the cohort table are patients.
+    label : LabelRule
+        How patients get their class.
+    voi, extraction : VoiChoice, Extraction, optional
+        From scans to features; either brings the other's defaults. Without both there are no features of scans.
+    more_vois : dict of str to MoreVoi
+        Further VOIs of the same scans, by the name under which arms use them.
+    external : ExternalTable, optional
+        Features that radiobone did not extract, in a table of their own.
+    table : Table
+        From features to one row for each patient.
+    clinical, acquisition : tuple of Column
+        Columns of the cohort table: of the patient, and of how the scan was made.
+    validation : Validation
+        Who is tested by whom.
+    steps : tuple of SelectionStep
+        Learned steps before the model, each fitted within every fold.
+    nodes : tuple of NodeChoice
+        The tree of decisions.
+    train_on : {"members", "routed"}
+        Later nodes learn from their true members, or from those that earlier nodes send to them.
+    model : ModelChoice
+        The model at every node.
+    calibration, operating_point : Calibration, OperatingPoint
+        From decision values to probabilities, and from these to decisions.
+    decision : {"argmax", "routed"}
+        How a class is chosen.
+    arms : tuple of ArmChoice
+        What is compared on identical folds. By default one arm of the blocks of ``table``, or of the clinical
+        columns where there are no features.
+    evaluation : Evaluation
+        What is reported beside.
+    primary : Primary
+        The primary figure.
+    """
+
+    name: str
+    title: str
+    source: str
+    cohort: CohortKeys = CohortKeys()
+    label: LabelRule
+    voi: VoiChoice | None = None
+    extraction: Extraction | None = None
+    more_vois: dict[str, MoreVoi] = Field(default_factory=dict)
+    external: ExternalTable | None = None
+    table: Table = Table()
+    clinical: Columns = ()
+    acquisition: Columns = ()
+    validation: Validation = Validation()
+    steps: Steps = (
+        SelectionStep(standardise=Standardise()),
+        SelectionStep(correlation=Correlation()),
+        SelectionStep(lasso=Lasso()),
+    )
+    nodes: tuple[NodeChoice, ...]
+    train_on: Literal["members", "routed"] = "members"
+    model: ModelChoice = ModelChoice(svm=Svm())
+    calibration: Calibration = Calibration()
+    operating_point: OperatingPoint = OperatingPoint()
+    decision: Literal["argmax", "routed"] = "argmax"
+    arms: tuple[ArmChoice, ...] = ()
+    evaluation: Evaluation = Evaluation()
+    primary: Primary
+
+    @field_validator("steps")
+    @classmethod
+    def _each_step_once(cls, value: Steps) -> Steps | None:
+        return each_step_once(value)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _scans_need_both(cls, value: object) -> object:
+        if isinstance(value, dict) and ("voi" in value or "extraction" in value):
+            return {"voi": {}, "extraction": {}} | value
+        return value
+
+    @model_validator(mode="after")
+    def _params_exist(self) -> Self:
+        if self.extraction is not None:
+            with as_value_error("extraction.params: "):
+                self.params()
+        return self
+
+    @model_validator(mode="after")
+    def _nodes_split_the_classes(self) -> Self:
+        named = {label for node in self.nodes for label in (*node.positive, *node.negative)}
+        unknown = sorted(named - set(self.label.names))
+        if unknown:
+            raise ValueError(f"nodes name classes that label.classes does not: {', '.join(unknown)}")
+        if self.primary.node not in {node.name for node in self.nodes}:
+            raise ValueError(f"primary.node {self.primary.node!r} is no node of this recipe")
+        with as_value_error("nodes: "):
+            NodeTree.build(self.tree(), self.classes)
+        return self
+
+    @model_validator(mode="after")
+    def _features_of_one_kind(self) -> Self:
+        if self.external is not None and self.voi is not None:
+            raise ValueError("external: a table made elsewhere has no voi and no extraction")
+        if self.more_vois and self.voi is None:
+            raise ValueError("more_vois: needs voi, whose scans they share")
+        if self.voi is None and self.external is None and not self.clinical:
+            raise ValueError("nothing to learn from: give voi and extraction, external, or clinical")
+        if self.evaluation.baselines.hu_rule and self.voi is None:
+            raise ValueError(
+                "evaluation.baselines.hu_rule: needs voi and extraction, since it is measured in scans"
+            )
+        forbid_twice([column.column for column in (*self.clinical, *self.acquisition)])
+        if HU_RULE in self.more_vois:
+            raise ValueError(f"more_vois.{HU_RULE}: this name is kept for the baseline's own VOI")
+        if self.table.status == "keep" and not any("missing" in _names(steps) for steps in self._all_steps()):
+            raise ValueError("table.status: keep leaves values missing, and no step 'missing' fills them")
+        return self
+
+    @model_validator(mode="after")
+    def _arms_have_what_they_name(self) -> Self:
+        forbid_twice([arm.name for arm in self.all_arms])
+        for arm in self.all_arms:
+            for block in arm.blocks:
+                _known(f"arm {arm.name!r}: no block", block, self.blocks)
+            for column in arm.columns:
+                _known(f"arm {arm.name!r}: no column", column, self._column_names())
+        names = [arm.name for arm in self.all_arms]
+        if self.primary.arm is not None:
+            _known("primary.arm: no arm", self.primary.arm, names)
+        if self.primary.comparison is not None:
+            _known("primary.comparison: no arm", self.primary.comparison, [*names, *ALWAYS])
+            if self.primary.comparison == self.primary_arm.name:
+                raise ValueError("primary.comparison: an arm is compared with another one")
+        if self.primary_arm.flat:
+            raise ValueError("primary.arm: a flat arm has no nodes of its own, so it cannot be the primary one")
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that the nodes split, in the order of the labels; patients of others are left out."""
+        named = {label for node in self.nodes for label in (*node.positive, *node.negative)}
+        return tuple(name for name in self.label.names if name in named)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the study: the same wherever its files lie, another for any other setting."""
+        return sha256_json(self.content())
+
+    def content(self, keys: Iterable[str] | None = None) -> dict[str, Any]:
+        """Return the settings as plain values, with the parameters' SHA-256 instead of where they lie.
+
+        Parameters
+        ----------
+        keys : iterable of str, optional
+            Which keys; by default all.
+
+        Returns
+        -------
+        dict
+            For a hash of what a step depends on.
+        """
+        content = self.model_dump(mode="json")
+        if self.extraction is not None:
+            content["extraction"]["params"] = self.params().sha256
+        return content if keys is None else {key: content[key] for key in keys if key in content}
+
+    @property
+    def all_arms(self) -> tuple[ArmChoice, ...]:
+        """The recipe's arms, or the one that it implies."""
+        if self.arms:
+            return self.arms
+        if self.voi is None and self.external is None:
+            return (ArmChoice(name="clinical", columns=("clinical",)),)
+        blocks = (EXTERNAL,) if self.external is not None else self.table.blocks
+        return (ArmChoice(name="+".join(blocks), blocks=blocks),)
+
+    @property
+    def primary_arm(self) -> ArmChoice:
+        """The arm whose figures stand at the top of the results, and whose procedure makes the model."""
+        wanted = self.primary.arm
+        return next(arm for arm in self.all_arms if wanted in (None, arm.name))
+
+    @property
+    def vois(self) -> dict[str, VoiChoice]:
+        """Every VOI that is extracted, by name; the main one under the empty name, and that of the HU rule."""
+        if self.voi is None:
+            return {}
+        found: dict[str, VoiChoice] = {"": self.voi, **self.more_vois}
+        if self.evaluation.baselines.hu_rule:
+            found[HU_RULE] = MoreVoi(
+                recipe="trabecular",
+                levels=self.voi.levels,
+                erosion_mm=HU_RULE_EROSION_MM,
+                missing_levels=self.voi.missing_levels,
+                scheme=self.voi.scheme,
+                features="density",
+            )
+        return found
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Every block of features by the name that arms use."""
+        if self.external is not None:
+            return (EXTERNAL,)
+        found = list(EXTRACTED) if self.voi is not None else []
+        for name, voi in self.more_vois.items():
+            found += [f"{name}.{block}" for block in EXTRACTED if voi.features == "all" or block == "density"]
+        return tuple(found)
+
+    def group(self, name: str) -> Columns:
+        """Return the columns of the cohort table that a name of an arm stands for.
+
+        Parameters
+        ----------
+        name : str
+            ``clinical``, ``acquisition``, or one column of either.
+
+        Returns
+        -------
+        tuple of Column
+            In the recipe's order.
+        """
+        if name in GROUPS:
+            columns: Columns = getattr(self, name)
+            return columns
+        return tuple(column for column in (*self.clinical, *self.acquisition) if column.column == name)
+
+    def params(self) -> RadiomicsParams:
+        """Read the radiomics parameters.
+
+        Returns
+        -------
+        RadiomicsParams
+            The preset, or the user's file.
+        """
+        assert self.extraction is not None
+        return read_params(self.extraction.params)
+
+    def tree(self) -> list[Node]:
+        """Build the nodes.
+
+        Returns
+        -------
+        list of Node
+            In the recipe's order.
+        """
+        return [Node(node.name, node.positive, node.negative) for node in self.nodes]
+
+    def _all_steps(self) -> list[Steps]:
+        return [self.steps, *(part.steps for part in (*self.arms, *self.nodes) if part.steps is not None)]
+
+    def _column_names(self) -> list[str]:
+        groups = [name for name in GROUPS if getattr(self, name)]
+        return [*groups, *(column.column for column in (*self.clinical, *self.acquisition))]
+
+
+def _names(steps: Steps) -> list[str]:
+    return [step.name for step in steps]
+
+
+def _known(what: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    if name not in names:
+        raise ValueError(f"{what} {name!r}{nearest(name, names)}, expected {', '.join(names) or 'none'}")

@@ -1,0 +1,240 @@
+"""Rows of a feature table: which of them a recipe learns from, and whether they were made as it says."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from radiobone.core.errors import RadioboneWarning, TableError
+from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.images import VoiChoice
+from radiobone.tables.features import FeatureTable
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, VOI
+from radiobone.tables.vertebrae import level_order
+from radiobone.voi import find_recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from radiobone.tables.cohort import Cohort
+
+REVIEW_COLUMNS = ("needs_review", "qc_needs_review")
+"""Flags that a VOI or a patient should be looked at; anything but the cells below raises one."""
+
+_NO = ("", "0", "0.0", "no", "false", "nan", "none", "na")
+
+
+def check_provenance(recipe: Recipe, features: FeatureTable, voi: VoiChoice | None = None) -> None:
+    """Check that a table was extracted with the recipe's VOI and parameters.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+    voi : VoiChoice, optional
+        Which of the recipe's VOIs; by default the main one.
+
+    Raises
+    ------
+    TableError
+        If it was extracted in another way.
+
+    Warns
+    -----
+    RadioboneWarning
+        If it has no manifest.
+    """
+    voi = voi or recipe.voi
+    assert voi is not None
+    maker = find_recipe(voi.recipe)
+    others = sorted(set(features.table[VOI]) - {maker.name})
+    if others:
+        raise TableError(
+            "the feature table holds VOIs of another recipe than the study's",
+            where=str(features.path),
+            got=", ".join(others),
+            expected=maker.name,
+            do="keep the rows of one VOI recipe",
+        )
+    manifest = features.manifest
+    if manifest is None:
+        warnings.warn(
+            f"{features.path} has no manifest: the provenance of its columns is unknown",
+            RadioboneWarning,
+            stacklevel=4,
+        )
+        return
+    options = {name: getattr(voi.options, name) for name in maker.options}
+    expected: dict[str, tuple[object, object]] = {
+        "VOI recipe": (maker.id, manifest.voi.recipe),
+        "VOI options": (options, manifest.voi.options),
+    }
+    if "first" in (voi.missing_levels, manifest.voi.missing_levels):
+        expected["policy for missing levels"] = (voi.missing_levels, manifest.voi.missing_levels)
+        if voi.level_names is not None:
+            # The first of other levels is another vertebra.
+            expected["list of levels"] = (list(voi.level_names), manifest.voi.levels)
+    used = {block.rpartition(".")[2] for arm in recipe.all_arms for block in arm.blocks}
+    for block in manifest.blocks:
+        if block.name == "radiomics" and "radiomics" in used:
+            expected["parameters"] = (recipe.params().sha256, block.parameters_sha256)
+    for what, (wanted, got) in expected.items():
+        if wanted != got:
+            raise TableError(
+                f"the feature table was extracted with another {what} than the recipe names",
+                where=str(features.path),
+                got=got,
+                expected=wanted,
+                do="extract with the recipe's settings, or change the recipe",
+            )
+
+
+def check_levels(voi: VoiChoice, features: FeatureTable) -> None:
+    """Check that the levels of a VOI were extracted.
+
+    Parameters
+    ----------
+    voi : VoiChoice
+        The VOI.
+    features : FeatureTable
+        The long table.
+
+    Raises
+    ------
+    TableError
+        That names the levels that were not.
+    """
+    wanted = voi.level_names
+    if wanted is None or voi.missing_levels == "first":
+        return
+    # A level that was asked for has rows, if only failed ones; without a request, those of the masks have.
+    asked = None if features.manifest is None else features.manifest.voi.levels
+    held = list(dict.fromkeys(features.table[LEVEL])) if asked is None else asked
+    missing = [level for level in wanted if level not in held]
+    if missing:
+        raise TableError(
+            f"levels of the recipe were not extracted: {', '.join(missing)}",
+            where=str(features.path),
+            got=", ".join(sorted(filter(None, held), key=level_order)),
+            expected=", ".join(wanted),
+            do="extract with the recipe's levels, or change the recipe",
+        )
+
+
+def learned_rows(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> FeatureTable:
+    """Keep the rows of the recipe's reader; flagged ones lose their status where they are dropped.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+    cohort : Cohort
+        May hold flags of scans.
+
+    Returns
+    -------
+    FeatureTable
+        The rows of all levels; those that need a review have the status ``skipped``, and that as their reason.
+
+    Raises
+    ------
+    TableError
+        If there are several readers and the recipe names none, or one that has no row; if flagged rows are to be
+        dropped and neither table holds a flag.
+    """
+    rows = one_reader(recipe, features)
+    if recipe.table.needs_review == "keep":
+        return rows
+    flagged = _flagged(rows, cohort)
+    table = rows.table.copy()
+    dropped = flagged & (table[STATUS] == "ok")
+    table.loc[dropped, STATUS] = "skipped"
+    table.loc[dropped, REASON] = "needs review"
+    return replace(rows, table=table)
+
+
+def one_reader(recipe: Recipe, features: FeatureTable) -> FeatureTable:
+    """Keep the rows of the reader that the recipe names, where there are several.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    features : FeatureTable
+        The long table.
+
+    Returns
+    -------
+    FeatureTable
+        All rows of a table without a column ``repeat``.
+
+    Raises
+    ------
+    TableError
+        If there are several readers and the recipe names none, or one that has no row.
+    """
+    wanted = recipe.table.repeat
+    if REPEAT not in features.table.columns:
+        if wanted is None:
+            return features
+        raise TableError(
+            f"the recipe learns from repeat {wanted!r}, and the table has no column {REPEAT!r}",
+            where=str(features.path),
+            do="leave table.repeat out, or extract a cohort with this column",
+        )
+    held = sorted(set(features.table[REPEAT]))
+    if (wanted is None and len(held) > 1) or (wanted is not None and wanted not in held):
+        raise TableError(
+            "which reader's rows are learned from is not said" if wanted is None else "no row of this repeat",
+            where=str(features.path),
+            got=wanted or ", ".join(map(repr, held[:5])),
+            expected=f"table.repeat in the recipe: one of {', '.join(map(repr, held[:5]))}",
+            do="name one; the rows of all feed the step stability",
+        )
+    if wanted is None:
+        return features
+    return replace(features, table=features.table[features.table[REPEAT] == wanted].drop(columns=REPEAT))
+
+
+def _flagged(features: FeatureTable, cohort: Cohort) -> pd.Series[bool]:
+    """Say which rows are flagged, by a column of either table."""
+    table = features.table
+    own = [name for name in REVIEW_COLUMNS if name in table.columns]
+    theirs = [name for name in REVIEW_COLUMNS if name in cohort.table.columns]
+    if not own and not theirs:
+        raise TableError(
+            "table.needs_review: drop, and neither table says which rows need a review",
+            where=f"{features.path}, {cohort.path}",
+            expected=f"a column {' or '.join(REVIEW_COLUMNS)}",
+            do="add it, or say keep",
+        )
+    flagged = table[PATIENT] != table[PATIENT]
+    for name in own:
+        flagged |= raised(table[name].astype(str))
+    if theirs:
+        scans = cohort.table[raised(cohort.table[theirs[0]])]
+        pairs = set(zip(scans[PATIENT], scans[SCAN], strict=True))
+        here = [pair in pairs for pair in zip(table[PATIENT], table[SCAN], strict=True)]
+        flagged |= here
+    return flagged
+
+
+def raised(cells: pd.Series[str]) -> pd.Series[bool]:
+    """Say which cells raise a flag: anything but an empty cell, 0, no and false.
+
+    Parameters
+    ----------
+    cells : Series of str
+        As read.
+
+    Returns
+    -------
+    Series of bool
+        Index of ``cells``.
+    """
+    return ~cells.str.strip().str.casefold().isin(_NO)
