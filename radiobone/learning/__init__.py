@@ -12,21 +12,38 @@ if TYPE_CHECKING:
     from radiobone.learning.correlation import CorrelationFilter
     from radiobone.learning.data import DataError
     from radiobone.learning.hierarchical import HierarchicalClassifier
+    from radiobone.learning.icc import intraclass_correlation
     from radiobone.learning.lasso import LassoSelector
+    from radiobone.learning.missing import MissingValues
+    from radiobone.learning.mrmr import MRMRSelector
     from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
+    from radiobone.learning.ranking import EliminationSelector, ImportanceSelector
+    from radiobone.learning.repeats import Repeats
     from radiobone.learning.selective import SelectiveClassifierCV
+    from radiobone.learning.stability import StabilityFilter
+    from radiobone.learning.univariate import UnivariateFilter
+    from radiobone.learning.variance import VarianceFilter
 
 __all__ = [
     "ComBat",
     "CorrelationFilter",
     "DataError",
+    "EliminationSelector",
     "HierarchicalClassifier",
+    "ImportanceSelector",
     "LassoSelector",
+    "MRMRSelector",
+    "MissingValues",
     "Node",
     "NodeError",
     "NodeTree",
+    "Repeats",
     "SelectiveClassifierCV",
+    "StabilityFilter",
+    "UnivariateFilter",
+    "VarianceFilter",
     "chain",
+    "intraclass_correlation",
     "normal_first",
     "osteoporosis_first",
 ]
@@ -35,13 +52,22 @@ _MODULES = {
     "ComBat": "combat",
     "CorrelationFilter": "correlation",
     "DataError": "data",
+    "EliminationSelector": "ranking",
     "HierarchicalClassifier": "hierarchical",
+    "ImportanceSelector": "ranking",
     "LassoSelector": "lasso",
+    "MRMRSelector": "mrmr",
+    "MissingValues": "missing",
     "Node": "nodes",
     "NodeError": "nodes",
     "NodeTree": "nodes",
+    "Repeats": "repeats",
     "SelectiveClassifierCV": "selective",
+    "StabilityFilter": "stability",
+    "UnivariateFilter": "univariate",
+    "VarianceFilter": "variance",
     "chain": "nodes",
+    "intraclass_correlation": "icc",
     "normal_first": "nodes",
     "osteoporosis_first": "nodes",
 }

@@ -10,18 +10,19 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from radiobone.learning.columns import ROUNDING, class_share, constant_columns, unit_columns
+from radiobone.learning.data import check_labels
 
 # Columns compared at a time: memory stays linear in the number of columns.
 _BLOCK = 512
 
-# Rank correlations are fractions and do meet a threshold exactly; rounding must not decide then.
-_ROUNDING = 1e-12
-
 
 class CorrelationFilter(SelectorMixin, BaseEstimator):
-    """Drop each column that is strongly correlated with a column to its left.
+    """Drop each column that is strongly correlated with one that is kept.
 
     Parameters
     ----------
@@ -29,6 +30,9 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
         Rank correlation (ties share their mean rank) or linear correlation.
     threshold : float, default=0.9
         A column is dropped if the absolute correlation exceeds this value, in (0, 1].
+    keep : {"first", "largest_univariate", "smallest_mean_correlation"}, default="first"
+        Which of two such columns is kept: the one to the left; the one more closely related to the class; or the
+        one with the smaller mean absolute correlation with all other columns. Ties go to the left.
 
     Attributes
     ----------
@@ -43,9 +47,17 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
 
     Notes
     -----
-    The rule: walk the columns from left to right; keep a column if its absolute correlation with every column
-    kept so far is at most the threshold. It depends on the order of the columns, which in a feature table is
-    fixed and puts plain features before filtered ones, and never on the class.
+    The rule: bring the columns in order (as they stand; by falling relation to the class; by rising mean absolute
+    correlation), and walk along them; keep a column if its absolute correlation with every column kept so far is
+    at most the threshold. So no two kept columns exceed it, and every dropped one exceeds it with a kept one that
+    comes before it. By default the class plays no part, and the order of a feature table is fixed and puts plain
+    features before filtered ones.
+
+    The relation to the class is the share of a column's variance (of its ranks, with ``spearman``) that lies
+    between the classes; for two classes it orders columns as the absolute point-biserial correlation does.
+
+    The mean correlations are computed once, over all columns that vary. R's ``caret::findCorrelation`` decides
+    pairs by the same means; its ``exact`` form recomputes them after each removal, which this does not.
 
     Examples
     --------
@@ -57,21 +69,23 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "method": [StrOptions({"spearman", "pearson"})],
         "threshold": [Interval(Real, 0, 1, closed="right")],
+        "keep": [StrOptions({"first", "largest_univariate", "smallest_mean_correlation"})],
     }
 
-    def __init__(self, *, method: str = "spearman", threshold: float = 0.9) -> None:
+    def __init__(self, *, method: str = "spearman", threshold: float = 0.9, keep: str = "first") -> None:
         self.method = method
         self.threshold = threshold
+        self.keep = keep
 
-    def fit(self, X: ArrayLike, y: object = None) -> CorrelationFilter:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> CorrelationFilter:
         """Find the columns to keep.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows.
-        y : ignored
-            The class plays no part.
+        y : array-like of shape (n_samples,), optional
+            Class of each row; plays a part only with ``keep="largest_univariate"``, and is needed there.
 
         Returns
         -------
@@ -79,28 +93,37 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
             The fitted filter.
         """
         self._validate_params()
-        values = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-        self.constant_ = np.ptp(values, axis=0) == 0
+        if self.keep == "largest_univariate":
+            values, labels = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
+            codes = np.unique(check_labels(labels), return_inverse=True)[1]
+        else:
+            values, codes = validate_data(self, X, dtype=np.float64, ensure_min_samples=2), None
+        self.constant_ = constant_columns(values)
         columns = np.flatnonzero(~self.constant_)
         varying = values[:, columns]
         if self.method == "spearman":
             varying = rankdata(varying, axis=0)
         self.support_ = np.zeros(values.shape[1], dtype=bool)
-        self.support_[columns[_keep(_unit(varying), self.threshold)]] = True
+        unit = unit_columns(varying)
+        if self.keep != "first":
+            order = np.argsort(self._rank(unit, codes), kind="stable")
+            columns, unit = columns[order], unit[:, order]
+        self.support_[columns[_keep(unit, self.threshold)]] = True
         return self
+
+    def _rank(self, unit: NDArray[np.float64], codes: NDArray[np.intp] | None) -> NDArray[np.float64]:
+        """Return what columns are ordered by, rounded so that equal columns tie."""
+        wanted = -class_share(unit, codes) if codes is not None else _mean_correlation(unit)
+        return np.round(wanted / ROUNDING)
 
     def _get_support_mask(self) -> NDArray[np.bool_]:
         check_is_fitted(self)
         return self.support_
 
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Centre columns and give them length 1, so that products of columns are correlations."""
-    # Scaled first, lest squares of huge or tiny values leave the range of floats.
-    centred = values - values.mean(axis=0)
-    centred /= np.abs(centred).max(axis=0, initial=np.finfo(float).tiny)
-    unit: NDArray[np.float64] = centred / np.maximum(np.linalg.norm(centred, axis=0), np.finfo(float).tiny)
-    return unit
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = self.keep == "largest_univariate"
+        return tags
 
 
 def _keep(unit: NDArray[np.float64], threshold: float) -> list[int]:
@@ -116,6 +139,14 @@ def _keep(unit: NDArray[np.float64], threshold: float) -> list[int]:
     return kept
 
 
+def _mean_correlation(unit: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean absolute correlation of each column with all columns, a block at a time."""
+    mean = np.zeros(unit.shape[1])
+    for start in range(0, unit.shape[1], _BLOCK):
+        mean += np.abs(unit[:, start : start + _BLOCK].T @ unit).sum(axis=0)
+    return mean / max(unit.shape[1], 1)
+
+
 def _exceeds(correlations: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
-    exceeds: NDArray[np.bool_] = np.abs(correlations) > threshold + _ROUNDING
+    exceeds: NDArray[np.bool_] = np.abs(correlations) > threshold + ROUNDING
     return exceeds

@@ -102,8 +102,9 @@ def intraclass_correlation(ratings: ArrayLike, form: IccForm = "2,1", *, level: 
     Examples
     --------
     >>> judges = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
-    >>> print(*(round(float(intraclass_correlation(judges, form).estimate[0]), 2) for form in ("1,1", "2,1", "3,1")))
-    0.17 0.29 0.71
+    >>> found = intraclass_correlation(judges, "2,1")
+    >>> print(*(round(float(value[0]), 2) for value in (found.low, found.estimate, found.high)))
+    0.02 0.29 0.76
     """
     values = np.asarray(ratings, dtype=np.float64)
     if values.ndim == 2:

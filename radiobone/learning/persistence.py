@@ -38,10 +38,17 @@ TRUSTED_TYPES = (
     "radiobone.learning.hierarchical.HierarchicalClassifier",
     "radiobone.learning.hierarchical._PriorClassifier",
     "radiobone.learning.lasso.LassoSelector",
+    "radiobone.learning.missing.MissingValues",
+    "radiobone.learning.mrmr.MRMRSelector",
     "radiobone.learning.nodes.Node",
     "radiobone.learning.nodes.NodeTree",
+    "radiobone.learning.ranking.EliminationSelector",
+    "radiobone.learning.ranking.ImportanceSelector",
     "radiobone.learning.search.Alignment",
     "radiobone.learning.selective.SelectiveClassifierCV",
+    "radiobone.learning.stability.StabilityFilter",
+    "radiobone.learning.univariate.UnivariateFilter",
+    "radiobone.learning.variance.VarianceFilter",
 )
 
 # What skops and NumPy raise where a file is no model, or was put together by hand.

@@ -6,19 +6,38 @@ from it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from radiobone.core.config import FileModel
 from radiobone.learning.choices import OneKey, StepContext
+from radiobone.learning.step_filters import (
+    Combat,
+    Importance,
+    Missing,
+    Mrmr,
+    Rfe,
+    Stability,
+    Univariate,
+    Variance,
+)
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
 
 class Standardise(FileModel):
-    """Subtract the mean and divide by the standard deviation of the training rows."""
+    """Scale columns by what the training rows say of them.
+
+    Parameters
+    ----------
+    method : {"zscore", "minmax", "robust"}
+        Subtract the mean and divide by the standard deviation; bring the training rows between 0 and 1 (later rows
+        may lie beyond); or subtract the median and divide by the range between the quartiles.
+    """
+
+    method: Literal["zscore", "minmax", "robust"] = "zscore"
 
     def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.
@@ -33,9 +52,9 @@ class Standardise(FileModel):
         transformer
             Not fitted.
         """
-        from sklearn.preprocessing import StandardScaler
+        from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
-        return StandardScaler()
+        return {"zscore": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}[self.method]()
 
 
 class Correlation(FileModel):
@@ -47,10 +66,13 @@ class Correlation(FileModel):
         Which correlation.
     threshold : float
         Largest absolute correlation of two kept columns.
+    keep : {"first", "largest_univariate", "smallest_mean_correlation"}
+        Which of two similar columns is kept.
     """
 
     method: Literal["spearman", "pearson"] = "spearman"
     threshold: float = Field(default=0.9, gt=0, le=1)
+    keep: Literal["first", "largest_univariate", "smallest_mean_correlation"] = "first"
 
     def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.
@@ -67,7 +89,7 @@ class Correlation(FileModel):
         """
         from radiobone.learning.correlation import CorrelationFilter
 
-        return CorrelationFilter(method=self.method, threshold=self.threshold)
+        return CorrelationFilter(method=self.method, threshold=self.threshold, keep=self.keep)
 
 
 class Lasso(FileModel):
@@ -75,17 +97,17 @@ class Lasso(FileModel):
 
     Parameters
     ----------
-    loss : {"squared"}
-        Squared loss on the classes coded 0 and 1.
+    loss : {"squared", "binomial"}
+        Squared loss on the classes coded 0 and 1, or the binomial likelihood (penalised logistic regression).
     rule : {"min", "1se"}
-        Penalty of smallest error, or the one-standard-error rule.
+        Penalty of smallest loss, or the one-standard-error rule.
     penalties : int
         Number of penalties on the path.
     folds : int, optional
         Folds for the penalty; by default as many as the inner validation.
     """
 
-    loss: Literal["squared"] = "squared"
+    loss: Literal["squared", "binomial"] = "squared"
     rule: Literal["min", "1se"] = "min"
     penalties: int = Field(default=100, ge=2)
     folds: int | None = Field(default=None, ge=2)
@@ -114,19 +136,75 @@ class Lasso(FileModel):
         )
 
 
+class ElasticNet(Lasso):
+    """Keep the columns with a coefficient in an elastic net whose penalty is cross-validated.
+
+    It takes the options of `Lasso`, too.
+
+    Parameters
+    ----------
+    l1_ratio : tuple of float
+        Share of the L1 norm in the penalty, above 0 and at most 1; of several, the cross-validation takes one.
+    """
+
+    l1_ratio: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(default=(0.5,), min_length=1)
+
+    def build(self, context: StepContext) -> BaseEstimator:
+        """Return the transformer.
+
+        Parameters
+        ----------
+        context : StepContext
+            The study around the step.
+
+        Returns
+        -------
+        transformer
+            Not fitted.
+        """
+        return super().build(context).set_params(l1_ratio=list(self.l1_ratio))
+
+
 class SelectionStep(OneKey):
     """One step before the model; exactly one of the keys is given.
 
     Parameters
     ----------
+    combat : Combat, optional
+        Harmonise batches.
+    missing : Missing, optional
+        Drop columns with many missing values, and fill the others.
+    stability : Stability, optional
+        Keep columns that repeated measurements agree on.
+    variance : Variance, optional
+        Drop columns that hardly vary.
     standardise : Standardise, optional
         Scale columns.
+    univariate : Univariate, optional
+        Keep columns in which classes differ.
     correlation : Correlation, optional
         Drop columns that are too similar to another.
+    mrmr : Mrmr, optional
+        Keep relevant columns that are little redundant.
     lasso : Lasso, optional
         Keep the columns of a LASSO.
+    elastic_net : ElasticNet, optional
+        Keep the columns of an elastic net.
+    rfe : Rfe, optional
+        Eliminate columns by the weights of a linear machine.
+    importance : Importance, optional
+        Keep columns that matter to a random forest.
     """
 
+    combat: Combat | None = None
+    missing: Missing | None = None
+    stability: Stability | None = None
+    variance: Variance | None = None
     standardise: Standardise | None = None
+    univariate: Univariate | None = None
     correlation: Correlation | None = None
+    mrmr: Mrmr | None = None
     lasso: Lasso | None = None
+    elastic_net: ElasticNet | None = None
+    rfe: Rfe | None = None
+    importance: Importance | None = None
