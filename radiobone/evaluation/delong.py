@@ -31,7 +31,7 @@ from radiobone.evaluation.estimates import (
 )
 
 ONE_CLASS = "one of the two classes is missing"
-ONE_ROW = "a class with a single row has no variance"
+TOO_FEW = "too few independent rows of a class for a variance"
 ALL_TIED = "all scores are the same: the AUC is 0.5 whatever the rows"
 SEPARATED = "the classes are separated completely, where DeLong's variance is 0: Newcombe's score interval instead"
 NO_VARIANCE = "the AUCs differ, yet their estimated variance is 0: the test is undefined"
@@ -195,7 +195,7 @@ def auc_interval(
     if math.isnan(auc):
         return Interval(NAN, NAN, NAN, level, method, notes=(ONE_CLASS,))
     if math.isnan(variance):
-        return Interval(auc, NAN, NAN, level, method, notes=(ONE_ROW,))
+        return Interval(auc, NAN, NAN, level, method, notes=(TOO_FEW,))
     error = math.sqrt(variance)
     if variance == 0 and auc in (0.0, 1.0):
         low, high = _separated(auc, n_positive, n_negative, level)
@@ -305,7 +305,7 @@ def auc_comparison(auc_a: float, auc_b: float, variance: float, level: float, me
     """
     difference = auc_a - auc_b
     if math.isnan(variance):
-        return _undefined(auc_a, auc_b, level, method, ONE_ROW)
+        return _undefined(auc_a, auc_b, level, method, TOO_FEW)
     if variance == 0:
         if difference != 0:
             return _undefined(auc_a, auc_b, level, method, NO_VARIANCE)

@@ -180,7 +180,7 @@ def probabilities(values: ArrayLike, length: int) -> NDArray[np.float64]:
     return given
 
 
-def clusters(groups: ArrayLike | None, length: int) -> NDArray[np.intp]:
+def patient_codes(groups: ArrayLike | None, length: int) -> NDArray[np.intp]:
     """Return the number of the patient of each row, from 0.
 
     Parameters

@@ -118,7 +118,7 @@ def test_a_missing_class_and_a_single_row_are_undefined():
     found = delong_interval([True, False, False, False], [0.2, 0.1, 0.3, 0.0])
     assert found.estimate == pytest.approx(2 / 3)
     assert math.isnan(found.low)
-    assert "single row" in found.notes[0]
+    assert "too few" in found.notes[0]
     compared = delong_test([True, True], [1, 2], [2, 1])
     assert math.isnan(compared.p_value)
     assert math.isnan(delong_test_unpaired([True, False], [1, 0], [True] * 2, [1, 0]).p_value)
