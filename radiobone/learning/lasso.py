@@ -171,7 +171,9 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.n_splits_ = len(splits)
         self.notes_ = fewer_folds(self.cv, self.n_splits_)
 
-        curve = min(self._curves(values, target, splits), key=lambda one: one.smallest)
+        curves = self._curves(values, target, splits)
+        self.l1_ratio_losses_ = np.array([curve.smallest for curve in curves])
+        curve = min(curves, key=lambda one: one.smallest)
         self.l1_ratio_, self.alphas_, self.loss_path_ = curve.l1_ratio, curve.alphas, curve.losses
         chosen = self._choose()
         path = self._path(values, target, curve.alphas, curve.l1_ratio)
@@ -179,7 +181,7 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.coef_ = path.coefs[:, chosen]
         self.intercept_ = float(path.levels[chosen] - path.centre @ self.coef_)
         self.support_ = self.coef_ != 0
-        self.duality_gap_ = max(path.gap, self.duality_gap_)
+        self.duality_gap_ = max(path.gap, *(one.gap for one in curves))
         self._check_gap()
         return self
 
@@ -187,16 +189,14 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         """Return the cross-validation curve for each share of the L1 norm."""
         centred, centred_target = X - X.mean(axis=0), y - y.mean()
         curves = []
-        self.duality_gap_ = 0.0
         for l1_ratio in self._l1_ratios():
             alphas = penalty_grid(centred, centred_target, self.n_alphas, self.eps, l1_ratio)
-            losses = np.empty((len(alphas), len(splits)))
+            losses, gap = np.empty((len(alphas), len(splits))), 0.0
             for number, (train, test) in enumerate(splits):
                 path = self._path(X[train], y[train], alphas, l1_ratio)
                 losses[:, number] = self._losses(y[test], path.predict(X[test]))
-                self.duality_gap_ = max(path.gap, self.duality_gap_)
-            curves.append(_Curve(l1_ratio, alphas, losses))
-        self.l1_ratio_losses_ = np.array([curve.smallest for curve in curves])
+                gap = max(path.gap, gap)
+            curves.append(_Curve(l1_ratio, alphas, losses, gap))
         return curves
 
     def _l1_ratios(self) -> list[float]:
@@ -221,9 +221,11 @@ class LassoSelector(SelectorMixin, BaseEstimator):
     def _losses(self, y: Array, predicted: Array) -> Array:
         """Return the mean loss of held-out rows for each column of predictions."""
         if self.loss == "binomial":
-            deviances: Array = 2.0 * np.logaddexp(0.0, (1.0 - 2.0 * y[:, None]) * predicted)
-            return deviances.mean(axis=0)
-        return ((y[:, None] - predicted) ** 2).mean(axis=0)
+            losses = 2.0 * np.logaddexp(0.0, (1.0 - 2.0 * y[:, None]) * predicted)
+        else:
+            losses = (y[:, None] - predicted) ** 2
+        mean: Array = losses.mean(axis=0)
+        return mean
 
     def _choose(self) -> int:
         self.loss_mean_ = self.loss_path_.mean(axis=1)
@@ -265,6 +267,7 @@ class _Curve:
     l1_ratio: float
     alphas: Array
     losses: Array
+    gap: float
 
     @property
     def smallest(self) -> float:

@@ -8,8 +8,10 @@ from sklearn.linear_model import ElasticNetCV, LassoCV
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning import DataError, LassoSelector
 from radiobone.learning.active_set import minimise_quadratic
+from radiobone.learning.choices import StepContext
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.path import duality_gaps, lasso_path, penalty_grid
+from radiobone.learning.steps import SelectionStep
 
 
 def table(seed, n=60, p=40, signal=1.0):
@@ -169,6 +171,21 @@ def test_impossible_shares_of_the_l1_norm_are_refused(l1_ratio):
     X, y = table(0)
     with pytest.raises(ValueError, match="l1_ratio"):
         LassoSelector(l1_ratio=l1_ratio).fit(X, y)
+
+
+@pytest.mark.parametrize("kind", ["lasso", "elastic_net"])
+def test_recipes_name_the_selector(kind):
+    options = {"loss": "binomial", "rule": "1se", "penalties": 30, "folds": 4}
+    shares = {"l1_ratio": [0.5, 0.9]} if kind == "elastic_net" else {}
+    step = SelectionStep.model_validate({kind: {**options, **shares}})
+    built = step.chosen.build(StepContext(inner_folds=5, seed=3))
+    assert isinstance(built, LassoSelector)
+    assert (built.loss, built.rule, built.n_alphas, built.cv, built.random_state) == ("binomial", "1se", 30, 4, 3)
+    assert built.l1_ratio == shares.get("l1_ratio", 1.0)
+    plain = SelectionStep.model_validate({kind: None}).chosen.build(StepContext(inner_folds=5, seed=3))
+    assert (plain.loss, plain.rule, plain.n_alphas, plain.cv) == ("squared", "min", 100, 5)
+    with pytest.raises(ValueError, match="l1_ratio"):
+        SelectionStep.model_validate({"elastic_net": {"l1_ratio": [0.0]}})
 
 
 def test_a_quadratic_problem_is_solved_from_any_start():
