@@ -133,8 +133,9 @@ def test_draws_that_are_all_alike_give_no_interval():
 
 def test_a_single_patient_of_a_class_leaves_no_acceleration():
     positive = np.arange(30) < 1
-    found = bootstrap_interval(auc_statistic(positive, np.sin(np.arange(30.0) + 1)), 30, strata=positive,
-    draws=300) assert "without acceleration" in found.notes[0]
+    statistic = auc_statistic(positive, np.sin(np.arange(30.0) + 1))
+    found = bootstrap_interval(statistic, 30, strata=positive, draws=300)
+    assert "without acceleration" in found.notes[0]
 
 
 def test_difference_of_two_scores_on_the_same_draws(rows):
