@@ -11,21 +11,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures
-from radiobone.evaluation.metrics import BINARY, BY_CLASS, COUNTS, OVERALL, confusion
+from radiobone.evaluation.intervals import Key, intervals, plain_interval
+from radiobone.evaluation.metrics import AT_PREVALENCE, BINARY, BY_CLASS, COUNTS, OVERALL, confusion
 
 FORMAT = 1
 
 PREDICTIONS = "predictions, pooled over outer folds and repeats"
-
-Values = dict[tuple[str, str, str, str], list[float]]
-"""A value for each outer fold, by scope, name, rows and metric."""
 
 
 def content(result: FoldFigures) -> dict[str, Any]:
@@ -41,33 +41,68 @@ def content(result: FoldFigures) -> dict[str, Any]:
     dict
         Plain values only, with None for what is not defined.
     """
-    values: Values = {}
-    for line in result.lines:
-        values.setdefault((line.scope, line.name, line.rows, line.metric), []).append(line.value)
-    plain: dict[str, Any] = _without_nan(
-        {
-            "format": FORMAT,
-            "decision": result.decision,
-            "classes": [_label(name) for name in result.classes],
-            "nodes": [_node(result, values, number) for number in range(len(result.fits[0].nodes))],
-            "three_class": _classes(result, values),
-            "validation": result.validation,
-        }
-    )
+    several = result.fixed and len(result.fits) > 1
+    first = result.only(0) if several else result
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "decision": result.decision,
+        "classes": [plain_label(name) for name in result.classes],
+        **figures(first),
+        "validation": result.validation,
+    }
+    if several:
+        found["test_sets"] = {fit.name: figures(result.only(number)) for number, fit in enumerate(result.fits)}
+    plain: dict[str, Any] = without_nan(found)
     return plain
 
 
-def _node(result: FoldFigures, values: Values, number: int) -> dict[str, Any]:
+def figures(result: FoldFigures) -> dict[str, Any]:
+    """Return ``nodes`` and ``three_class``.
+
+    Parameters
+    ----------
+    result : FoldFigures
+        All folds that are averaged, or one test set.
+
+    Returns
+    -------
+    dict
+        Not yet without NaN.
+    """
+    values: dict[Key, list[float]] = {}
+    for line in result.lines:
+        values.setdefault((line.scope, line.name, line.rows, line.metric), []).append(line.value)
+    table = _Table(values, intervals(result, values))
+    return {
+        "nodes": [_node(result, table, number) for number in range(len(result.fits[0].nodes))],
+        "three_class": _classes(result, table),
+    }
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A value for each outer fold, by scope, name, rows and metric, and the interval of each."""
+
+    values: dict[Key, list[float]]
+    intervals: dict[Key, Interval]
+
+    def figure(self, *key: str) -> dict[str, Any]:
+        scope, name, rows, metric = key
+        at = (scope, name, rows, metric)
+        return figure(self.values[at], self.intervals.get(at))
+
+
+def _node(result: FoldFigures, table: _Table, number: int) -> dict[str, Any]:
     assert result.tree is not None
     node = result.tree.nodes[number]
     fits = [fit.nodes[number] for fit in result.fits]
     where = [f"repeat {fit.repeat}, fold {fit.fold}" for fit in result.fits]
     return {
         "name": node.name,
-        "positive": [_label(label) for label in node.positive],
-        "negative": [_label(label) for label in node.negative],
-        "on_true_members": _binary(result, values, number, "true_members"),
-        "on_routed": _binary(result, values, number, "routed"),
+        "positive": [plain_label(label) for label in node.positive],
+        "negative": [plain_label(label) for label in node.negative],
+        "on_true_members": _binary(result, table, number, "true_members"),
+        "on_routed": _binary(result, table, number, "routed"),
         "training": {
             "n_train": [fit.n_train for fit in fits],
             "n_foreign": [fit.n_foreign for fit in fits],
@@ -82,13 +117,14 @@ def _node(result: FoldFigures, values: Values, number: int) -> dict[str, Any]:
     }
 
 
-def _binary(result: FoldFigures, values: Values, number: int, rows: str) -> dict[str, Any]:
+def _binary(result: FoldFigures, table: _Table, number: int, rows: str) -> dict[str, Any]:
     name = result.fits[0].nodes[number].name
     at_node = [(fit, result.node_rows(fit, number, rows)) for fit in result.fits]
 
     def total(metric: str) -> int:
-        return int(sum(values["node", name, rows, metric]))
+        return int(sum(table.values["node", name, rows, metric]))
 
+    metrics = (*BINARY, *(AT_PREVALENCE if name in result.options.prevalence else ()))
     counts = {count: total(count) for count in COUNTS}
     found: dict[str, Any] = {
         "n_patients": _n_patients(result, ((fit, here.judged) for fit, here in at_node)),
@@ -99,12 +135,12 @@ def _binary(result: FoldFigures, values: Values, number: int, rows: str) -> dict
         found |= {f"n_predictions_{kind}": total(f"n_{kind}") for kind in ("foreign", "missed")}
     return {
         **found,
-        **{metric: figure(values["node", name, rows, metric]) for metric in BINARY},
+        **{metric: table.figure("node", name, rows, metric) for metric in metrics},
         "confusion": {"counts": PREDICTIONS, **counts},
     }
 
 
-def _classes(result: FoldFigures, values: Values) -> dict[str, Any]:
+def _classes(result: FoldFigures, table: _Table) -> dict[str, Any]:
     true = [result.data.codes[fit.test] for fit in result.fits]
     matrices = [
         confusion(codes, fit.decided(result.decision), len(result.classes))
@@ -117,17 +153,17 @@ def _classes(result: FoldFigures, values: Values) -> dict[str, Any]:
         by_class[str(label)] = {
             "n_patients": _n_patients(result, members),
             "n_predictions": int(matrix[code].sum()),
-            **{metric: figure(values["three_class", str(label), "all", metric]) for metric in BY_CLASS},
+            **{metric: table.figure("three_class", str(label), "all", metric) for metric in BY_CLASS},
         }
     everyone = ((fit, np.ones(len(fit.test), dtype=bool)) for fit in result.fits)
     return {
         "n_patients": _n_patients(result, everyone),
         "n_predictions": int(matrix.sum()),
-        **{metric: figure(values["three_class", "", "all", metric]) for metric in OVERALL},
+        **{metric: table.figure("three_class", "", "all", metric) for metric in OVERALL},
         "by_class": by_class,
         "confusion": {
             "counts": PREDICTIONS,
-            "labels": [_label(name) for name in result.classes],
+            "labels": [plain_label(name) for name in result.classes],
             "matrix": matrix.tolist(),
             "rows": "true class",
             "columns": f"decided class ({result.decision})",
@@ -140,18 +176,21 @@ def _n_patients(result: FoldFigures, rows: Iterable[tuple[FoldFit, NDArray[np.bo
     return len({patient for fit, chosen in rows for patient in result.data.groups[fit.test[chosen]].tolist()})
 
 
-def figure(values: list[float]) -> dict[str, Any]:
+def figure(values: list[float], interval: Interval | None = None) -> dict[str, Any]:
     """Sum up one metric over the outer folds.
 
     Parameters
     ----------
     values : list of float
         One value for each outer fold; NaN where the fold cannot show it.
+    interval : Interval, optional
+        Around the mean.
 
     Returns
     -------
     dict
-        ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined`` (how many are NaN), ``folds`` (the values).
+        ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined`` (how many are NaN), ``folds`` (the values),
+        ``interval`` (an object, or None).
         One undefined fold leaves mean and SD undefined: a mean over the others would be another figure.
     """
     return {
@@ -160,6 +199,7 @@ def figure(values: list[float]) -> dict[str, Any]:
         "n_folds": len(values),
         "n_undefined": int(np.isnan(values).sum()),
         "folds": values,
+        "interval": plain_interval(interval),
     }
 
 
@@ -172,13 +212,37 @@ def _frequencies(selected: list[tuple[str, ...] | None]) -> list[dict[str, Any]]
     return [{"name": name, "folds": count, "frequency": count / len(selected)} for name, count in ordered]
 
 
-def _label(label: Any) -> Any:
+def plain_label(label: Any) -> Any:
+    """Return a class as JSON can hold it.
+
+    Parameters
+    ----------
+    label : object
+        The class.
+
+    Returns
+    -------
+    str, int, float or bool
+        Itself, or its text.
+    """
     return label if isinstance(label, (str, int, float, bool)) else str(label)
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Put None in place of every number that is not finite.
+
+    Parameters
+    ----------
+    value : object
+        Mappings, sequences and plain values.
+
+    Returns
+    -------
+    object
+        The same, with lists for sequences.
+    """
     if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
+        return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

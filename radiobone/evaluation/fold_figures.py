@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiobone.evaluation.estimates import check_fraction, check_whole
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.inputs import StudyData
 from radiobone.evaluation.metrics import binary_metrics, class_metrics
@@ -45,6 +46,40 @@ class FoldMetric(NamedTuple):
     metric: str
     value: float
     n_predictions: int
+
+
+@dataclass(frozen=True)
+class FigureOptions:
+    """What figures are asked for.
+
+    Parameters
+    ----------
+    level : float, default 0.95
+        Nominal coverage of intervals.
+    prevalence : mapping of str to float, optional
+        Share of the positive side, by node, at which predictive values are told too.
+    draws : int, default 2000
+        Draws of patients behind bootstrap intervals.
+    seed : int, default 0
+        Draws them.
+
+    Raises
+    ------
+    UsageError
+        If a number is out of range.
+    """
+
+    level: float = 0.95
+    prevalence: Mapping[str, float] = field(default_factory=dict)
+    draws: int = 2000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_fraction("level", self.level)
+        for node, share in self.prevalence.items():
+            check_fraction(f"prevalence of {node}", share)
+        check_whole("draws", self.draws, 100)
+        check_whole("seed", self.seed, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +122,8 @@ class FoldFigures:
         The rows.
     fixed : bool
         True if test sets were set aside once, so that each fold stands for itself.
+    options : FigureOptions
+        What figures are asked for.
     """
 
     classes: tuple[Any, ...]
@@ -96,11 +133,36 @@ class FoldFigures:
     fits: tuple[FoldFit, ...]
     data: StudyData
     fixed: bool = False
+    options: FigureOptions = field(default_factory=FigureOptions)
 
     @property
     def tree(self) -> NodeTree | None:
         """The nodes, or None for a flat classifier."""
         return self.fits[0].tree
+
+    @property
+    def patients(self) -> tuple[list[int], list[int]]:
+        """Patients in the training part and in the test part of each fold: the independent units."""
+        groups = self.data.groups
+        train, test = (
+            [int(np.unique(groups[getattr(fit, part)]).size) for fit in self.fits] for part in ("train", "test")
+        )
+        return train, test
+
+    def only(self, number: int) -> FoldFigures:
+        """Return one fold by itself, such as one of several test sets.
+
+        Parameters
+        ----------
+        number : int
+            Number of the fold, from 0.
+
+        Returns
+        -------
+        FoldFigures
+            With this fold only.
+        """
+        return replace(self, fits=(self.fits[number],))
 
     @property
     def lines(self) -> Iterator[FoldMetric]:
@@ -114,7 +176,10 @@ class FoldFigures:
             for rows in ("true_members", "routed"):
                 here = self.node_rows(fit, number, rows)
                 figures = binary_metrics(
-                    here.positive[here.judged], fit.node_proba[here.judged, number], threshold=node.threshold
+                    here.positive[here.judged],
+                    fit.node_proba[here.judged, number],
+                    threshold=node.threshold,
+                    prevalence=self.options.prevalence.get(node.name),
                 )
                 if rows == "routed":
                     figures |= {"n_foreign": float(here.n_foreign), "n_missed": float(here.n_missed)}

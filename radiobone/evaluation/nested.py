@@ -16,6 +16,7 @@ from radiobone.core.errors import UsageError
 from radiobone.evaluation.fingerprint import data_sha256, fit_sha256
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fitting import check_estimator, fit_folds, inner_folds_asked
+from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.keep import KeptFits
@@ -48,6 +49,9 @@ class NestedCV:
         Nodes at which a flat classifier is judged, by P(positive side) / P(both sides) from its class
         probabilities, so that it stands beside a hierarchical one.
 
+    options : FigureOptions
+        Level of intervals, prevalence of predictive values, draws of the bootstrap.
+
     Raises
     ------
     UsageError
@@ -60,6 +64,7 @@ class NestedCV:
     jobs: int = 1
     classes: Sequence[Any] | None = None
     nodes: Sequence[Node] | None = None
+    options: FigureOptions = field(default_factory=FigureOptions)
 
     def __post_init__(self) -> None:
         if not (hasattr(self.plan, "divide") and hasattr(self.plan, "describe")):
@@ -113,7 +118,7 @@ class NestedCV:
         data = prepare(X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(self.estimator))
         folds = cut(self.plan, data)
         (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
-        return gather(self.estimator, self.plan, data, folds, fits)
+        return gather(self.estimator, self.plan, data, folds, fits, self.options)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,7 +245,12 @@ def fit_all(
 
 
 def gather(
-    estimator: Any, plan: Plan, data: StudyData, folds: Sequence[OuterFold], fits: tuple[FoldFit, ...]
+    estimator: Any,
+    plan: Plan,
+    data: StudyData,
+    folds: Sequence[OuterFold],
+    fits: tuple[FoldFit, ...],
+    options: FigureOptions,
 ) -> NestedResult:
     """Put fits together with what they rest on.
 
@@ -256,6 +266,8 @@ def gather(
         The folds.
     fits : tuple of FoldFit
         One for each fold.
+    options : FigureOptions
+        What figures are asked for.
 
     Returns
     -------
@@ -270,6 +282,7 @@ def gather(
         fits=fits,
         data=data,
         fixed=plan.fixed,
+        options=options,
     )
 
 

@@ -1,0 +1,113 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from radiobone.core.errors import UsageError
+from radiobone.evaluation import FixedSplit, KFolds, LeaveOneCentreOut, NestedCV
+from radiobone.evaluation.bootstrap import bootstrap_interval, metric_statistic
+from radiobone.evaluation.clustered import clustered_auc_interval
+from radiobone.evaluation.delong import delong_interval
+from radiobone.evaluation.fold_figures import FigureOptions
+from radiobone.evaluation.resampled import corrected_interval
+from radiobone.learning import osteoporosis_first
+
+BONE = ["osteoporosis", "osteopenia", "normal"]
+LIGHT = FigureOptions(draws=200, prevalence={"osteoporosis_vs_rest": 0.2})
+
+
+def table(n=90, rows=1):
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(n) % 3, rows)
+    X = rng.normal(size=(n * rows, 3)) + 0.6 * codes[:, None]
+    patients = np.repeat([f"p{i:02d}" for i in range(n)], rows)
+    ids = pd.DataFrame({"patient_id": patients, "level": np.tile([f"L{k}" for k in range(rows)], n)})
+    attributes = pd.DataFrame({"split": np.repeat(["train", "test", "external"], n * rows // 3)})
+    return X, np.array(BONE)[codes], patients, ids, attributes
+
+
+def fixed(rows=1, tests=("test",)):
+    X, y, patients, ids, attributes = table(rows=rows)
+    keep = attributes["split"].isin(["train", *tests]).to_numpy()
+    return NestedCV(
+        GaussianNB(), FixedSplit("split", tests=tests), classes=BONE, nodes=osteoporosis_first(), options=LIGHT
+    ).run(X[keep], y[keep], groups=patients[keep], ids=ids[keep], attributes=attributes[keep])
+
+
+def test_a_mean_over_folds_has_the_corrected_t_interval():
+    X, y, patients, ids, _ = table()
+    found = NestedCV(GaussianNB(), KFolds(4, repeats=2), nodes=osteoporosis_first()).run(
+        X, y, groups=patients, ids=ids
+    )
+    results = found.results()
+    for figure in (
+        results["nodes"][0]["on_true_members"]["auc"],
+        results["three_class"]["by_class"]["normal"]["specificity"],
+        results["three_class"]["balanced_accuracy"],
+    ):
+        sizes = [(fit.train.size, fit.test.size) for fit in found.fits]
+        expected = corrected_interval(figure["folds"], *zip(*sizes, strict=True))
+        assert figure["interval"]["low"] == pytest.approx(expected.low)
+        assert figure["interval"]["high"] == pytest.approx(min(expected.high, 1.0))
+        assert figure["interval"]["method"] == "corrected resampled t"
+        assert figure["interval"]["conditional"] is None
+        assert figure["interval"]["level"] == 0.95
+
+
+def test_an_undefined_fold_leaves_no_interval():
+    X, y, patients, _, attributes = table()
+    y[(attributes["split"] == "external").to_numpy() & (y == "osteoporosis")] = "normal"
+    found = NestedCV(GaussianNB(), LeaveOneCentreOut("split"), nodes=osteoporosis_first()).run(
+        X, y, groups=patients, attributes=attributes
+    )
+    auc = found.results()["nodes"][0]["on_true_members"]["auc"]
+    assert (auc["mean"], auc["n_undefined"]) == (None, 1)
+    assert (auc["interval"]["low"], auc["interval"]["high"]) == (None, None)
+
+
+def test_a_fixed_test_set_has_delong_and_the_bootstrap_of_patients():
+    found = fixed()
+    node = found.results()["nodes"][0]["on_true_members"]
+    p = found.predictions
+    truth = (p["true_class"] == "osteoporosis").to_numpy()
+    score = p["p_node_osteoporosis_vs_rest"].to_numpy()
+    expected = delong_interval(truth, score)
+    assert node["auc"]["mean"] == pytest.approx(expected.estimate)
+    assert node["auc"]["interval"]["low"] == pytest.approx(expected.low)
+    assert node["auc"]["interval"]["method"].startswith("DeLong")
+    sensitivity = metric_statistic(lambda t, s: np.mean(s[t] > 0.5), truth, score)
+    drawn = bootstrap_interval(sensitivity, 30, strata=found.data.codes[found.fits[0].test], draws=200)
+    assert node["sensitivity"]["interval"]["low"] == pytest.approx(drawn.low)
+    assert node["sensitivity"]["interval"]["high"] == pytest.approx(drawn.high)
+    assert "bootstrap" in node["sensitivity"]["interval"]["method"]
+    se, sp = node["sensitivity"]["mean"], node["specificity"]["mean"]
+    assert node["ppv_at_prevalence"]["mean"] == pytest.approx(se * 0.2 / (se * 0.2 + (1 - sp) * 0.8))
+    assert node["ppv_at_prevalence"]["interval"]["low"] < node["ppv_at_prevalence"]["mean"]
+    assert "ppv_at_prevalence" not in found.results()["nodes"][1]["on_true_members"]
+
+
+def test_several_rows_of_a_patient_are_clustered():
+    found = fixed(rows=3)
+    p = found.predictions
+    node = found.results()["nodes"][0]["on_true_members"]
+    expected = clustered_auc_interval(
+        (p["true_class"] == "osteoporosis").to_numpy(), p["p_node_osteoporosis_vs_rest"], p["patient_id"]
+    )
+    assert node["auc"]["interval"]["low"] == pytest.approx(expected.low)
+    assert "Obuchowski" in node["auc"]["interval"]["method"]
+
+
+def test_each_of_several_test_sets_has_its_own_figures():
+    results = fixed(tests=("test", "external")).results()
+    assert list(results["test_sets"]) == ["test", "external"]
+    assert results["nodes"] == results["test_sets"]["test"]["nodes"]
+    assert results["nodes"] == fixed().results()["nodes"], "those of the first set, as if it were alone"
+    other = results["test_sets"]["external"]["nodes"][0]["on_true_members"]["auc"]
+    assert other["mean"] != results["nodes"][0]["on_true_members"]["auc"]["mean"]
+    assert other["interval"]["method"].startswith("DeLong")
+
+
+def test_options_out_of_range_are_refused():
+    for options in ({"level": 1.0}, {"prevalence": {"a": 0.0}}, {"draws": 10}, {"seed": -1}):
+        with pytest.raises(UsageError, match="out of range"):
+            FigureOptions(**options)
