@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import get_scorer
+from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from radiobone.learning.folds import Split
 from radiobone.learning.frames import Rows, plain, rows_of, transform_step
 from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.svm_grid import SharedKernels, shares_kernels
 
 Array = NDArray[np.float64]
 
@@ -228,12 +229,21 @@ def score_fold(
         return FoldScores(scores, np.zeros((len(test), len(candidates))), 0, step_notes(fitted))
     held_out = transform_steps(fitted, rows_of(X, test))
     decisions = np.empty((len(test), len(candidates)))
+    by_ranks = scoring == "roc_auc"
+    kernels = (
+        SharedKernels(kept, codes[train], held_out) if by_ranks and shares_kernels(model, candidates) else None
+    )
     for column, settings in enumerate(candidates):
-        candidate = fit_with_groups(clone(model).set_params(**settings), kept, codes[train], patients)
-        alignment = Alignment.of(decision_values(candidate, kept))
-        decisions[:, column] = alignment.apply(decision_values(candidate, held_out))
+        if kernels is not None:
+            on_train, on_test = kernels.decisions(model, settings)
+        else:
+            candidate = fit_with_groups(clone(model).set_params(**settings), kept, codes[train], patients)
+            on_train, on_test = decision_values(candidate, kept), decision_values(candidate, held_out)
+        decisions[:, column] = Alignment.of(on_train).apply(on_test)
         if scorable:
-            scores[column] = scorer(candidate, held_out, codes[test])
+            scores[column] = (
+                roc_auc_score(codes[test], on_test) if by_ranks else scorer(candidate, held_out, codes[test])
+            )
     return FoldScores(scores, decisions, kept.shape[1], step_notes(fitted))
 
 
