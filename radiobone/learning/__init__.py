@@ -8,12 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from radiobone.learning.blocks import BlockSelector
+    from radiobone.learning.boosted_trees import BoostedTreesClassifier
     from radiobone.learning.combat import ComBat
     from radiobone.learning.correlation import CorrelationFilter
     from radiobone.learning.data import DataError
+    from radiobone.learning.flat import FlatClassifier
+    from radiobone.learning.formula import LinearFormula
+    from radiobone.learning.formula_files import read_formula, write_formula
+    from radiobone.learning.fusion import LateFusionClassifier
     from radiobone.learning.hierarchical import HierarchicalClassifier
     from radiobone.learning.icc import intraclass_correlation
     from radiobone.learning.lasso import LassoSelector
+    from radiobone.learning.linear_form import linear_formula, node_formulas
     from radiobone.learning.missing import MissingValues
     from radiobone.learning.mrmr import MRMRSelector
     from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
@@ -25,13 +32,18 @@ if TYPE_CHECKING:
     from radiobone.learning.variance import VarianceFilter
 
 __all__ = [
+    "BlockSelector",
+    "BoostedTreesClassifier",
     "ComBat",
     "CorrelationFilter",
     "DataError",
     "EliminationSelector",
+    "FlatClassifier",
     "HierarchicalClassifier",
     "ImportanceSelector",
     "LassoSelector",
+    "LateFusionClassifier",
+    "LinearFormula",
     "MRMRSelector",
     "MissingValues",
     "Node",
@@ -44,18 +56,27 @@ __all__ = [
     "VarianceFilter",
     "chain",
     "intraclass_correlation",
+    "linear_formula",
+    "node_formulas",
     "normal_first",
     "osteoporosis_first",
+    "read_formula",
+    "write_formula",
 ]
 
 _MODULES = {
+    "BlockSelector": "blocks",
+    "BoostedTreesClassifier": "boosted_trees",
     "ComBat": "combat",
     "CorrelationFilter": "correlation",
     "DataError": "data",
     "EliminationSelector": "ranking",
+    "FlatClassifier": "flat",
     "HierarchicalClassifier": "hierarchical",
     "ImportanceSelector": "ranking",
     "LassoSelector": "lasso",
+    "LateFusionClassifier": "fusion",
+    "LinearFormula": "formula",
     "MRMRSelector": "mrmr",
     "MissingValues": "missing",
     "Node": "nodes",
@@ -68,8 +89,12 @@ _MODULES = {
     "VarianceFilter": "variance",
     "chain": "nodes",
     "intraclass_correlation": "icc",
+    "linear_formula": "linear_form",
+    "node_formulas": "linear_form",
     "normal_first": "nodes",
     "osteoporosis_first": "nodes",
+    "read_formula": "formula_files",
+    "write_formula": "formula_files",
 }
 
 

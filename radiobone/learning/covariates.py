@@ -56,7 +56,7 @@ def as_text(values: Any, what: str) -> NDArray[np.str_]:
 def _text(cell: Any) -> str:
     if isinstance(cell, bool) or not isinstance(cell, Real) or not float(cell).is_integer():
         return str(cell)
-    return str(int(cell))
+    return str(round(cell))
 
 
 def as_numbers(values: Any) -> Array | None:

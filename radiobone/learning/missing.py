@@ -68,6 +68,8 @@ class MissingValues(SelectorMixin, BaseEstimator):
            [5. , 6. ]])
     """
 
+    fills_missing: ClassVar[bool] = True  # so that tables with gaps may enter a classifier that begins with it
+
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "max_share": [Interval(Real, 0, 1, closed="both")],
         "strategy": [StrOptions({"median", "mean", "knn", "drop_columns"})],
@@ -99,7 +101,8 @@ class MissingValues(SelectorMixin, BaseEstimator):
         self.missing_ = np.isnan(values).sum(axis=0)
         max_share = 0.0 if self.strategy == "drop_columns" else self.max_share
         self.support_ = (self.missing_ / len(values) <= max_share) & (self.missing_ < len(values))
-        self.imputer_, self.scaler_ = None, None
+        self.imputer_: Any = None
+        self.scaler_: Any = None
         if self.support_.any():
             self._learn(values[:, self.support_])
         self.notes_ = self._tell(len(values))
