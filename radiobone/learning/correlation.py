@@ -141,10 +141,10 @@ def _keep(unit: NDArray[np.float64], threshold: float) -> list[int]:
 
 def _mean_correlation(unit: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the mean absolute correlation of each column with all columns, a block at a time."""
-    mean = np.zeros(unit.shape[1])
+    total: NDArray[np.float64] = np.zeros(unit.shape[1])
     for start in range(0, unit.shape[1], _BLOCK):
-        mean += np.abs(unit[:, start : start + _BLOCK].T @ unit).sum(axis=0)
-    return mean / max(unit.shape[1], 1)
+        total += np.abs(unit[:, start : start + _BLOCK].T @ unit).sum(axis=0)
+    return total / max(unit.shape[1], 1)
 
 
 def _exceeds(correlations: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:

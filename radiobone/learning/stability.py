@@ -136,6 +136,7 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
             repeats were forgotten.
         """
         self._validate_params()
+        _forbid_same_names(X)
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         patients = check_groups(groups, values[:, 0])
         self.notes_: list[str] = []
@@ -187,12 +188,7 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
 
     def _columns(self) -> list[Any] | int:
         names = getattr(self, "feature_names_in_", None)
-        if names is None:
-            return int(self.n_features_in_)
-        if len(set(names)) < len(names):
-            again = sorted({str(name) for name in names if (names == name).sum() > 1})
-            raise DataError("columns of the same name cannot be told apart", got=", ".join(again[:5]))
-        return list(names)
+        return int(self.n_features_in_) if names is None else list(names)
 
     def _sample(self, repeats: Repeats, training: set[str] | None) -> set[str] | None:
         """Return the patients to look at; None for all."""
@@ -239,3 +235,10 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _forbid_same_names(X: Any) -> None:
+    names = getattr(X, "columns", None)
+    if names is not None and len(set(names)) < len(names):
+        again = sorted({str(name) for name in names if list(names).count(name) > 1})
+        raise DataError("columns of the same name cannot be told apart", got=", ".join(again[:5]))

@@ -68,3 +68,48 @@ def test_the_class_plays_no_part():
 def test_parameters_are_checked_at_fit(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         CorrelationFilter(**wrong).fit(np.eye(3))
+
+
+def hidden_blocks(n_columns: int = 60) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(11)
+    y = rng.integers(0, 2, 50)
+    hidden = rng.normal(size=(50, 6)) + y[:, np.newaxis]
+    return np.tile(hidden, n_columns // 6) + rng.normal(size=(50, n_columns)) * 0.4, y
+
+
+def by_order(X: np.ndarray, order: list[int], method: str, threshold: float) -> list[int]:
+    kept = greedy(pd.DataFrame(X)[order], method, threshold)
+    return sorted(int(name) for name in kept)
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_the_column_closest_to_the_class_can_be_kept(method):
+    X, y = hidden_blocks()
+    table = pd.DataFrame(X)
+    relation = table.corrwith(pd.Series(y.astype(float)), method=method).abs()
+    order = relation.sort_values(ascending=False, kind="stable").index.tolist()
+    fitted = CorrelationFilter(method=method, threshold=0.7, keep="largest_univariate").fit(X, y)
+    assert fitted.get_support(indices=True).tolist() == by_order(X, order, method, 0.7)
+    first = CorrelationFilter(method=method, threshold=0.7).fit(X, y)
+    assert fitted.get_support().tolist() != first.get_support().tolist()
+    assert relation[fitted.get_support()].mean() > relation[first.get_support()].mean()
+    with pytest.raises(ValueError, match="requires y"):
+        CorrelationFilter(keep="largest_univariate").fit(X)
+
+
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_the_column_least_like_the_others_can_be_kept(method):
+    X, _ = hidden_blocks(600)
+    order = pd.DataFrame(X).corr(method=method).abs().mean().sort_values(kind="stable").index.tolist()
+    fitted = CorrelationFilter(method=method, threshold=0.7, keep="smallest_mean_correlation").fit(X)
+    assert fitted.get_support(indices=True).tolist() == by_order(X, order, method, 0.7)
+
+
+@pytest.mark.parametrize("keep", ["first", "largest_univariate", "smallest_mean_correlation"])
+def test_of_equal_columns_the_left_one_is_kept_and_no_kept_pair_exceeds_the_threshold(keep):
+    X, y = hidden_blocks()
+    X = np.column_stack([X, X])
+    fitted = CorrelationFilter(threshold=0.8, keep=keep).fit(X, y)
+    assert fitted.get_support(indices=True).max() < 60
+    among = pd.DataFrame(fitted.transform(X)).corr(method="spearman").abs().to_numpy()
+    assert (among - np.eye(len(among))).max() <= 0.8
