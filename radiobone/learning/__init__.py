@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from radiobone.learning.formula_files import read_formula, write_formula
     from radiobone.learning.fusion import LateFusionClassifier
     from radiobone.learning.hierarchical import HierarchicalClassifier
+    from radiobone.learning.hu_rule import HuThresholdClassifier, hu_alone, hu_columns
     from radiobone.learning.icc import intraclass_correlation
     from radiobone.learning.lasso import LassoSelector
     from radiobone.learning.linear_form import linear_formula, node_formulas
@@ -40,6 +41,7 @@ __all__ = [
     "EliminationSelector",
     "FlatClassifier",
     "HierarchicalClassifier",
+    "HuThresholdClassifier",
     "ImportanceSelector",
     "LassoSelector",
     "LateFusionClassifier",
@@ -55,6 +57,8 @@ __all__ = [
     "UnivariateFilter",
     "VarianceFilter",
     "chain",
+    "hu_alone",
+    "hu_columns",
     "intraclass_correlation",
     "linear_formula",
     "node_formulas",
@@ -73,6 +77,7 @@ _MODULES = {
     "EliminationSelector": "ranking",
     "FlatClassifier": "flat",
     "HierarchicalClassifier": "hierarchical",
+    "HuThresholdClassifier": "hu_rule",
     "ImportanceSelector": "ranking",
     "LassoSelector": "lasso",
     "LateFusionClassifier": "fusion",
@@ -88,6 +93,8 @@ _MODULES = {
     "UnivariateFilter": "univariate",
     "VarianceFilter": "variance",
     "chain": "nodes",
+    "hu_alone": "hu_rule",
+    "hu_columns": "hu_rule",
     "intraclass_correlation": "icc",
     "linear_formula": "linear_form",
     "node_formulas": "linear_form",
