@@ -144,7 +144,8 @@ def _mean_correlation(unit: NDArray[np.float64]) -> NDArray[np.float64]:
     total: NDArray[np.float64] = np.zeros(unit.shape[1])
     for start in range(0, unit.shape[1], _BLOCK):
         total += np.abs(unit[:, start : start + _BLOCK].T @ unit).sum(axis=0)
-    return total / max(unit.shape[1], 1)
+    mean: NDArray[np.float64] = total / max(unit.shape[1], 1)
+    return mean
 
 
 def _exceeds(correlations: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:

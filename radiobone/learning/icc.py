@@ -110,7 +110,7 @@ def intraclass_correlation(ratings: ArrayLike, form: IccForm = "2,1", *, level: 
     if values.ndim == 2:
         values = values[:, :, np.newaxis]
     _check(values, form, level)
-    complete: NDArray[np.bool_] = np.isfinite(values).all(axis=1)
+    complete = np.asarray(np.isfinite(values).all(axis=1))
     counts = complete.sum(axis=0)
     with np.errstate(all="ignore"):
         squares = _mean_squares(values, complete, counts)

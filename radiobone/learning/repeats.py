@@ -39,8 +39,8 @@ class Repeats:
 
     Notes
     -----
-    Clones of an estimator share one such object: `sklearn.base.clone` does not copy it. It holds data of patients,
-    so no saved model may hold it; `radiobone.learning.StabilityFilter.forget_repeats` provides for that.
+    Clones and copies of an estimator share one such object, which nothing changes. It holds data of patients, so
+    no saved model may hold it; `radiobone.learning.stability.without_repeats` provides for that.
     """
 
     values: pd.DataFrame
@@ -154,6 +154,9 @@ class Repeats:
         return self.values[list(columns)].to_numpy(dtype=np.float64)
 
     def __sklearn_clone__(self) -> Repeats:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Repeats:
         return self
 
     def __repr__(self) -> str:

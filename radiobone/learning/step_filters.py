@@ -74,6 +74,8 @@ class Stability(FileModel):
         Level of that interval.
     sample : {"training", "separate"}
         Whose measurements are repeated: training patients', or those of people who are no part of the study.
+    min_subjects : int
+        Fewest patients that a correlation is computed from.
     """
 
     form: Literal["1,1", "2,1", "3,1"] = "2,1"
@@ -81,6 +83,7 @@ class Stability(FileModel):
     on: Literal["estimate", "lower"] = "estimate"
     level: float = Field(default=0.95, gt=0, lt=1)
     sample: Literal["training", "separate"] = "training"
+    min_subjects: int = Field(default=5, ge=2)
 
     def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer; without repeated measurements in the context, a ConfigError."""
@@ -99,6 +102,7 @@ class Stability(FileModel):
             on=self.on,
             level=self.level,
             sample=self.sample,
+            min_subjects=self.min_subjects,
         )
 
 

@@ -7,12 +7,21 @@ import pandas as pd
 import pytest
 import skops.io
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from radiobone.learning import DataError, Repeats, StabilityFilter
+from radiobone.learning import (
+    DataError,
+    HierarchicalClassifier,
+    Node,
+    Repeats,
+    SelectiveClassifierCV,
+    StabilityFilter,
+)
 from radiobone.learning.icc import intraclass_correlation
 from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.stability import _filters, without_repeats
 
 PATIENTS = [f"p{number:02d}" for number in range(30)]
 NOISE = {"calm": 0.1, "fair": 0.5, "wild": 3.0}
@@ -162,6 +171,27 @@ def test_a_saved_filter_holds_no_measurements_and_works():
     with pytest.raises(DataError, match="comes from a saved model"):
         clone(loaded).fit(X, groups=PATIENTS)
     assert StabilityFilter().forget_repeats().repeats is None
+
+
+def test_a_whole_model_forgets_what_its_parts_and_their_templates_hold():
+    rng = np.random.default_rng(1)
+    X, y = table(), rng.integers(0, 3, 30).astype(str)
+    X["calm"] += y.astype(int) * 2
+    selection = Pipeline([("stability", StabilityFilter(repeats=measured(30))), ("scale", StandardScaler())])
+    node = SelectiveClassifierCV(selection=selection, model=LogisticRegression(), cv=2)
+    model = HierarchicalClassifier(
+        estimator=node, nodes=[Node("a", ("0",), ("1", "2")), Node("b", ("1",), ("2",))]
+    )
+    model.fit(X, y, groups=np.array(PATIENTS))
+    bare = without_repeats(model)
+    assert {part.repeats for part in _filters(bare, set())} == {"forgotten"}
+    assert len(list(_filters(bare, set()))) == 5  # the template; each node has its own, and a fitted one
+    assert bare.predict_proba(X).tolist() == model.predict_proba(X).tolist()
+    held = skops.io.get_untrusted_types(data=skops.io.dumps(bare))
+    assert not [name for name in held if "repeats" in name or "pandas" in name]
+    # The model itself goes on learning.
+    assert all(isinstance(part.repeats, Repeats) for part in _filters(model, set()))
+    model.fit(X, y, groups=np.array(PATIENTS))
 
 
 def test_groups_reach_the_step_inside_a_pipeline():

@@ -1,0 +1,107 @@
+"""Steps of a recipe: every key builds what it names, with its options."""
+
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, clone
+
+from radiobone.core.config import validate
+from radiobone.core.errors import ConfigError
+from radiobone.learning import Repeats
+from radiobone.learning.choices import StepContext
+from radiobone.learning.steps import SelectionStep
+
+REPEATS = Repeats(pd.DataFrame({"f": [1.0, 2.0]}), ["a", "a"], ["1", "2"])
+CONTEXT = StepContext(inner_folds=4, seed=7, repeats=REPEATS)
+
+
+def build(**step: object) -> BaseEstimator:
+    return validate(SelectionStep, step, "recipe.yaml").chosen.build(CONTEXT)
+
+
+# Options that are not the defaults, and the parameters of the estimator that they must reach.
+OPTIONS = {
+    "combat": (
+        {"batch_column": "centre", "covariates": ["age"], "unseen": "identity", "mean_only": True},
+        {"batch_column": "centre", "covariates": ("age",), "unseen": "identity", "mean_only": True},
+    ),
+    "missing": (
+        {"max_share": 0.1, "strategy": "knn", "neighbours": 3},
+        {"max_share": 0.1, "strategy": "knn", "n_neighbors": 3},
+    ),
+    "stability": (
+        {"form": "3,1", "threshold": 0.8, "on": "lower", "level": 0.9, "sample": "separate", "min_subjects": 9},
+        {
+            "form": "3,1",
+            "threshold": 0.8,
+            "on": "lower",
+            "level": 0.9,
+            "sample": "separate",
+            "min_subjects": 9,
+            "repeats": REPEATS,
+        },
+    ),
+    "variance": ({"threshold": 0.5}, {"threshold": 0.5}),
+    "univariate": (
+        {"test": "welch", "alpha": 0.1, "correction": "holm", "normality": 0.01},
+        {"test": "welch", "alpha": 0.1, "correction": "holm", "normality": 0.01},
+    ),
+    "correlation": (
+        {"method": "pearson", "threshold": 0.8, "keep": "largest_univariate"},
+        {"method": "pearson", "threshold": 0.8, "keep": "largest_univariate"},
+    ),
+    "mrmr": ({"k": 30, "form": "MID"}, {"k": 30, "form": "MID"}),
+    "rfe": (
+        {"k": 5, "step": 0.2, "C": 0.5, "class_weight": None},
+        {"k": 5, "step": 0.2, "C": 0.5, "class_weight": None},
+    ),
+    "importance": (
+        {"k": 5, "trees": 50, "criterion": "entropy", "class_weight": "balanced"},
+        {"k": 5, "n_estimators": 50, "criterion": "entropy", "class_weight": "balanced", "random_state": 7},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_reaches_the_estimator(name):
+    options, expected = OPTIONS[name]
+    parameters = build(**{name: options}).get_params()
+    assert {key: parameters[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", sorted(set(OPTIONS) - {"combat"}))
+def test_defaults_of_a_recipe_are_those_of_the_estimator(name):
+    built = build(**{name: None})
+    own = type(built)()
+    given = {"repeats": REPEATS, "random_state": 7}
+    for key, value in own.get_params().items():
+        assert built.get_params()[key] == (given.get(key, value)), key
+    assert clone(built).get_params() == built.get_params()
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("zscore", "StandardScaler"), ("minmax", "MinMaxScaler"), ("robust", "RobustScaler")]
+)
+def test_ways_of_scaling(method, kind):
+    assert type(build(standardise={"method": method})).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"mrmr": {"k": 0}}, "mrmr.k"),
+        ({"univariate": {"corection": "holm"}}, "corection"),
+        ({"stability": {"form": "2,k"}}, "stability.form"),
+        ({"combat": {}}, "batch_column"),
+        ({"mrmr": {}, "rfe": {}}, "exactly one of"),
+        ({"icc": {}}, "icc"),
+    ],
+)
+def test_mistakes_are_told_with_their_key(step, message):
+    with pytest.raises(ConfigError, match=message):
+        validate(SelectionStep, step, "recipe.yaml")
+
+
+def test_stability_without_repeated_measurements_is_refused():
+    step = validate(SelectionStep, {"stability": {}}, "recipe.yaml")
+    with pytest.raises(ConfigError, match="needs repeated measurements"):
+        step.chosen.build(StepContext(inner_folds=5, seed=0))
