@@ -1,5 +1,7 @@
 """Validation in which every learned step stays inside the fold."""
 
+from radiobone.evaluation.arms import Arm, ArmsCV, ArmsResult, Primary
+from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.metrics import binary_metrics, class_metrics, confusion
 from radiobone.evaluation.nested import NestedCV
 from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
@@ -7,11 +9,16 @@ from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
 
 __all__ = [
+    "Arm",
+    "ArmsCV",
+    "ArmsResult",
+    "FigureOptions",
     "FixedSplit",
     "KFolds",
     "LeaveOneCentreOut",
     "NestedCV",
     "NestedResult",
+    "Primary",
     "TemporalSplit",
     "binary_metrics",
     "class_metrics",

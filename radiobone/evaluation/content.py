@@ -1,9 +1,64 @@
 """The content of ``results.json``, from the figures of each fold.
 
-Its keys are a contract: later versions add keys and never change what one of these says. A figure is an object of
-its own (``mean``, ``sd``, ``n_folds``, ``n_undefined``, ``folds``), so that an interval has a place to stand in.
-Lists with one entry for each outer fold follow ``validation.folds``. Counts say what they count: a patient counts
-once however often it is predicted, a prediction is one row in one repeat.
+Its keys are a contract: later versions add keys and never change what one of these says. Lists with one entry for
+each outer fold follow ``validation.folds``. Counts say what they count: a patient counts once however often it is
+predicted, a prediction is one row in one repeat. None stands for what is not defined.
+
+A **figure** is an object: ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined``, ``folds`` (the values) and
+``interval``, which is None or ``{low, high, level, method, conditional}``. ``method`` is ``corrected resampled t``
+over outer folds; of one fixed test set (then ``mean`` is its value) DeLong, Obuchowski or bootstrap. ``conditional``
+is None, or ``conditional on the fitted models`` for out-of-fold predictions that were pooled.
+
+Of one procedure (`NestedResult.results`):
+
+``format``, ``decision``, ``classes``
+    Version of this contract; ``argmax`` or ``routed``; classes in reporting order.
+``validation``
+    ``scheme``, ``estimand``, ``outer_folds``, ``repeats``, ``seed``, what the plan adds (``column``, ``cut``,
+    ``train``, ``tests``), ``inner_folds_asked``, ``train_on``, ``n_rows``, ``n_patients``, ``n_features``,
+    ``class_counts``, and ``folds``: ``repeat``, ``fold``, ``name``, ``n_rows``, ``n_train``, ``missing_classes``.
+``nodes``
+    A list: ``name``, ``positive``, ``negative``; ``on_true_members`` and ``on_routed``, each with counts of patients
+    and predictions, a figure for each metric of `radiobone.evaluation.metrics.BINARY` (and
+    ``ppv_at_prevalence``, ``npv_at_prevalence`` with ``prevalence`` where one is stated), and ``confusion``;
+    ``threshold`` (operating point by fold), ``training``, ``selected_features``, ``n_selected``,
+    ``events_per_variable`` (by fold: patients of the rarer side for each selected feature), ``settings``, ``notes``;
+    ``pooled``.
+``nodes[].pooled``
+    Of out-of-fold predictions on true members, those of the first repeat (or of the test set): ``rows``,
+    ``n_predictions``, ``conditional``; ``auc`` ``{value, interval}``; ``calibration``: ``intercept`` and ``slope``
+    ``{value, interval}``, ``curve``; ``decision_curve``.
+``three_class``
+    The same over all classes: metrics of `radiobone.evaluation.metrics.OVERALL`, ``by_class`` with those of
+    ``BY_CLASS``, and ``confusion``.
+``test_sets``
+    Only of a plan with several fixed test sets: by name, ``nodes`` and ``three_class`` of each. Those at the top are
+    of the first.
+``columns``
+    What was seen of X: ``n_constant``, ``n_empty``, ``n_with_gaps``, ``n_duplicate``, and the rule for each.
+``flags``
+    A list of what can be seen of leakage, each ``{flag, where, told}``; see `radiobone.evaluation.flags`.
+
+Of several arms (`ArmsResult.results`), all of the above for the primary arm, and:
+
+``primary``
+    ``node``, ``positive``, ``metric``, ``rows``, ``arm``, ``against``, the keys of a figure, ``comparison`` (a line
+    of ``comparisons`` or None) and ``note``.
+``arms``
+    A list: ``name``, ``kind`` (``arm``, ``control``, ``baseline``), ``needs`` (columns that are absent; such an arm
+    was not fitted and has None below), ``primary``, ``n_features``, ``figure`` (the primary one), ``decision``,
+    ``nodes``, ``three_class``, ``test_sets``.
+``comparisons``
+    A list: ``family``, ``primary``, ``arm``, ``kind``, ``against``, ``node`` (or ``three_class``), ``metric``,
+    ``rows``, ``test_set``, ``a`` (of ``arm``), ``b`` (of ``against``), ``difference`` (a - b), ``low``, ``high``,
+    ``level``, ``statistic``, ``standard_error``, ``p_value``, ``p_holm`` (None for the primary one), ``method``,
+    ``n_undefined``, ``notes``, ``mcnemar`` (on a fixed test set, else None).
+``exploratory``
+    ``note``, and ``families``: ``name``, ``n``, ``adjusted``.
+``volume``
+    Selected features that follow the volume of the VOI; see `radiobone.evaluation.controls`.
+``strata``
+    See `radiobone.evaluation.strata`.
 """
 
 from __future__ import annotations
@@ -19,8 +74,8 @@ from numpy.typing import NDArray
 
 from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fits import FoldFit
-from radiobone.evaluation.fold_figures import FoldFigures
-from radiobone.evaluation.intervals import Key, intervals, plain_interval
+from radiobone.evaluation.fold_figures import FoldFigures, Key
+from radiobone.evaluation.intervals import intervals, plain_interval
 from radiobone.evaluation.metrics import AT_PREVALENCE, BINARY, BY_CLASS, COUNTS, OVERALL, confusion
 
 FORMAT = 1
@@ -69,10 +124,7 @@ def figures(result: FoldFigures) -> dict[str, Any]:
     dict
         Not yet without NaN.
     """
-    values: dict[Key, list[float]] = {}
-    for line in result.lines:
-        values.setdefault((line.scope, line.name, line.rows, line.metric), []).append(line.value)
-    table = _Table(values, intervals(result, values))
+    table = _Table(result.values, intervals(result))
     return {
         "nodes": [_node(result, table, number) for number in range(len(result.fits[0].nodes))],
         "three_class": _classes(result, table),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,9 @@ from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.inputs import StudyData
 from radiobone.evaluation.metrics import binary_metrics, class_metrics
 from radiobone.learning.nodes import NodeTree
+
+Key = tuple[str, str, str, str]
+"""Scope, name, rows and metric of a figure."""
 
 
 class FoldMetric(NamedTuple):
@@ -163,6 +167,14 @@ class FoldFigures:
             With this fold only.
         """
         return replace(self, fits=(self.fits[number],))
+
+    @cached_property
+    def values(self) -> dict[Key, list[float]]:
+        """A value for each fold, of every figure."""
+        found: dict[Key, list[float]] = {}
+        for line in self.lines:
+            found.setdefault((line.scope, line.name, line.rows, line.metric), []).append(line.value)
+        return found
 
     @property
     def lines(self) -> Iterator[FoldMetric]:

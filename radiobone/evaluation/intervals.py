@@ -18,26 +18,21 @@ from radiobone.evaluation.bootstrap import Statistic, bootstrap_interval
 from radiobone.evaluation.clustered import clustered_auc_interval, clustered_auc_test
 from radiobone.evaluation.delong import delong_interval, delong_test
 from radiobone.evaluation.estimates import Comparison, Interval
-from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures
+from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures, Key
 from radiobone.evaluation.metrics import COUNTS
 from radiobone.evaluation.resampled import corrected_interval
 from radiobone.evaluation.weighted import binary_statistics, class_statistics
 
 CONDITIONAL = "conditional on the fitted models"
 
-Key = tuple[str, str, str, str]
-"""Scope, name, rows and metric of a figure."""
 
-
-def intervals(result: FoldFigures, values: Mapping[Key, list[float]]) -> dict[Key, Interval]:
+def intervals(result: FoldFigures) -> dict[Key, Interval]:
     """Give figures their intervals.
 
     Parameters
     ----------
     result : FoldFigures
         The folds.
-    values : mapping of Key to list of float
-        A value for each fold.
 
     Returns
     -------
@@ -45,7 +40,7 @@ def intervals(result: FoldFigures, values: Mapping[Key, list[float]]) -> dict[Ke
         Figures that no method gives an interval are missing: counts, and those of several test sets together.
     """
     if not result.fixed:
-        return {key: over_folds(result, found, key) for key, found in values.items() if not _is_count(key)}
+        return {key: over_folds(result, found, key) for key, found in result.values.items() if not _is_count(key)}
     return dict(_of_test_set(result)) if len(result.fits) == 1 else {}
 
 

@@ -1,0 +1,311 @@
+"""Arms: several procedures, or several kinds of features, on identical outer folds."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from radiobone.core.config import nearest
+from radiobone.core.errors import UsageError
+from radiobone.evaluation.arm_content import arms_content, comparisons
+from radiobone.evaluation.compare import THREE_CLASS, Target
+from radiobone.evaluation.fitting import check_estimator
+from radiobone.evaluation.fold_figures import FigureOptions
+from radiobone.evaluation.input_columns import ColumnRules
+from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
+from radiobone.evaluation.plans import KFolds, Plan
+from radiobone.evaluation.results import NestedResult
+from radiobone.learning.hierarchical import HierarchicalClassifier
+from radiobone.learning.nodes import Node, chain
+
+Kind = Literal["arm", "control", "baseline"]
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """One procedure on one kind of features.
+
+    Parameters
+    ----------
+    name : str
+        In every output.
+    X : anything indexable by row
+        Features, row for row as ``y``; None if columns are absent.
+    estimator : classifier
+        Copied, not changed; None if columns are absent.
+    kind : {"arm", "control", "baseline"}
+        A control should fail (acquisition only), a baseline should be beaten (mean HU alone).
+    needs : tuple of str
+        Columns that are absent: the arm is then listed with them, and not fitted.
+    """
+
+    name: str
+    X: Any = None
+    estimator: Any = None
+    kind: Kind = "arm"
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Primary:
+    """The one figure, and the one comparison, that a study was designed for; all else is exploratory.
+
+    Parameters
+    ----------
+    node : str
+        A node, or ``three_class``.
+    metric : str
+        One of its figures, on true members.
+    arm : str
+        Whose figure it is.
+    against : str, optional
+        The arm that it is compared with; without it there is no primary comparison.
+
+    Raises
+    ------
+    UsageError
+        If there is no such figure, or an arm is compared with itself.
+    """
+
+    node: str
+    metric: str
+    arm: str
+    against: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.arm == self.against:
+            raise UsageError("an arm is compared with itself", where="primary", got=self.arm)
+        self.target  # noqa: B018  checks the names
+
+    @property
+    def target(self) -> Target:
+        """The figure."""
+        return Target(self.node, self.metric)
+
+
+@dataclass(frozen=True)
+class ArmsCV:
+    """Several arms on identical outer folds.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        At least the primary one.
+    primary : Primary
+        What the study was designed for.
+    plan : Plan
+        Which rows train and which test.
+    jobs : int, default 1
+        Fits in parallel, over arms and folds; -1 is one for each core. The result is the same for any number.
+    classes : tuple, optional
+        Order of the classes in every output; by default sorted.
+    options : FigureOptions
+        Level of intervals, prevalence of predictive values, draws of the bootstrap.
+
+    Raises
+    ------
+    UsageError
+        If two arms have one name, the primary figure names no arm, or an estimator gives no probabilities.
+    """
+
+    arms: Sequence[Arm]
+    primary: Primary
+    plan: Plan = field(default_factory=KFolds)
+    jobs: int = 1
+    classes: Sequence[Any] | None = None
+    options: FigureOptions = field(default_factory=FigureOptions)
+
+    def __post_init__(self) -> None:
+        check_jobs(self.jobs)
+        names = [arm.name for arm in self.arms]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UsageError("two arms have the same name", got=", ".join(twice))
+        present = [arm.name for arm in self.arms if not arm.needs]
+        for role in ("arm", "against"):
+            wanted = getattr(self.primary, role)
+            if wanted is not None and wanted not in present:
+                lacking = next((arm.needs for arm in self.arms if arm.name == wanted), ())
+                raise UsageError(
+                    f"the primary figure names no arm that can be fitted{nearest(wanted, present)}",
+                    where=f"primary.{role}",
+                    got=wanted + (f", which needs {', '.join(lacking)}" if lacking else ""),
+                    expected=", ".join(present),
+                )
+        for arm in self.arms:
+            if not arm.needs:
+                check_estimator(arm.estimator, arm.name)
+
+    def run(
+        self,
+        y: ArrayLike,
+        *,
+        groups: ArrayLike,
+        ids: Any = None,
+        attributes: pd.DataFrame | None = None,
+        keep: Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ArmsResult:
+        """Fit and judge every arm on every outer fold.
+
+        Parameters
+        ----------
+        y, groups, ids, attributes, keep
+            As for `NestedCV.run`.
+        progress : callable, optional
+            Called with the number of finished fits and of all, over arms and folds.
+
+        Returns
+        -------
+        ArmsResult
+            A result for each arm, and their comparison.
+
+        Raises
+        ------
+        DataError
+            As `NestedCV.run`, with the name of the arm.
+        UsageError
+            If the primary figure names a node that there is not.
+        """
+        present = [arm for arm in self.arms if not arm.needs]
+        data = [
+            prepare(arm.X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(arm.estimator))
+            for arm in present
+        ]
+        first = [arm.name for arm in present].index(self.primary.arm)
+        nodes = self._nodes(present[first].estimator, data[first])
+        self._check_node(nodes)
+        folds = cut(self.plan, data[first])
+        works = [
+            Work(arm.estimator, rows, None if isinstance(arm.estimator, HierarchicalClassifier) else nodes)
+            for arm, rows in zip(present, data, strict=True)
+        ]
+        fits = fit_all(works, folds, self.jobs, progress, keep)
+        found = {
+            arm.name: gather(arm.estimator, self.plan, rows, folds, fit, self.options)
+            for arm, rows, fit in zip(present, data, fits, strict=True)
+        }
+        return ArmsResult(tuple(replace(arm, X=None) for arm in self.arms), self.primary, found)
+
+    def _nodes(self, estimator: Any, data: StudyData) -> Sequence[Node]:
+        """Return the nodes of the primary arm, at which flat arms are judged too."""
+        own = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else None
+        return chain(np.unique(data.labels).tolist()) if own is None else own
+
+    def _check_node(self, nodes: Sequence[Node]) -> None:
+        known = [node.name for node in nodes]
+        if self.primary.node != THREE_CLASS and self.primary.node not in known:
+            raise UsageError(
+                f"the primary figure names no node{nearest(self.primary.node, known)}",
+                where="primary.node",
+                got=self.primary.node,
+                expected=", ".join([*known, THREE_CLASS]),
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class ArmsResult:
+    """What the arms found.
+
+    Parameters
+    ----------
+    arms : tuple of Arm
+        In the order given, without their features.
+    primary : Primary
+        What the study was designed for.
+    nested : dict of str to NestedResult
+        By arm, of those that could be fitted.
+    """
+
+    arms: tuple[Arm, ...]
+    primary: Primary
+    nested: dict[str, NestedResult]
+
+    @property
+    def main(self) -> NestedResult:
+        """The result of the primary arm."""
+        return self.nested[self.primary.arm]
+
+    @property
+    def folds(self) -> pd.DataFrame:
+        """The folds, which are those of every arm; see `NestedResult.folds`."""
+        return self.main.folds
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        """Predictions of all arms, one below the other; column ``arm``, then those of `NestedResult.predictions`.
+
+        An arm with other nodes, or none, leaves the columns of these empty.
+        """
+        parts = []
+        for name, result in self.nested.items():
+            part = result.predictions.copy()
+            part.insert(0, "arm", name)
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def comparisons(self) -> list[dict[str, Any]]:
+        """Every comparison as a line; the primary one first. See `radiobone.evaluation.content`."""
+        return comparisons(self)
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One line for each arm: the primary figure with its interval, and its difference to the primary arm.
+
+        Columns ``arm``, ``kind``, ``needs``, ``n_features``, ``node``, ``metric``, ``mean``, ``low``, ``high``,
+        ``n_undefined``, ``difference``, ``difference_low``, ``difference_high``, ``p_value``, ``p_holm``,
+        ``method``.
+        """
+        target = self.primary.target
+        content = {arm["name"]: arm for arm in self._content["arms"]}
+        against = {
+            row["arm"]: row
+            for row in self.comparisons
+            if (row["node"], row["metric"]) == (target.node, target.metric) and not row["primary"]
+        }
+        lines = []
+        for arm in self.arms:
+            figure = content[arm.name]["figure"] or {}
+            interval = figure.get("interval") or {}
+            row = against.get(arm.name, {})
+            lines.append(
+                {
+                    "arm": arm.name,
+                    "kind": arm.kind,
+                    "needs": ", ".join(arm.needs),
+                    "n_features": content[arm.name]["n_features"],
+                    "node": target.node,
+                    "metric": target.metric,
+                    **{name: figure.get(name) for name in ("mean", "n_undefined")},
+                    **{name: interval.get(name) for name in ("low", "high")},
+                    "difference": row.get("difference"),
+                    "difference_low": row.get("low"),
+                    "difference_high": row.get("high"),
+                    **{name: row.get(name) for name in ("p_value", "p_holm", "method")},
+                }
+            )
+        return pd.DataFrame(lines)
+
+    def results(self) -> dict[str, Any]:
+        """Return the content of ``results.json``.
+
+        Returns
+        -------
+        dict
+            Plain values only, with None for what is not defined; see `radiobone.evaluation.content`.
+        """
+        return copy.deepcopy(self._content)
+
+    @cached_property
+    def _content(self) -> dict[str, Any]:
+        return arms_content(self)

@@ -1,0 +1,203 @@
+"""Two arms on identical folds: the difference of one figure, its interval, and a test."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import UsageError
+from radiobone.evaluation.bootstrap import bootstrap_difference
+from radiobone.evaluation.estimates import Comparison
+from radiobone.evaluation.fits import FoldFit
+from radiobone.evaluation.fold_figures import FoldFigures, Key
+from radiobone.evaluation.intervals import auc_comparison, several_rows
+from radiobone.evaluation.mcnemar import McNemar, mcnemar_test
+from radiobone.evaluation.metrics import BINARY, OVERALL
+from radiobone.evaluation.resampled import corrected_test
+from radiobone.evaluation.weighted import binary_statistics, class_statistics
+
+THREE_CLASS = "three_class"
+"""Stands where a node stands, for figures over all classes."""
+
+_SHARES = ("sensitivity", "specificity", "accuracy")
+
+
+@dataclass(frozen=True)
+class Target:
+    """One figure, of which arms are compared.
+
+    Parameters
+    ----------
+    node : str
+        A node, or `THREE_CLASS`.
+    metric : str
+        A figure of nodes or over all classes.
+
+    Raises
+    ------
+    UsageError
+        If there is no such figure.
+    """
+
+    node: str
+    metric: str
+
+    def __post_init__(self) -> None:
+        known = OVERALL if self.node == THREE_CLASS else BINARY
+        if self.metric not in known:
+            raise UsageError("no figure of this name", where=self.node, got=self.metric, expected=", ".join(known))
+
+    @property
+    def key(self) -> Key:
+        """Where the figure stands: at a node on its true members."""
+        if self.node == THREE_CLASS:
+            return (THREE_CLASS, "", "all", self.metric)
+        return ("node", self.node, "true_members", self.metric)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What sets two arms apart.
+
+    Parameters
+    ----------
+    found : Comparison
+        Difference, interval and test of the figure.
+    mcnemar : McNemar or None
+        On one fixed test set: which of the two decides rightly more often. None over folds.
+    """
+
+    found: Comparison
+    mcnemar: McNemar | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """Return its form in ``results.json``.
+
+        Returns
+        -------
+        dict
+            Keys of `Comparison`, and ``mcnemar``.
+        """
+        content = asdict(self.found)
+        content["notes"] = list(self.found.notes)
+        return {**content, "mcnemar": None if self.mcnemar is None else asdict(self.mcnemar)}
+
+
+def compare(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
+    """Compare a figure of two arms on identical folds.
+
+    Parameters
+    ----------
+    a, b : FoldFigures
+        Fitted on the same folds; of a plan with fixed test sets, one of these (`FoldFigures.only`).
+    target : Target
+        The figure.
+
+    Returns
+    -------
+    Difference
+        Over folds the corrected resampled t test of the differences, fold by fold. On one fixed test set DeLong's
+        paired test (Obuchowski's where patients have several rows) for an AUC; McNemar's p value for a
+        sensitivity, specificity or accuracy; else the bootstrap of patients, which gives all but AUCs their
+        interval.
+    """
+    _check_same(a, b)
+    if not a.fixed:
+        train, test = a.patients
+        key = target.key
+        return Difference(corrected_test(a.values[key], b.values[key], train, test, a.options.level))
+    return _on_test_set(a, b, target)
+
+
+def _check_same(a: FoldFigures, b: FoldFigures) -> None:
+    same = len(a.fits) == len(b.fits) and all(
+        np.array_equal(one.train, other.train) and np.array_equal(one.test, other.test)
+        for one, other in zip(a.fits, b.fits, strict=True)
+    )
+    if not same or not np.array_equal(a.data.codes, b.data.codes) or a.fixed != b.fixed:
+        raise UsageError("the two were not judged on identical folds", do="run them as arms of one ArmsCV")
+    if a.fixed and len(a.fits) > 1:
+        raise UsageError("several test sets are compared one by one", do="take one of them with only(number)")
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Rows of a test set that a figure is judged on, with the truth and what an arm says."""
+
+    positive: NDArray[np.bool_]
+    score: NDArray[np.float64]
+    called: NDArray[np.bool_]
+
+
+def _on_test_set(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
+    (fit_a,), (fit_b,) = a.fits, b.fits
+    patients, codes = a.data.groups[fit_a.test], a.data.codes[fit_a.test]
+    level = a.options.level
+    if target.node == THREE_CLASS:
+        right_a, right_b = (fit.decided(result.decision) == codes for fit, result in ((fit_a, a), (fit_b, b)))
+        statistics = [
+            class_statistics(codes, fit.class_proba, fit.decided(result.decision))[0][target.metric]
+            for fit, result in ((fit_a, a), (fit_b, b))
+        ]
+        tested = np.ones(len(codes), dtype=bool)
+    else:
+        number = [node.name for node in fit_a.nodes].index(target.node)
+        judged = a.node_rows(fit_a, number, "true_members").judged
+        one, other = (_at_node(result, fit, target.node, judged) for result, fit in ((a, fit_a), (b, fit_b)))
+        patients, codes = patients[judged], codes[judged]
+        right_a, right_b = one.called == one.positive, other.called == other.positive
+        tested = {"sensitivity": one.positive, "specificity": ~one.positive}.get(
+            target.metric, np.ones(len(codes), dtype=bool)
+        )
+        if target.metric == "auc":
+            found = auc_comparison(one.positive, one.score, other.score, patients, level)
+            return Difference(found, _mcnemar(right_a, right_b, patients))
+        statistics = [
+            binary_statistics(rows.positive, rows.score, threshold=threshold)[target.metric]
+            for rows, threshold in ((one, _threshold(fit_a, target.node)), (other, _threshold(fit_b, target.node)))
+        ]
+    drawn = bootstrap_difference(
+        statistics[0],
+        statistics[1],
+        len(codes),
+        groups=patients,
+        strata=codes,
+        draws=a.options.draws,
+        level=level,
+        seed=a.options.seed,
+    )
+    mcnemar = _mcnemar(right_a[tested], right_b[tested], patients[tested])
+    return Difference(_with_mcnemar(drawn, mcnemar) if target.metric in _SHARES else drawn, mcnemar)
+
+
+def _at_node(result: FoldFigures, fit: FoldFit, node: str, judged: NDArray[np.bool_]) -> _Rows:
+    number = [found.name for found in fit.nodes].index(node)
+    positive = result.node_rows(fit, number, "true_members").positive[judged]
+    score = fit.node_proba[judged, number]
+    return _Rows(positive, score, score > fit.nodes[number].threshold)
+
+
+def _threshold(fit: FoldFit, node: str) -> float:
+    return next(found.threshold for found in fit.nodes if found.name == node)
+
+
+def _mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], patients: NDArray[Any]) -> McNemar | None:
+    if not len(right_a):
+        return None
+    return mcnemar_test(right_a, right_b, groups=patients if several_rows(patients) else None)
+
+
+def _with_mcnemar(drawn: Comparison, mcnemar: McNemar | None) -> Comparison:
+    """Keep the interval of the bootstrap, and take McNemar's test of the same difference."""
+    if mcnemar is None:
+        return drawn
+    content = asdict(drawn) | {
+        "statistic": mcnemar.statistic,
+        "p_value": mcnemar.p_value,
+        "method": f"McNemar ({mcnemar.method}); interval: {drawn.method}",
+        "notes": drawn.notes,
+    }
+    return Comparison(**content)
