@@ -24,6 +24,7 @@ from radiobone.core.provenance import now, versions
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.manifest import ModelManifest, NodeRecord
 from radiobone.learning.source import FeatureSource
+from radiobone.learning.stability import without_repeats
 
 MODEL, MANIFEST = "model.skops", "manifest.json"
 
@@ -168,7 +169,7 @@ def save_model(
     """
     names = [str(name) for name in X.columns]
     with atomic_path(folder / MODEL) as part:
-        skops.io.dump(estimator, part)
+        skops.io.dump(without_repeats(estimator), part)
         unknown = sorted(set(skops.io.get_untrusted_types(file=part)) - set(TRUSTED_TYPES))
         if unknown:
             raise ModelError(

@@ -20,6 +20,7 @@ from radiobone.learning import (
     StabilityFilter,
 )
 from radiobone.learning.icc import intraclass_correlation
+from radiobone.learning.persistence import load_model, save_model
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.stability import _filters, without_repeats
 
@@ -173,7 +174,7 @@ def test_a_saved_filter_holds_no_measurements_and_works():
     assert StabilityFilter().forget_repeats().repeats is None
 
 
-def test_a_whole_model_forgets_what_its_parts_and_their_templates_hold():
+def test_a_whole_model_forgets_what_its_parts_and_their_templates_hold(tmp_path):
     rng = np.random.default_rng(1)
     X, y = table(), rng.integers(0, 3, 30).astype(str)
     X["calm"] += y.astype(int) * 2
@@ -187,6 +188,8 @@ def test_a_whole_model_forgets_what_its_parts_and_their_templates_hold():
     assert {part.repeats for part in _filters(bare, set())} == {"forgotten"}
     assert len(list(_filters(bare, set()))) == 5  # the template; each node has its own, and a fitted one
     assert bare.predict_proba(X).tolist() == model.predict_proba(X).tolist()
+    save_model(tmp_path, model, X, y, label={}, source=None)
+    assert load_model(tmp_path).estimator.predict_proba(X).tolist() == model.predict_proba(X).tolist()
     held = skops.io.get_untrusted_types(data=skops.io.dumps(bare))
     assert not [name for name in held if "repeats" in name or "pandas" in name]
     # The model itself goes on learning.
