@@ -6,26 +6,29 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from radiobone.reporting.figures import Confusion, NodeScores
-from radiobone.reporting.summary import either
+from radiobone.reporting.confusion import Confusion
+from radiobone.reporting.curves import NodeScores
+from radiobone.reporting.estimates import estimate
+from radiobone.reporting.words import TRUE_MEMBERS, either
+from radiobone.tables.keys import PATIENT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# Which rows the node panels show; a patient counts there whatever the nodes before it decided.
-TRUE_MEMBERS = "judged on its true members"
 
-
-def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[NodeScores]:
+def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame, arm: str = "") -> list[NodeScores]:
     """Take the out-of-fold scores of each node on its true members.
 
     Parameters
     ----------
     results : mapping
-        The content of ``results.json``.
+        The content of ``results.json``, or of one of its arms together with ``validation``.
     predictions : DataFrame
         The content of ``predictions.csv``: ``repeat``, ``fold``, ``true_class`` and ``p_node_<name>``.
+    arm : str, optional
+        Name of the arm, where a panel shows several.
 
     Returns
     -------
@@ -34,14 +37,24 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[N
     """
     true = predictions["true_class"].astype(str)
     fold = predictions.groupby(["repeat", "fold"]).ngroup().to_numpy()
+    patient = patients(predictions)
     found = []
     for node in results["nodes"]:
-        positive = true.isin([str(label) for label in node["positive"]]).to_numpy()
-        member = positive | true.isin([str(label) for label in node["negative"]]).to_numpy()
+        positive, member = sides(node, true)
         score = predictions[f"p_node_{node['name']}"].to_numpy(dtype=np.float64)
+        area = estimate(node["on_true_members"]["auc"])
         found.append(
             NodeScores(
-                node["name"], either(node["positive"]), positive[member], score[member], fold[member], TRUE_MEMBERS
+                name=node["name"],
+                positive=either(node["positive"]),
+                is_positive=positive[member],
+                score=score[member],
+                fold=fold[member],
+                judged_on=TRUE_MEMBERS,
+                arm=arm,
+                patient=patient[member],
+                test_share=_test_share(results) if area.method.startswith("corrected") else None,
+                area=area if area.has_interval else None,
             )
         )
     return found
@@ -74,3 +87,50 @@ def confusions(results: Mapping[str, Any]) -> list[Confusion]:
     title = f"all classes\n{overall['columns']}"
     found.append(Confusion(title, labels, np.array(overall["matrix"]), classes["n_patients"]))
     return found
+
+
+def sides(node: Mapping[str, Any], true: pd.Series[str]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which rows stand on a node's positive side, and which belong to it at all.
+
+    Parameters
+    ----------
+    node : mapping
+        With ``positive`` and ``negative``.
+    true : Series of str
+        True class of each row.
+
+    Returns
+    -------
+    tuple of ndarray of bool
+        Positive ones, members.
+    """
+    positive = true.isin([str(label) for label in node["positive"]]).to_numpy()
+    return positive, positive | true.isin([str(label) for label in node["negative"]]).to_numpy()
+
+
+def patients(predictions: pd.DataFrame) -> NDArray[np.intp]:
+    """Give each patient of predictions a number; each row, where no column names patients.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        The content of ``predictions.csv``.
+
+    Returns
+    -------
+    ndarray of shape (n_predictions,), int
+        From 0.
+    """
+    names = list(predictions.columns)
+    between = names[names.index("fold") + 1 : names.index("true_class")]
+    columns = [PATIENT] if PATIENT in between else between
+    return np.asarray(predictions.groupby(columns, sort=False).ngroup(), dtype=np.intp)
+
+
+def _test_share(results: Mapping[str, Any]) -> float | None:
+    """Return test rows for each training row, over all folds; None if the results do not tell."""
+    folds = results["validation"]["folds"]
+    trained = [fold.get("n_train") for fold in folds]
+    if None in trained:
+        return None
+    return float(sum(fold["n_rows"] for fold in folds) / sum(trained))

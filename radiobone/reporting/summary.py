@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from radiobone.reporting.words import counted, either
+
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
@@ -18,44 +20,6 @@ NODE_METRICS = {
 }
 CLASS_METRICS = {"auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}
 ROWS = {"on_true_members": "members", "on_routed": "routed"}
-
-
-def either(labels: Sequence[Any]) -> str:
-    """Name one side of a node, such as ``normal or osteopenia``.
-
-    Parameters
-    ----------
-    labels : sequence
-        The classes of that side.
-
-    Returns
-    -------
-    str
-        The name.
-    """
-    return " or ".join(str(label) for label in labels)
-
-
-def counted(n_patients: int, n_predictions: int) -> str:
-    """Say what is counted: patients; or predictions, where patients are predicted more than once.
-
-    Parameters
-    ----------
-    n_patients, n_predictions : int
-        Patients, and predictions of them.
-
-    Returns
-    -------
-    str
-        Both numbers where they differ.
-
-    Examples
-    --------
-    >>> counted(60, 60), counted(60, 120)
-    ('60 patients', '120 predictions of 60 patients')
-    """
-    patients = f"{n_patients} patients"
-    return patients if n_predictions == n_patients else f"{n_predictions} predictions of {patients}"
 
 
 def summary(results: Mapping[str, Any]) -> Group:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
+from report_samples import overlaps, texts
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
 from radiobone.evaluation import KFolds, NestedCV
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node
+from radiobone.reporting.estimates import estimate
 from radiobone.reporting.figures import confusion_figure, roc_figure
 from radiobone.reporting.nested import confusions, node_scores
+from radiobone.reporting.style import PAGE_INCH
 from radiobone.reporting.summary import spread, summary
 
 CLASSES = ("normal", "osteopenia", "osteoporosis")
@@ -125,15 +127,11 @@ def test_pictures_of_nodes_say_on_whom(nested):
     pictures = (roc_figure(node_scores(results, nested.predictions)), confusion_figure(confusions(results)))
     for figure in pictures:
         for axes in figure.axes[:2]:
-            assert "judged on its true members" in axes.get_title().splitlines()
-        width, height = figure.get_size_inches()
-        titles = [axes.title.get_window_extent() for axes in figure.axes]
-        for box in titles:
-            assert box.x0 >= 0
-            assert box.x1 <= width * figure.dpi
-            assert box.y1 <= height * figure.dpi
-        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(titles)), "titles overlap"
-    assert "members" not in pictures[1].axes[2].get_title()
+            assert "judged on its true members" in axes.get_title(loc="left").splitlines()
+        width = figure.get_size_inches()[0]
+        assert width <= PAGE_INCH
+        assert overlaps(texts(figure)) == []
+    assert "members" not in pictures[1].axes[2].get_title(loc="left")
 
 
 def test_summary_fits_into_80_columns_without_broken_figures(nested):
@@ -169,7 +167,7 @@ def test_scores_give_the_aucs_of_the_results(nested):
     assert [len(np.unique(node.fold)) for node in scores] == [10, 10]
     figure = roc_figure(scores)
     for axes, node in zip(figure.axes, results["nodes"], strict=True):
-        expected = f"mean, AUC {spread(node['on_true_members']['auc'])}"
+        expected = f"mean, AUC {estimate(node['on_true_members']['auc'])}"
         assert expected in [text.get_text() for text in axes.get_legend().get_texts()]
 
 
