@@ -152,17 +152,19 @@ def auc_statistic(positive: ArrayLike, score: ArrayLike) -> Statistic:
     """
     side = two_sides(positive)
     values = numbers(score, len(side), "score")
-    order = np.argsort(values, kind="stable")
-    starts = np.flatnonzero(np.concatenate([[True], np.diff(values[order]) > 0])[: len(order)])
+    positives, negatives = np.flatnonzero(side), np.flatnonzero(~side)
+    negatives = negatives[np.argsort(values[negatives], kind="stable")]
+    # Numbers of the negative rows that score below each positive one, and not above it.
+    below = np.searchsorted(values[negatives], values[positives], side="left")
+    level = np.searchsorted(values[negatives], values[positives], side="right")
 
     def aucs(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        ordered, truth = weights[:, order], side[order]
-        above = np.add.reduceat(ordered * truth, starts, axis=1)
-        level = np.add.reduceat(ordered * ~truth, starts, axis=1)
-        below = np.cumsum(level, axis=1) - level / 2
-        pairs = above.sum(axis=1) * level.sum(axis=1)
+        drawn = weights[:, positives]
+        counts = np.zeros((len(weights), len(negatives) + 1))
+        np.cumsum(weights[:, negatives], axis=1, out=counts[:, 1:])
+        won = np.einsum("ij,ij->i", drawn, counts[:, below] + counts[:, level]) / 2
         with np.errstate(invalid="ignore"):
-            found: NDArray[np.float64] = (above * below).sum(axis=1) / pairs
+            found: NDArray[np.float64] = won / (drawn.sum(axis=1) * counts[:, -1])
         return found
 
     return aucs
