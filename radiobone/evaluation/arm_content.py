@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from radiobone.evaluation.compare import THREE_CLASS, Target, compare
-from radiobone.evaluation.content import content, without_nan
+from radiobone.evaluation.content import content
+from radiobone.evaluation.figure import without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.metrics import BINARY, OVERALL
 from radiobone.evaluation.multiplicity import holm
