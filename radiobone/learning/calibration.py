@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 
@@ -75,3 +76,70 @@ class PlattSigmoid(BaseEstimator):
         # tanh keeps large values from overflowing.
         probability: NDArray[np.float64] = 0.5 * (1.0 + np.tanh(0.5 * (self.slope_ * values + self.offset_)))
         return probability
+
+    @property
+    def ranks(self) -> bool:
+        """Whether a larger value means a larger probability; else every probability is the training prior."""
+        return self.slope_ > 0.0
+
+
+class IsotonicSteps(BaseEstimator):
+    """A rising curve of steps from decision values to the probability of the second class.
+
+    Attributes
+    ----------
+    values_, probabilities_ : ndarray of shape (n_corners,)
+        Corners of the curve, which runs straight between them and level outside.
+
+    Notes
+    -----
+    Isotonic regression of the classes on the values. The curve takes any rising form, and pays for it with
+    variance: below some hundreds of rows the sigmoid is the safer choice. Probabilities of exactly 0 and 1 occur,
+    for values beyond those of the last row of the other class; and rows of different values may share a
+    probability, so that a few ranks are lost.
+    """
+
+    def fit(self, values: NDArray[np.float64], codes: NDArray[np.intp]) -> IsotonicSteps:
+        """Fit the curve.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            Decision values of rows that the model was not trained on.
+        codes : ndarray of shape (n_samples,)
+            Their classes, 0 and 1, both present.
+
+        Returns
+        -------
+        IsotonicSteps
+            The fitted curve.
+        """
+        targets = np.asarray(codes, dtype=np.float64)
+        if not PlattSigmoid().fit(values, codes).ranks:
+            # Some step upwards is found in any noise: whether the values rank at all is asked of the sigmoid.
+            targets[:] = targets.mean()
+        curve = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True).fit(values, targets)
+        self.values_: NDArray[np.float64] = np.asarray(curve.X_thresholds_, dtype=np.float64)
+        self.probabilities_: NDArray[np.float64] = np.asarray(curve.y_thresholds_, dtype=np.float64)
+        return self
+
+    def probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability of the second class for each decision value.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_samples,)
+            Decision values.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Probabilities.
+        """
+        probability: NDArray[np.float64] = np.interp(values, self.values_, self.probabilities_)
+        return probability
+
+    @property
+    def ranks(self) -> bool:
+        """Whether some larger value means a larger probability; else every probability is the training prior."""
+        return bool(self.probabilities_[-1] > self.probabilities_[0])

@@ -213,14 +213,14 @@ def plain(X: Rows) -> Array:
     return np.array(X, dtype=np.float64) if isinstance(X, pd.DataFrame) else np.asarray(X, dtype=np.float64)
 
 
-def lets_gaps_pass(steps: Sequence[Any], model: Any) -> bool:
+def lets_gaps_pass(steps: Sequence[Any], model: Any = None) -> bool:
     """Say whether missing values come through steps, or are filled, before anything refuses them.
 
     Parameters
     ----------
     steps : sequence of transformers
         In their order.
-    model : classifier
+    model : classifier, optional
         What comes last.
 
     Returns
@@ -233,7 +233,7 @@ def lets_gaps_pass(steps: Sequence[Any], model: Any) -> bool:
             return True
         if not get_tags(step).input_tags.allow_nan:
             return False
-    return bool(get_tags(model).input_tags.allow_nan)
+    return model is None or bool(get_tags(model).input_tags.allow_nan)
 
 
 def fills(step: Any) -> bool:
@@ -251,6 +251,6 @@ def fills(step: Any) -> bool:
         parts take what comes, and whatever says so in an attribute ``fills_missing``.
     """
     if isinstance(step, Pipeline):
-        return lets_gaps_pass([part for _, part in step.steps[:-1]], step.steps[-1][1])
+        return lets_gaps_pass([part for _, part in step.steps])
     known = isinstance(step, ColumnTransformer) or type(step).__module__.startswith("sklearn.impute.")
     return known or bool(getattr(step, "fills_missing", False))

@@ -18,6 +18,8 @@ from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, patients_by_class, take_rows
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.nodes import Node, NodeError, NodeTree, chain
+from radiobone.learning.operating import EVEN
+from radiobone.learning.prior import PriorClassifier
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.selective import SelectiveClassifierCV
 
@@ -38,7 +40,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         Train a node on all rows of its classes, or on those rows that the *inner out-of-fold* decisions of the
         nodes before it send there. Rows of foreign classes that are sent there are dropped, and counted.
     decision : {"argmax", "routed"}, default="argmax"
-        Predict the most probable class, or follow the nodes' decisions at 0.5 (the positive side above it).
+        Predict the most probable class, or follow the nodes' decisions: the positive side above the ``threshold_``
+        of a node's estimator, or above 0.5 where it has none.
     cv : int, splitter or iterable, default=5
         Folds of the out-of-fold decisions, and of the default estimator.
     random_state : int, RandomState or None, default=0
@@ -48,6 +51,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The classes, sorted.
+    thresholds_ : ndarray of shape (n_nodes,)
+        The probability above which each node calls its positive side.
     tree_ : NodeTree
         The nodes and their paths.
     estimators_ : dict of str to fitted classifier
@@ -67,6 +72,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
     A node at which one side has fewer than two patients cannot be cross-validated: it predicts the training prior,
     and says so in ``notes_`` and by a warning. Groups given to ``fit`` reach every split inside the estimators, by
     scikit-learn's metadata routing, which is switched on for the duration of the fit.
+
+    Operating points of the nodes (`SelectiveClassifierCV` with ``operating_point``) move routed decisions and
+    routed training; probabilities and ``argmax`` do not know of them. With ``decision="routed"`` the decided class
+    need not be the most probable one, which scikit-learn's conformance suite does not foresee for several classes.
 
     Examples
     --------
@@ -161,14 +170,14 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         self.n_train_, self.n_foreign_, self.n_missed_ = counts
         self.notes_: dict[str, list[str]] = {node.name: [] for node in tree.nodes}
         # Out-of-fold decisions of the nodes fitted so far; a node's path names only those.
-        decisions = np.full((len(labels), len(tree.nodes)), np.nan)
+        decisions = np.zeros((len(labels), len(tree.nodes)), dtype=bool)
         for number in tree.parents_first():
             node = tree.nodes[number]
             member, positive = tree.sides(number, labels)
             arrived = np.ones(len(labels), dtype=bool)
             if self.train_on == "routed":
                 for before, side in tree.paths[number]:
-                    arrived &= (decisions[:, before] > 0.5) == side
+                    arrived &= decisions[:, before] == side
             else:
                 arrived = member
             rows = np.flatnonzero(arrived & member)
@@ -182,7 +191,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
                 decisions[rows, number] = self._out_of_fold(node, at_node)
                 foreign = np.flatnonzero(arrived & ~member)
                 if foreign.size:
-                    decisions[foreign, number] = _second(found[node.name], take_rows(X, foreign))
+                    decisions[foreign, number] = _positive(found[node.name], take_rows(X, foreign))
         self.estimators_ = {node.name: found[node.name] for node in tree.nodes}
 
     def _fit_node(self, node: Node, at_node: _Rows) -> Any:
@@ -196,14 +205,15 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_or_prior(self, node: Node, at_node: _Rows) -> Any:
         if at_node.too_few():
-            return _PriorClassifier().fit(at_node.codes)
+            return PriorClassifier().fit(at_node.codes)
         return fit_with_groups(clone(self._estimator(node)), at_node.X, at_node.codes, at_node.groups)
 
-    def _out_of_fold(self, node: Node, at_node: _Rows) -> Array:
-        """Return the probability of each training row of a node from models that have not seen its patient."""
+    def _out_of_fold(self, node: Node, at_node: _Rows) -> NDArray[np.bool_]:
+        """Decide each training row of a node by models that have not seen its patient."""
         if at_node.too_few():
-            return np.full(len(at_node.codes), at_node.codes.mean())
-        result = np.full(len(at_node.codes), np.nan)
+            return np.full(len(at_node.codes), at_node.codes.mean() > EVEN)
+        result = np.zeros(len(at_node.codes), dtype=bool)
+        held_out = np.zeros(len(at_node.codes), dtype=bool)
         splits = inner_folds(self.cv, at_node.X, at_node.codes, at_node.groups, self.random_state)
         self.notes_[node.name].extend(f"routing: {note}" for note in fewer_folds(self.cv, len(splits)))
         for train, test in splits:
@@ -211,11 +221,12 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
                 # What the final fit of the node has to say is said by that fit.
                 warnings.simplefilter("ignore", RadioboneWarning)
                 fitted = self._fit_or_prior(node, at_node.take(train))
-            result[test] = _second(fitted, take_rows(at_node.X, test))
-        if np.isnan(result).any():
+            result[test] = _positive(fitted, take_rows(at_node.X, test))
+            held_out[test] = True
+        if not held_out.all():
             raise DataError(
                 "out-of-fold decisions need each row held out once",
-                got=f"{int(np.isnan(result).sum())} rows never held out",
+                got=f"{int((~held_out).sum())} rows never held out",
                 do="pass an integer cv, or a splitter that partitions the rows",
             )
         return result
@@ -232,6 +243,11 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
                 expected=sorted(item.name for item in self.tree_.nodes),
             )
         return self.estimator[node.name]
+
+    @property
+    def thresholds_(self) -> Array:
+        """One for each node, in their order."""
+        return np.array([_threshold(estimator) for estimator in self.estimators_.values()], dtype=np.float64)
 
     def node_proba(self, X: Any) -> Array:
         """Return the probability of the positive side of every node, for every row.
@@ -299,7 +315,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             Classes.
         """
         if decision == "routed":
-            codes = self.tree_.route(node_proba)
+            # A tree follows ones and noughts as it follows probabilities.
+            codes = self.tree_.route((node_proba > self.thresholds_).astype(np.float64))
         else:
             codes = np.argmax(self.tree_.class_proba(node_proba), axis=1)
         labels: NDArray[Any] = self.classes_[codes]
@@ -337,25 +354,6 @@ class _Rows:
         return len(patients) < 2 or min(patients) < 2
 
 
-class _PriorClassifier(BaseEstimator):
-    """Give every row the share of the positive side among the training rows."""
-
-    predicts_prior_ = True
-
-    @property
-    def selected_features_(self) -> NDArray[Any]:
-        return np.array([], dtype=object)
-
-    def fit(self, codes: NDArray[np.intp]) -> _PriorClassifier:
-        self.classes_ = np.array([0, 1])
-        self.prior_ = float(codes.mean()) if codes.size else 0.5
-        return self
-
-    def predict_proba(self, X: Any) -> Array:
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
-        return np.tile([1.0 - self.prior_, self.prior_], (n_rows, 1))
-
-
 def _take(groups: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:
     return None if groups is None else groups[rows]
 
@@ -363,3 +361,12 @@ def _take(groups: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] |
 def _second(estimator: Any, X: Any) -> Array:
     """Return the probability of the positive side."""
     return np.asarray(estimator.predict_proba(X)[:, 1], dtype=np.float64)
+
+
+def _threshold(estimator: Any) -> float:
+    return float(getattr(estimator, "threshold_", EVEN))
+
+
+def _positive(estimator: Any, X: Any) -> NDArray[np.bool_]:
+    """Say for each row whether it goes to the positive side."""
+    return np.asarray(_second(estimator, X) > _threshold(estimator))

@@ -6,69 +6,85 @@ from it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import model_validator
+from pydantic import Field
 
-from radiobone.core.config import FileModel
-from radiobone.learning.choices import OneKey, Positive
+from radiobone.learning.choices import OneKey
+from radiobone.learning.model_options import Grid, ModelOptions
+from radiobone.learning.models_linear import Lda, Logistic, Sgd, Svm
+from radiobone.learning.models_other import Knn, Mlp, NaiveBayes
+from radiobone.learning.models_trees import (
+    AdaBoost,
+    DecisionTree,
+    ExtraTrees,
+    GradientBoosting,
+    LightGbm,
+    RandomForest,
+)
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
+__all__ = [
+    "AdaBoost",
+    "DecisionTree",
+    "ExtraTrees",
+    "GradientBoosting",
+    "Knn",
+    "Lda",
+    "LightGbm",
+    "Logistic",
+    "Mlp",
+    "ModelChoice",
+    "ModelOptions",
+    "NaiveBayes",
+    "RandomForest",
+    "Sgd",
+    "Stacking",
+    "Svm",
+]
 
-class Svm(FileModel):
-    """Settings of a support vector machine among which the inner folds choose; linear ones come first.
+
+class Stacking(ModelOptions):
+    """Several models, weighed by a logistic regression on their inner out-of-fold probabilities.
+
+    Each model chooses among its own settings and is calibrated by folds within those of the stacking, so that a
+    stacking of k folds fits each model about k times as often as the model alone.
 
     Parameters
     ----------
-    kernel : tuple of {"linear", "rbf"}
-        Kernels.
-    C : tuple of float
-        Costs, for every kernel.
-    gamma : tuple of float or "scale"
-        Kernel widths, for ``rbf``.
-    class_weight : {"balanced"} or None
-        Weights of the classes.
+    of : tuple of ModelChoice
+        The models.
+    folds : int
+        Folds of the out-of-fold probabilities, and of each model's own choice.
     """
 
-    kernel: tuple[Literal["linear", "rbf"], ...] = ("linear", "rbf")
-    C: tuple[Positive, ...] = (0.01, 0.1, 1.0, 10.0)
-    gamma: tuple[Positive | Literal["scale"], ...] = ("scale", 0.01)
-    class_weight: Literal["balanced"] | None = "balanced"
+    of: Annotated[tuple[ModelChoice, ...], Field(min_length=2)]
+    folds: Annotated[int, Field(ge=2)] = 5
 
-    @model_validator(mode="after")
-    def _not_empty(self) -> Self:
-        for name in ("kernel", "C", "gamma"):
-            if not getattr(self, name):
-                raise ValueError(f"{name}: at least one value is needed")
-        return self
+    def _classifier(self, seed: int) -> BaseEstimator:
+        from radiobone.learning.fusion import LateFusionClassifier
+        from radiobone.learning.selective import SelectiveClassifierCV
 
-    def build(self) -> BaseEstimator:
-        """Return the classifier.
+        parts = {}
+        for number, choice in enumerate(self.of):
+            model = choice.chosen
+            twice = sum(other.name == choice.name for other in self.of) > 1
+            parts[f"{choice.name}_{number + 1}" if twice else choice.name] = (
+                None,
+                SelectiveClassifierCV(
+                    selection="passthrough",
+                    model=model.build(seed),
+                    grid=model.grid(),
+                    cv=self.folds,
+                    random_state=seed,
+                ),
+            )
+        return LateFusionClassifier(parts=parts, method="stacked", cv=self.folds, random_state=seed)
 
-        Returns
-        -------
-        SVC
-            Not fitted.
-        """
-        from sklearn.svm import SVC
-
-        return SVC(class_weight=self.class_weight)
-
-    def grid(self) -> list[dict[str, list[Any]]]:
-        """Return the settings in the order in which ties are broken.
-
-        Returns
-        -------
-        list of dict
-            Grids, as scikit-learn takes them.
-        """
-        settings: list[dict[str, list[Any]]] = []
-        for kernel in self.kernel:
-            one: dict[str, list[Any]] = {"kernel": [kernel], "C": list(self.C)}
-            settings.append({**one, "gamma": list(self.gamma)} if kernel == "rbf" else one)
-        return settings
+    def _settings(self) -> Grid:
+        return [{}]
 
 
 class ModelChoice(OneKey):
@@ -77,7 +93,49 @@ class ModelChoice(OneKey):
     Parameters
     ----------
     svm : Svm, optional
-        A support vector machine.
+        A support vector machine: linear, RBF or polynomial.
+    logistic : Logistic, optional
+        Logistic regression.
+    random_forest : RandomForest, optional
+        A random forest.
+    extra_trees : ExtraTrees, optional
+        A forest of random splits.
+    lightgbm : LightGbm, optional
+        Boosted trees by LightGBM.
+    knn : Knn, optional
+        Nearest neighbours.
+    naive_bayes : NaiveBayes, optional
+        Naive Bayes, Gaussian or Bernoulli.
+    mlp : Mlp, optional
+        A multilayer perceptron.
+    stacking : Stacking, optional
+        Several of these, weighed by logistic regression.
+    decision_tree : DecisionTree, optional
+        One tree.
+    sgd : Sgd, optional
+        A linear model by stochastic gradient descent.
+    adaboost : AdaBoost, optional
+        AdaBoost.
+    gradient_boosting : GradientBoosting, optional
+        Boosted trees by scikit-learn.
+    lda : Lda, optional
+        Linear discriminant analysis.
     """
 
     svm: Svm | None = None
+    logistic: Logistic | None = None
+    random_forest: RandomForest | None = None
+    extra_trees: ExtraTrees | None = None
+    lightgbm: LightGbm | None = None
+    knn: Knn | None = None
+    naive_bayes: NaiveBayes | None = None
+    mlp: Mlp | None = None
+    stacking: Stacking | None = None
+    decision_tree: DecisionTree | None = None
+    sgd: Sgd | None = None
+    adaboost: AdaBoost | None = None
+    gradient_boosting: GradientBoosting | None = None
+    lda: Lda | None = None
+
+
+Stacking.model_rebuild()

@@ -39,8 +39,14 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: NDArray[Any] | None)
             return estimator.fit(X, y)
         if np.unique(groups).size < len(groups):
             _refuse_blind_splits(estimator)
-        takes_groups = bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
-        return estimator.fit(X, y, groups=groups) if takes_groups else estimator.fit(X, y)
+        return estimator.fit(X, y, groups=groups) if _takes_groups(estimator) else estimator.fit(X, y)
+
+
+def _takes_groups(estimator: Any) -> bool:
+    try:
+        return bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
+    except NotImplementedError:  # what scikit-learn says of its estimators that route nothing, such as AdaBoost
+        return False
 
 
 def _refuse_blind_splits(estimator: Any) -> None:
@@ -48,7 +54,7 @@ def _refuse_blind_splits(estimator: Any) -> None:
     for part in parts:
         if not hasattr(part, "get_params") or isinstance(part, type) or "cv" not in part.get_params(deep=False):
             continue
-        if not get_routing_for_object(part).consumes("fit", ["groups"]):
+        if not _takes_groups(part):
             raise DataError(
                 "cross-validation inside the estimator takes no groups, and would put a patient on both sides",
                 where=f"{type(part).__name__}(cv={part.cv!r})",

@@ -12,7 +12,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
@@ -20,12 +19,12 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.calibration import PlattSigmoid
-from radiobone.learning.correlation import CorrelationFilter
+from radiobone.learning.calibration import IsotonicSteps, PlattSigmoid
 from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
+from radiobone.learning.defaults import default_grid, default_selection
 from radiobone.learning.folds import Split, fewer_folds, inner_folds
 from radiobone.learning.frames import Rows, check_table, lets_gaps_pass
-from radiobone.learning.lasso import LassoSelector
+from radiobone.learning.operating import EVEN, OperatingPoint
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.search import (
     Alignment,
@@ -40,42 +39,6 @@ from radiobone.learning.search import (
 Array = NDArray[np.float64]
 
 
-def default_selection(random_state: Any = 0) -> Pipeline:
-    """Return standardisation, correlation filter and LASSO, not yet fitted.
-
-    Parameters
-    ----------
-    random_state : int, RandomState or None, default=0
-        Shuffles the folds of the LASSO.
-
-    Returns
-    -------
-    Pipeline
-        Steps ``scale``, ``correlation`` and ``lasso``.
-    """
-    return Pipeline(
-        [
-            ("scale", StandardScaler()),
-            ("correlation", CorrelationFilter()),
-            ("lasso", LassoSelector(random_state=random_state)),
-        ]
-    )
-
-
-def default_grid() -> list[dict[str, list[Any]]]:
-    """Return twelve settings of a support vector machine, linear ones first.
-
-    Returns
-    -------
-    list of dict
-        As `sklearn.model_selection.ParameterGrid` takes them.
-    """
-    return [
-        {"kernel": ["linear"], "C": [0.01, 0.1, 1.0, 10.0]},
-        {"kernel": ["rbf"], "C": [0.1, 1.0, 10.0, 100.0], "gamma": ["scale", 0.01]},
-    ]
-
-
 class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     """Choose features and a model's settings by cross-validation, and calibrate its probabilities.
 
@@ -84,8 +47,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    selection : Pipeline of transformers, optional
-        Steps before the model; by default standardisation, Spearman correlation filter and LASSO.
+    selection : Pipeline of transformers or "passthrough", optional
+        Steps before the model, or none; by default standardisation, Spearman correlation filter and LASSO.
     model : classifier, optional
         By default ``SVC(class_weight="balanced")``.
     grid : dict or list of dict, optional
@@ -96,8 +59,13 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     cv : int, splitter or iterable, default=5
         Inner folds; an integer means stratified folds that keep patients whole, at most as many as the smaller
         class has patients.
-    calibration : {"sigmoid"} or None, default="sigmoid"
-        Platt's sigmoid on the inner out-of-fold decision values, or the model's own probabilities.
+    calibration : {"sigmoid", "isotonic"} or None, default="sigmoid"
+        Platt's sigmoid or a rising curve of steps on the inner out-of-fold decision values, or the model's own
+        probabilities.
+    operating_point : "youden", ("sensitivity", float), ("specificity", float) or None, default=None
+        How ``threshold_`` is chosen on the calibrated inner out-of-fold probabilities: the largest Youden index;
+        or the highest specificity with a sensitivity of at least so much; or the reverse. None calls the more
+        probable class.
     random_state : int, RandomState or None, default=0
         Shuffles the folds, here and in the default selection.
     n_jobs : int, optional
@@ -110,8 +78,11 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     selection_, model_ : fitted Pipeline, fitted classifier
         Fitted on all rows. ``model_`` is None if nothing survived the selection, and is not asked if
         ``predicts_prior_``.
-    calibrator_ : PlattSigmoid or None
-        The fitted sigmoid.
+    calibrator_ : PlattSigmoid, IsotonicSteps or None
+        The fitted curve.
+    threshold_ : float
+        ``predict`` calls the second class above this probability; 0.5 without an operating point, and where every
+        probability is the prior.
     prior_ : float
         Share of the second class among the training rows.
     predicts_prior_ : bool
@@ -157,17 +128,23 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
     for the prior; the worst draws had 0.734, 0.193, 0.191 and 0.222. ``ensemble=True`` averages as many models as
     there are folds, each with its own selected features, so that no single list of features, and no formula,
     could be reported.
+
+    With an operating point ``predict`` may call a class of probability below 0.5, which scikit-learn's conformance
+    suite does not foresee; without one the estimator passes it, with either calibration. The threshold is chosen
+    on the rows that the calibration was fitted on. That changes no rank of a sigmoid, but the sensitivity in
+    ``notes_`` is that of the chosen point on its own rows, and new rows fall short of it on average.
     """
 
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "selection": [HasMethods(["fit", "transform"]), None],
+        "selection": [HasMethods(["fit", "transform"]), StrOptions({"passthrough"}), None],
         "model": [HasMethods(["fit"]), None],
         "grid": [dict, list, None],
         "scoring": [StrOptions(set(get_scorer_names()))],
         "cv": ["cv_object"],
-        "calibration": [StrOptions({"sigmoid"}), None],
+        "calibration": [StrOptions({"sigmoid", "isotonic"}), None],
+        "operating_point": [StrOptions({"youden"}), tuple, list, None],
         "random_state": ["random_state"],
         "n_jobs": [Integral, None],
     }
@@ -181,6 +158,7 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         scoring: str = "roc_auc",
         cv: Any = 5,
         calibration: str | None = "sigmoid",
+        operating_point: Any = None,
         random_state: Any = 0,
         n_jobs: int | None = None,
     ) -> None:
@@ -190,6 +168,7 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         self.scoring = scoring
         self.cv = cv
         self.calibration = calibration
+        self.operating_point = operating_point
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -213,8 +192,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If there are not two classes with two patients each, no inner fold can be scored, or the model gives no
-            probabilities and ``calibration`` is None.
+            If there are not two classes with two patients each, or no inner fold can be scored; if ``calibration``
+            is None and the model gives no probabilities or an operating point is asked for.
 
         Warns
         -----
@@ -226,6 +205,7 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         self.classes_, codes = two_classes(check_labels(labels), type(self).__name__)
         patients = check_groups(groups, codes)
         selection, model, candidates = self._parts()
+        self._check_calibration(model)
         self.prior_ = float(codes.mean())
 
         splits = inner_folds(self.cv, rows, codes, patients, self.random_state)
@@ -249,7 +229,9 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
 
     def _parts(self) -> tuple[Pipeline, Any, list[dict[str, Any]]]:
         selection = default_selection(self.random_state) if self.selection is None else self.selection
-        if not isinstance(selection, Pipeline):
+        if isinstance(selection, str):
+            selection = Pipeline([])
+        elif not isinstance(selection, Pipeline):
             selection = Pipeline([("selection", selection)])
         model = SVC(class_weight="balanced") if self.model is None else self.model
         grid = self.grid if self.grid is not None else (default_grid() if self.model is None else {})
@@ -297,24 +279,49 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
             self.oof_decision_[test] = fold.decisions[:, best]
         return fold_notes(folds)
 
+    def _check_calibration(self, model: Any) -> None:
+        point = OperatingPoint.of(self.operating_point)
+        if self.calibration is not None:
+            return
+        if point is not None:
+            raise DataError(
+                "an operating point is chosen on calibrated probabilities",
+                got="calibration=None",
+                do="set calibration='sigmoid' or 'isotonic'",
+            )
+        if not hasattr(model, "predict_proba"):
+            raise DataError(
+                "the model gives no probabilities of its own",
+                got=type(model).__name__,
+                do="set calibration='sigmoid'",
+            )
+
     def _calibrate(self, codes: NDArray[np.intp]) -> None:
         self.calibrator_ = None
         self.predicts_prior_ = False
+        self.threshold_ = EVEN
         if self.model_ is None:
             self._fall_back("nothing survived the selection; every probability is the training prior")
-        elif self.calibration == "sigmoid":
-            held_out = ~np.isnan(self.oof_decision_)
-            self.calibrator_ = PlattSigmoid().fit(self.oof_decision_[held_out], codes[held_out])
-            if self.calibrator_.slope_ == 0.0:
-                self._fall_back(
-                    "inner out-of-fold decisions ranked the classes no better than chance; "
-                    "every probability is the training prior"
-                )
-        elif not hasattr(self.model_, "predict_proba"):
-            raise DataError(
-                "the model gives no probabilities of its own",
-                got=type(self.model_).__name__,
-                do="set calibration='sigmoid'",
+            return
+        if self.calibration is None:
+            return
+        held_out = ~np.isnan(self.oof_decision_)
+        values, known = self.oof_decision_[held_out], codes[held_out]
+        curve = PlattSigmoid() if self.calibration == "sigmoid" else IsotonicSteps()
+        self.calibrator_ = curve.fit(values, known)
+        if not self.calibrator_.ranks:
+            self._fall_back(
+                "inner out-of-fold decisions ranked the classes no better than chance; "
+                "every probability is the training prior"
+            )
+            return
+        point = OperatingPoint.of(self.operating_point)
+        if point is not None:
+            chosen = point.choose(self.calibrator_.probability(values), known)
+            self.threshold_ = chosen.value
+            self.notes_.append(
+                f"operating point, {point}: called above {chosen.value:.3g}, with a sensitivity of "
+                f"{chosen.sensitivity:.3g} and a specificity of {chosen.specificity:.3g} on inner out-of-fold rows"
             )
 
     def _fall_back(self, note: str) -> None:
@@ -357,7 +364,7 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         return np.column_stack([1.0 - second, second])
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Return the more probable class of each row; the first one where they are even.
+        """Return the second class where its probability lies above ``threshold_``, else the first.
 
         Parameters
         ----------
@@ -369,8 +376,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Classes.
         """
-        probabilities = self.predict_proba(X)
-        labels: NDArray[Any] = self.classes_[np.argmax(probabilities, axis=1)]
+        second = self.predict_proba(X)[:, 1]
+        labels: NDArray[Any] = self.classes_[(second > self.threshold_).astype(np.intp)]
         return labels
 
     def __sklearn_tags__(self) -> Tags:

@@ -1,0 +1,180 @@
+"""Several classes without a tree, to compare hierarchies with."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from radiobone.core.errors import RadioboneWarning
+from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, patients_by_class
+from radiobone.learning.prior import PriorClassifier
+from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.selective import SelectiveClassifierCV
+
+Array = NDArray[np.float64]
+
+
+class FlatClassifier(ClassifierMixin, BaseEstimator):
+    """Part each class from all others, and divide the probabilities by their sum.
+
+    Parameters
+    ----------
+    estimator : classifier, optional
+        A binary classifier with ``predict_proba`` for each class. By default `SelectiveClassifierCV` with ``cv``
+        and ``random_state`` of this object.
+    cv : int, splitter or iterable, default=5
+        Inner folds of the default estimator.
+    random_state : int, RandomState or None, default=0
+        Shuffles them.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes, sorted.
+    estimators_ : list of fitted classifier
+        One for each class, which has learned 1 for its rows and 0 for the others; one alone, for the second class,
+        if there are two.
+    priors_ : ndarray of shape (n_classes,)
+        Shares of the classes among the training rows.
+    selected_features_ : ndarray of str
+        Names that the classifiers rest on, each once, where they tell.
+    notes_ : list of str
+        What the classifiers note, after the class of each.
+
+    Notes
+    -----
+    This is the flat comparator of `HierarchicalClassifier`: selection, choice of settings and calibration are
+    those of a node, so that nothing but the hierarchy differs. One model for all classes at once would come with
+    another loss for the selection and another calibration, and a difference could be due to those. Where every
+    classifier rules its class out, the probabilities are the training shares.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> X = np.array([[60.0], [70], [140], [150]])
+    >>> y = np.repeat(["osteoporosis", "normal"], 2)
+    >>> FlatClassifier(estimator=LogisticRegression()).fit(X, y).predict([[65.0], [145.0]]).tolist()
+    ['osteoporosis', 'normal']
+    """
+
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": True}
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [HasMethods(["fit", "predict_proba"]), None],
+        "cv": ["cv_object"],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, *, estimator: Any = None, cv: Any = 5, random_state: Any = 0) -> None:
+        self.estimator = estimator
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> FlatClassifier:
+        """Fit one classifier for each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Classes; at least two.
+        groups : array-like of shape (n_samples,), optional
+            Patient of each row.
+
+        Returns
+        -------
+        FlatClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        DataError
+            If there is one class only, or a split inside would tear a patient apart.
+
+        Warns
+        -----
+        RadioboneWarning
+            If a classifier predicts the training prior.
+        """
+        self._validate_params()
+        check_rows(X)
+        X, y = validate_data(self, X, y, skip_check_array=True)
+        if y is None:
+            raise DataError("requires y to be passed, but the target y is None")
+        check_consistent_length(X, y)
+        labels = check_labels(y)
+        patients = check_groups(groups, labels)
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if self.classes_.size < 2:
+            raise DataError(
+                "FlatClassifier needs at least two classes and got one class", got=self.classes_.tolist()
+            )
+        self.priors_ = np.bincount(codes) / len(codes)
+        self.notes_: list[str] = []
+        asked = [1] if self.classes_.size == 2 else range(self.classes_.size)
+        self.estimators_ = [self._fit_class(code, X, (codes == code).astype(np.intp), patients) for code in asked]
+        used = [name for part in self.estimators_ for name in getattr(part, "selected_features_", [])]
+        self.selected_features_ = np.array(list(dict.fromkeys(used)), dtype=object)
+        return self
+
+    def _fit_class(self, code: int, X: Any, is_class: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:
+        name = str(self.classes_[code])
+        if min(patients_by_class(is_class, patients)) < 2:
+            note = "fewer than two training patients on one side; the classifier predicts the training prior"
+            warnings.warn(f"{name}: {note}", RadioboneWarning, stacklevel=4)
+            self.notes_.append(f"{name}: {note}")
+            return PriorClassifier().fit(is_class)
+        given = self.estimator
+        part = SelectiveClassifierCV(cv=self.cv, random_state=self.random_state) if given is None else clone(given)
+        fit_with_groups(part, X, is_class, patients)
+        self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
+        return part
+
+    def predict_proba(self, X: Any) -> Array:
+        """Return the probability of every class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Probabilities, in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        check_rows(X)
+        X = validate_data(self, X, skip_check_array=True, reset=False)
+        own = np.column_stack([part.predict_proba(X)[:, 1] for part in self.estimators_])
+        if self.classes_.size == 2:
+            return np.column_stack([1.0 - own[:, 0], own[:, 0]])
+        total = own.sum(axis=1, keepdims=True)
+        shares: Array = np.tile(self.priors_, (len(own), 1))
+        np.divide(own, total, out=shares, where=total > 0.0)
+        return shares
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable class of each row; the first of those that are even.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Classes.
+        """
+        codes = np.argmax(self.predict_proba(X), axis=1)
+        labels: NDArray[Any] = self.classes_[codes]
+        return labels
