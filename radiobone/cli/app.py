@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from radiobone import __version__
 from radiobone.cli import columns, demo, extract, inspect, predict, train, verify
+from radiobone.cli import run as run_verb
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
 from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
 
@@ -32,6 +33,7 @@ app.command("demo")(demo.demo)
 app.command("inspect")(inspect.inspect)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)
+app.command("run")(run_verb.run)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("verify")(verify.verify)

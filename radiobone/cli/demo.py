@@ -26,31 +26,17 @@ def demo(
     from rich.markup import escape
 
     from radiobone.cli import extract, train
-    from radiobone.features.extraction import extract_cohort
-    from radiobone.features.request import make_request
+    from radiobone.core.batch import EXIT_OK
     from radiobone.study.demo import make_demo_cohort
     from radiobone.study.recipe import read_recipe
-    from radiobone.study.training import train as run
-    from radiobone.tables.cohort import read_cohort
-    from radiobone.tables.features import read_features
+    from radiobone.study.running import run_study
 
     console = Console(soft_wrap=True)
-    recipe = read_recipe(RECIPE)
-    console.print(f"[bold]1 of 3[/] making {patients} synthetic patients in {escape(str(out))}")
-    cohort = read_cohort(make_demo_cohort(out, patients=patients, seed=seed, jobs=jobs))
-    console.print(
-        f"[bold]2 of 3[/] extracting features: {recipe.extraction.params}, {recipe.voi.recipe} {recipe.voi.levels}"
+    console.print(f"making {patients} synthetic patients in {escape(str(out))}")
+    cohort = make_demo_cohort(out, patients=patients, seed=seed, jobs=jobs)
+    study, extracted = run_study(
+        read_recipe(RECIPE), cohort, out, jobs=jobs, say=lambda text: console.print(escape(text))
     )
-    request = make_request(
-        params=recipe.extraction.params,
-        engine=recipe.extraction.engine,
-        voi=recipe.voi.recipe,
-        options=recipe.voi.options,
-        levels=recipe.voi.levels,
-        missing=recipe.voi.missing_levels,
-    )
-    extracted = extract_cohort(cohort.scans(), request, out / "features.csv", cohort=cohort, jobs=jobs)
-    code = extract.show(extracted)
-    console.print(f"[bold]3 of 3[/] validating {recipe.name}: {recipe.title}")
-    train.show(run(recipe, read_features(extracted.path), cohort, out, jobs=jobs))
-    raise typer.Exit(code)
+    codes = [extract.show(summary) for summary in extracted.values()]
+    train.show(study)
+    raise typer.Exit(max(codes, default=EXIT_OK))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 def train(
     recipe: Annotated[str, typer.Argument(help="Study recipe: a shipped name or a YAML file.")],
     features: Annotated[
-        Path, typer.Option("--features", help="Feature table of 'radiobone extract'.", dir_okay=False)
-    ],
+        list[str] | None,
+        typer.Option(
+            "--features",
+            help="Feature table of 'radiobone extract', or one made elsewhere if the recipe says so; NAME=FILE "
+            "for one more VOI of the recipe.",
+        ),
+    ] = None,
     cohort: Annotated[
         Path | None,
         typer.Option(
@@ -33,16 +39,37 @@ def train(
     """Validate a recipe's procedure by nested cross-validation, then fit it on all patients.
 
     The reported figures are those of the procedure; the saved model is that procedure fitted on all patients.
+    This is 'radiobone run' from a finished feature table.
     """
+    from radiobone.core.errors import UsageError
     from radiobone.study.recipe import read_recipe
+    from radiobone.study.running import read_study_cohort, read_table
     from radiobone.study.training import train as run
-    from radiobone.tables.cohort import read_cohort
-    from radiobone.tables.features import read_features
 
     study = read_recipe(recipe)
-    table = read_features(features)
-    labels = read_cohort(cohort or _extracted_cohort(table), images=False)
-    show(run(study, table, labels, out, jobs=jobs))
+    tables = {name: read_table(study, path) for name, path in named_tables(features or []).items()}
+    if "" not in tables and (study.voi is not None or study.external is not None):
+        raise UsageError("no feature table is given", do="give --features, or use 'radiobone run' to extract it")
+    if cohort is None and "" not in tables:
+        raise UsageError("no cohort table is given", do="give --cohort")
+    labels = read_study_cohort(study, cohort or _extracted_cohort(tables[""]))
+    show(run(study, tables, labels, out, jobs=jobs))
+
+
+def named_tables(given: Sequence[str]) -> dict[str, Path]:
+    """Read ``FILE`` and ``NAME=FILE`` as the tables of the main and of further VOIs."""
+    from radiobone.core.errors import UsageError
+
+    found: dict[str, Path] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        # A path may hold an equals sign; a name of a VOI holds no separator.
+        if not equals or Path(text).exists() or "/" in name:
+            name, path = "", text
+        if name in found:
+            raise UsageError("two feature tables for one VOI", got=f"{found[name]}, {path}", do="give one of them")
+        found[name] = Path(path)
+    return found
 
 
 def show(study: Study) -> None:

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from radiobone.core.errors import RadioboneWarning, TableError
+from radiobone.core.errors import TableError
 from radiobone.study.blocks import block_columns, short_prefix
 from radiobone.study.columns import code_columns, coded, patient_values, plain_values
+from radiobone.study.exclusions import exclusions, refuse_empty_classes, warn_of_same_scan
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
-from radiobone.study.recipe.study import EXTERNAL
-from radiobone.study.rows import check_levels, check_provenance, learned_rows
+from radiobone.study.recipe.study import EXTERNAL, HU_RULE
+from radiobone.study.rows import check_levels, check_provenance, without_flagged
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.flow import EXCLUDED, Flow, count_flow, short_reason, unusable_patients
-from radiobone.tables.keys import PATIENT, STATUS, require_columns
+from radiobone.tables.flow import Flow, count_flow
+from radiobone.tables.keys import PATIENT, REPEAT
 from radiobone.tables.labels import patient_labels
-from radiobone.tables.reading import numbers
-from radiobone.tables.wide import incomplete_rows, restrict_levels, wide
+from radiobone.tables.repeats import choose_repeat, repeat_names, repeated
+from radiobone.tables.wide import restrict_levels, wide
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from radiobone.learning.repeats import Repeats
     from radiobone.learning.source import ColumnSource
-
-SAME_SCAN_CORRELATION = 0.98
-"""Correlation of mean HU with BMD above which the BMD was most likely measured in the same scan.
-
-QCT in one scan is a straight line of HU; in another scan (other time, table position, tube voltage) it is not.
-"""
-
-_MEAN_HU = "density_mean_hu"
 
 Tables = Mapping[str, FeatureTable]
 """The feature tables of a study by the name of their VOI; the main one, or an external one, under ``""``."""
@@ -158,9 +148,12 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
     _refuse_strangers(tables, labels, cohort)
     main = None
     parts: list[pd.DataFrame] = []
+    measured: list[pd.DataFrame | None] = []
     blocks: dict[str, list[str]] = {}
     for name, table in tables.items():
-        rows = _checked_rows(recipe, name, table, cohort)
+        every = _checked_rows(recipe, name, table, cohort)
+        rows = choose_repeat(every, recipe.table.repeat if REPEAT in table.table.columns else None)
+        measured.append(_repeated(recipe, name, every))
         main = rows if name == "" else main
         part, columns = _wide_part(recipe, name, _of_the_levels(recipe, name, rows))
         parts.append(part)
@@ -169,20 +162,28 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
     codes = code_columns(recipe, cohort, _of_the_classes(recipe, labels))
     X = _joined(recipe, parts, codes, cohort, labels)
     blocks |= _groups(codes)
-    exclusions = _exclusions(recipe, main, X, blocks, labels, left_out, cohort)
+    left = exclusions(recipe, main, X, blocks, labels, left_out, cohort)
     counted = None if main is None else _of_the_levels(recipe, "", main)
     flow = count_flow(
         labels,
-        exclusions,
+        left,
         recipe.label.names,
         rows=None if counted is None else counted.table,
         left_out=left_out,
     )
     X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
-    _refuse_empty_classes(recipe, y, flow, str(cohort.path))
+    refuse_empty_classes(recipe, y, flow, str(cohort.path))
     if counted is not None:
-        _warn_of_same_scan(recipe, counted, cohort)
-    return Dataset(X, y, flow, blocks, _attributes(recipe, cohort, flow.analysed), codes)
+        warn_of_same_scan(recipe, counted, cohort)
+    return Dataset(
+        X,
+        y,
+        flow,
+        blocks,
+        _attributes(recipe, cohort, flow.analysed),
+        codes,
+        _repeats(measured, codes, cohort),
+    )
 
 
 def _tables(recipe: Recipe, features: Tables | FeatureTable | None) -> dict[str, FeatureTable]:
@@ -206,11 +207,38 @@ def _checked_rows(recipe: Recipe, name: str, table: FeatureTable, cohort: Cohort
     voi = recipe.vois[name]
     check_provenance(recipe, table, voi)
     check_levels(voi, table)
-    return learned_rows(recipe, table, cohort)
+    return without_flagged(recipe, table, cohort)
 
 
 def _of_the_levels(recipe: Recipe, name: str, rows: FeatureTable) -> FeatureTable:
     return restrict_levels(rows, recipe.vois[name].level_names if name in recipe.vois else None)
+
+
+def _repeated(recipe: Recipe, name: str, rows: FeatureTable) -> pd.DataFrame | None:
+    """Return the rows of all readers, if there are several."""
+    if len(repeat_names(rows)) < 2:
+        return None
+    rows = _of_the_levels(recipe, name, rows)
+    if name:
+        rows = replace(rows, table=rows.table.assign(voi=name))
+    return repeated(rows, recipe.table.levels)
+
+
+def _repeats(
+    measured: Sequence[pd.DataFrame | None], codes: Sequence[ColumnSource], cohort: Cohort
+) -> Repeats | None:
+    """Put what readers measured side by side; columns of the cohort table are the same for all of them."""
+    import pandas as pd
+
+    from radiobone.learning.repeats import Repeats
+
+    tables = [table for table in measured if table is not None]
+    if not tables:
+        return None
+    joined = pd.concat(tables, axis=1)
+    patients = joined.index.get_level_values(0)
+    same = coded(codes, cohort, list(patients.unique())).loc[patients].set_axis(joined.index)
+    return Repeats.of(pd.concat([joined, same], axis=1))
 
 
 def _wide_part(recipe: Recipe, name: str, rows: FeatureTable) -> tuple[pd.DataFrame, dict[str, list[str]]]:
@@ -231,7 +259,8 @@ def _wide_part(recipe: Recipe, name: str, rows: FeatureTable) -> tuple[pd.DataFr
     if name:
         table = rows.table.assign(voi=name)
         rows = replace(rows, table=table)
-    X = wide(rows, recipe.table.levels)
+    # The published rule asks for the lowest vertebra.
+    X = wide(rows, "min" if name == HU_RULE else recipe.table.levels)
     blocks = {}
     for block, features in held.items():
         known = set(features)
@@ -258,7 +287,9 @@ def _joined(
         parts = [part.reindex(rows) for part in parts]
     else:
         rows = everyone
-    joined = pd.concat([*parts, coded(codes, cohort, rows)], axis=1)
+    batches = dict.fromkeys(column for arm in recipe.all_arms for column in recipe.batches(arm))
+    names = pd.DataFrame({column: patient_values(cohort, column, rows) for column in batches}, index=rows)
+    joined = pd.concat([*parts, coded(codes, cohort, rows), names], axis=1)
     return joined.rename_axis(PATIENT)
 
 
@@ -269,85 +300,6 @@ def _groups(codes: Sequence[ColumnSource]) -> dict[str, list[str]]:
         found.setdefault(code.group, []).extend(code.names)
         found[code.column] = list(code.names)
     return found
-
-
-def _exclusions(
-    recipe: Recipe,
-    main: FeatureTable | None,
-    X: pd.DataFrame,
-    blocks: dict[str, list[str]],
-    labels: pd.Series[str],
-    left_out: Sequence[str],
-    cohort: Cohort,
-) -> list[tuple[str, dict[str, str]]]:
-    """Say step by step who is left out, and why."""
-    found = [
-        (
-            "class",
-            {str(name): f"class {label} is in no node" for name, label in labels.items() if label in left_out},
-        ),
-        ("by user", _excluded_by_user(cohort, recipe)),
-        ("validation", _without_attribute(cohort, recipe)),
-    ]
-    if main is not None and recipe.table.status == "drop":
-        found.append(("features", _without_features(main, recipe, labels)))
-    if not imputes(recipe):
-        used = list(
-            dict.fromkeys(
-                column
-                for arm in recipe.all_arms
-                for name in (*arm.blocks, *arm.columns)
-                for column in blocks.get(name, [])
-            )
-        )
-        gaps = incomplete_rows(X[used])
-        found.append(("missing values", {name: short_reason(reason) for name, reason in gaps.items()}))
-    return found
-
-
-def imputes(recipe: Recipe) -> bool:
-    """Say whether missing values are filled inside the folds, so that patients keep rows with gaps.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The study.
-
-    Returns
-    -------
-    bool
-        True if every arm has the step ``missing``.
-    """
-    steps = [recipe.steps if arm.steps is None else arm.steps for arm in recipe.all_arms]
-    return all(any(step.name == "missing" for step in part) for part in steps)
-
-
-def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for column in recipe.table.exclude:
-        require_columns(list(cohort.table.columns), (column,), str(cohort.path))
-        given = cohort.table[column].str.strip()
-        # Sorted, so that the order of a patient's rows plays no part.
-        texts = given[given != ""].groupby(cohort.table[PATIENT]).agg(lambda texts: "; ".join(sorted(set(texts))))
-        found = {str(name): reason for name, reason in texts.items()} | found
-    return found
-
-
-def _without_attribute(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
-    """Leave out patients of whom the plan could not say on which side they stand."""
-    found: dict[str, str] = {}
-    for column in recipe.validation.columns:
-        values = patient_values(cohort, column)
-        found |= {str(name): f"no {column}" for name in values.index[values == ""]}
-    return found
-
-
-def _without_features(features: FeatureTable, recipe: Recipe, labels: pd.Series[str]) -> dict[str, str]:
-    """Return why patients have no usable row; reasons lose their file names, so that they can be counted."""
-    levels = None if recipe.voi is None else recipe.voi.level_names
-    reasons = dict.fromkeys(set(labels.index) - set(features.table[PATIENT]), "not in the feature table")
-    unusable = unusable_patients(features, levels)
-    return reasons | {name: short_reason(reason) for name, reason in unusable.items()}
 
 
 def _refuse_strangers(tables: Tables, labels: pd.Series[str], cohort: Cohort) -> None:
@@ -369,43 +321,3 @@ def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataF
     columns = [*recipe.validation.columns, *(stratum.column for stratum in recipe.evaluation.strata)]
     found = {column: plain_values(cohort, column, patients) for column in dict.fromkeys(columns)}
     return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))
-
-
-def _refuse_empty_classes(recipe: Recipe, y: pd.Series[str], flow: Flow, where: str) -> None:
-    """Refuse a class without patients, and say where its patients were lost: no flow.csv is written then."""
-    empty = [name for name in recipe.classes if not (y == name).any()]
-    if not empty:
-        return
-    left = ", ".join(f"{int((y == name).sum())} {name}" for name in recipe.classes)
-    table = flow.table
-    lost = table[table["step"].str.startswith(EXCLUDED) & table["class"].isin(empty) & (table["patients"] > 0)]
-    told = "; ".join(
-        f"{row.patients} {row.label} {row.step}, {row.reason}"
-        for row in lost.rename(columns={"class": "label"}).itertuples()
-    )
-    raise TableError(
-        f"no patient of class {', '.join(empty)} is left",
-        where=where,
-        got=f"{left} ({told or 'none is in the cohort'})",
-        expected=", ".join(recipe.classes),
-        do="mend what lost them, or name other classes in the recipe",
-    )
-
-
-def _warn_of_same_scan(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> None:
-    """Warn if mean HU and BMD lie on one straight line."""
-    if recipe.label.source != "bmd" or _MEAN_HU not in features.features:
-        return
-    bmd = numbers(cohort.table, recipe.label.column, str(cohort.path)).groupby(cohort.table[PATIENT]).first()
-    rows = features.table[features.table[STATUS] == "ok"]
-    both = rows.groupby(PATIENT)[_MEAN_HU].mean().to_frame().join(bmd.rename("bmd"), how="inner").dropna()
-    if len(both) < 10 or both.nunique().min() < 2:
-        return
-    correlation = float(np.corrcoef(both.to_numpy().T)[0, 1])
-    if correlation > SAME_SCAN_CORRELATION:
-        warnings.warn(
-            f"{recipe.label.column} and mean HU correlate by {correlation:.3f}: BMD was most likely measured "
-            "in the same scans, and the result is too good",
-            RadioboneWarning,
-            stacklevel=3,
-        )

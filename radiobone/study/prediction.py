@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from radiobone.learning.manifest import FeatureSource, ModelManifest
+    from radiobone.study.dataset import Dataset
+    from radiobone.study.recipe import Recipe
 
 
 def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
@@ -125,6 +127,39 @@ def feature_source(
     if features.manifest is None:
         return FeatureSource.unknown(aggregation=aggregation, levels=levels)
     return FeatureSource.of(features.manifest, aggregation=aggregation, blocks=blocks, levels=levels)
+
+
+def study_source(
+    recipe: Recipe, tables: Mapping[str, FeatureTable], dataset: Dataset, columns: Sequence[str]
+) -> FeatureSource:
+    """Say how the columns of a study's model came about.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    tables : mapping of str to FeatureTable
+        Its feature tables by VOI.
+    dataset : Dataset
+        How columns of the cohort table became numbers.
+    columns : sequence of str
+        The model's columns.
+
+    Returns
+    -------
+    FeatureSource
+        For the model's manifest.
+    """
+    from radiobone.learning.manifest import FeatureSource
+
+    used = set(columns)
+    codes = [code for code in dataset.codes if used & set(code.names)]
+    aggregation = recipe.table.levels
+    if "" not in tables:
+        return FeatureSource.unknown(aggregation=aggregation).model_copy(update={"columns": codes})
+    blocks = [name for name in recipe.primary_arm.blocks if "." not in name]
+    levels = None if recipe.voi is None else recipe.voi.level_names
+    return feature_source(tables[""], aggregation, blocks, levels).model_copy(update={"columns": codes})
 
 
 def _wide(features: FeatureTable, aggregation: Aggregation, manifest: ModelManifest, where: str) -> pd.DataFrame:

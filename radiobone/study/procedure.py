@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from radiobone.core.errors import ConfigError
 from radiobone.learning.choices import StepContext
 from radiobone.study.recipe import Recipe
-from radiobone.study.recipe.design import ArmChoice, NodeChoice
+from radiobone.study.recipe.design import ArmChoice, NodeChoice, Steps
 
 if TYPE_CHECKING:
     from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV
     from radiobone.learning.repeats import Repeats
 
+_LATE = {"late": "mean", "late_weighted": "weighted", "late_stacked": "stacked"}
 
-def procedure(recipe: Recipe, arm: ArmChoice | None = None, repeats: Repeats | None = None) -> Any:
+
+@dataclass(frozen=True)
+class Columns:
+    """What a procedure knows of the columns of X beforehand: their names, and where they come from.
+
+    Parameters
+    ----------
+    parts : mapping of str to sequence of str
+        The columns of each block and group of the arm.
+    covariates : mapping of str to sequence of str
+        The columns of X that each clinical or acquisition column became.
+    """
+
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    covariates: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def procedure(
+    recipe: Recipe, arm: ArmChoice | None = None, *, columns: Columns | None = None, repeats: Repeats | None = None
+) -> Any:
     """Build the estimator of one arm.
 
     Parameters
@@ -22,6 +45,8 @@ def procedure(recipe: Recipe, arm: ArmChoice | None = None, repeats: Repeats | N
         The study.
     arm : ArmChoice, optional
         By default the primary one.
+    columns : Columns, optional
+        The arm's columns by their parts, for an arm whose parts are selected or modelled apart.
     repeats : Repeats, optional
         Repeated measurements, for the step ``stability``.
 
@@ -29,45 +54,123 @@ def procedure(recipe: Recipe, arm: ArmChoice | None = None, repeats: Repeats | N
     -------
     classifier
         Not fitted.
+
+    Raises
+    ------
+    ConfigError
+        If the steps do not go together with the arm's columns.
     """
     arm = arm or recipe.primary_arm
     context = StepContext(inner_folds=recipe.validation.inner_folds, seed=recipe.validation.seed, repeats=repeats)
-    return _tree(recipe, arm, context)
+    builder = _Builder(recipe, arm, columns or Columns(), context)
+    return builder.flat() if arm.flat else builder.tree()
 
 
-def _tree(recipe: Recipe, arm: ArmChoice, context: StepContext) -> HierarchicalClassifier:
-    from radiobone.learning import HierarchicalClassifier
+@dataclass(frozen=True)
+class _Builder:
+    recipe: Recipe
+    arm: ArmChoice
+    columns: Columns
+    context: StepContext
 
-    own = any(node.steps is not None or node.model is not None for node in recipe.nodes)
-    return HierarchicalClassifier(
-        estimator={node.name: _node(recipe, arm, context, node) for node in recipe.nodes}
-        if own
-        else _node(recipe, arm, context, None),
-        nodes=recipe.tree(),
-        train_on=recipe.train_on,
-        decision=recipe.decision,
-        cv=context.inner_folds,
-        random_state=context.seed,
-    )
+    def tree(self) -> HierarchicalClassifier:
+        from radiobone.learning import HierarchicalClassifier
 
+        own = any(node.steps is not None or node.model is not None for node in self.recipe.nodes)
+        return HierarchicalClassifier(
+            estimator={node.name: self.node(node) for node in self.recipe.nodes} if own else self.node(None),
+            nodes=self.recipe.tree(),
+            train_on=self.recipe.train_on,
+            decision=self.recipe.decision,
+            cv=self.context.inner_folds,
+            random_state=self.context.seed,
+        )
 
-def _node(recipe: Recipe, arm: ArmChoice, context: StepContext, node: NodeChoice | None) -> SelectiveClassifierCV:
-    """Build the classifier of one node; what the node says goes before what the arm and the recipe say."""
-    from sklearn.pipeline import Pipeline
+    def flat(self) -> Any:
+        """Build the comparator without nodes."""
+        from radiobone.learning import FlatClassifier
 
-    from radiobone.learning import SelectiveClassifierCV
+        return FlatClassifier(
+            estimator=self.node(None), cv=self.context.inner_folds, random_state=self.context.seed
+        )
 
-    given = [part for part in (node, arm) if part is not None]
-    steps = next((part.steps for part in given if part.steps is not None), recipe.steps)
-    model = next((part.model for part in given if part.model is not None), recipe.model).chosen
-    method = recipe.calibration.method
-    return SelectiveClassifierCV(
-        selection=Pipeline([(step.name, step.chosen.build(context)) for step in steps])
-        if steps
-        else "passthrough",
-        model=model.build(context.seed),
-        grid=model.grid(),
-        cv=context.inner_folds,
-        calibration=None if method == "none" else method,
-        random_state=context.seed,
-    )
+    def node(self, node: NodeChoice | None) -> Any:
+        """Build the classifier of one node; what the node says goes before what the arm and the recipe say."""
+        steps = self.steps(node)
+        if self.arm.fusion in _LATE:
+            from radiobone.learning.fusion import LateFusionClassifier
+
+            return LateFusionClassifier(
+                parts={
+                    name: (list(columns), self.classifier(self.selection(steps), node))
+                    for name, columns in self.columns.parts.items()
+                },
+                method=_LATE[self.arm.fusion],
+                cv=self.context.inner_folds,
+                random_state=self.context.seed,
+            )
+        if self.arm.fusion == "blockwise":
+            from radiobone.learning.blocks import BlockSelector
+
+            blocks = {name: list(columns) for name, columns in self.columns.parts.items()}
+            selector = BlockSelector(
+                blocks=blocks, selections=self.selection(steps), random_state=self.context.seed
+            )
+            return self.classifier(selector, node)
+        return self.classifier(self.selection(steps), node)
+
+    def steps(self, node: NodeChoice | None) -> Steps:
+        given = [part.steps for part in (node, self.arm) if part is not None and part.steps is not None]
+        steps = given[0] if given else self.recipe.steps
+        if any(step.name == "combat" for step in steps):
+            self._check_combat(steps)
+        return steps
+
+    def selection(self, steps: Steps) -> Any:
+        from sklearn.pipeline import Pipeline
+
+        if not steps:
+            return "passthrough"
+        return Pipeline([(step.name, self._named(step.chosen).build(self.context)) for step in steps])
+
+    def classifier(self, selection: Any, node: NodeChoice | None) -> SelectiveClassifierCV:
+        from radiobone.learning import SelectiveClassifierCV
+
+        given = [part.model for part in (node, self.arm) if part is not None and part.model is not None]
+        model = (given[0] if given else self.recipe.model).chosen
+        method = self.recipe.calibration.method
+        return SelectiveClassifierCV(
+            selection=selection,
+            model=model.build(self.context.seed),
+            grid=model.grid(),
+            cv=self.context.inner_folds,
+            calibration=None if method == "none" else method,
+            operating_point=self.recipe.operating_point.choice,
+            random_state=self.context.seed,
+        )
+
+    def _named(self, step: Any) -> Any:
+        """Let covariates be told by their names in the cohort table."""
+        if not getattr(step, "covariates", ()):
+            return step
+        known = self.columns.covariates
+        named = [name for column in step.covariates for name in known.get(column, [column])]
+        return step.model_copy(update={"covariates": tuple(named)})
+
+    def _check_combat(self, steps: Steps) -> None:
+        where = f"{self.recipe.name}, arm {self.arm.name}"
+        if steps[0].name != "combat":
+            raise ConfigError(
+                "combat must be the first step, since it takes the column of text that names the batch",
+                where=where,
+                got=", ".join(step.name for step in steps),
+            )
+        covariates = set(steps[0].chosen.covariates)
+        named = {column.column for name in self.arm.columns for column in self.recipe.group(name)}
+        if named - covariates or self.arm.fusion == "blockwise":
+            raise ConfigError(
+                "combat would harmonise columns of the cohort table",
+                where=where,
+                got=", ".join(sorted(named - covariates)) or "fusion: blockwise",
+                expected="arms of features alone; or columns that are covariates, with keep_covariates: true",
+            )

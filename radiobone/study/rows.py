@@ -10,7 +10,7 @@ from radiobone.core.errors import RadioboneWarning, TableError
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.images import VoiChoice
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, VOI
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, SCAN, STATUS, VOI
 from radiobone.tables.vertebrae import level_order
 from radiobone.voi import find_recipe
 
@@ -124,8 +124,8 @@ def check_levels(voi: VoiChoice, features: FeatureTable) -> None:
         )
 
 
-def learned_rows(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> FeatureTable:
-    """Keep the rows of the recipe's reader; flagged ones lose their status where they are dropped.
+def without_flagged(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> FeatureTable:
+    """Take the status from rows that need a review, where the recipe drops them.
 
     Parameters
     ----------
@@ -139,66 +139,21 @@ def learned_rows(recipe: Recipe, features: FeatureTable, cohort: Cohort) -> Feat
     Returns
     -------
     FeatureTable
-        The rows of all levels; those that need a review have the status ``skipped``, and that as their reason.
+        All rows; those that need a review have the status ``skipped``, and that as their reason.
 
     Raises
     ------
     TableError
-        If there are several readers and the recipe names none, or one that has no row; if flagged rows are to be
-        dropped and neither table holds a flag.
+        If flagged rows are to be dropped and neither table holds a flag.
     """
-    rows = one_reader(recipe, features)
     if recipe.table.needs_review == "keep":
-        return rows
-    flagged = _flagged(rows, cohort)
-    table = rows.table.copy()
+        return features
+    flagged = _flagged(features, cohort)
+    table = features.table.copy()
     dropped = flagged & (table[STATUS] == "ok")
     table.loc[dropped, STATUS] = "skipped"
     table.loc[dropped, REASON] = "needs review"
-    return replace(rows, table=table)
-
-
-def one_reader(recipe: Recipe, features: FeatureTable) -> FeatureTable:
-    """Keep the rows of the reader that the recipe names, where there are several.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The study.
-    features : FeatureTable
-        The long table.
-
-    Returns
-    -------
-    FeatureTable
-        All rows of a table without a column ``repeat``.
-
-    Raises
-    ------
-    TableError
-        If there are several readers and the recipe names none, or one that has no row.
-    """
-    wanted = recipe.table.repeat
-    if REPEAT not in features.table.columns:
-        if wanted is None:
-            return features
-        raise TableError(
-            f"the recipe learns from repeat {wanted!r}, and the table has no column {REPEAT!r}",
-            where=str(features.path),
-            do="leave table.repeat out, or extract a cohort with this column",
-        )
-    held = sorted(set(features.table[REPEAT]))
-    if (wanted is None and len(held) > 1) or (wanted is not None and wanted not in held):
-        raise TableError(
-            "which reader's rows are learned from is not said" if wanted is None else "no row of this repeat",
-            where=str(features.path),
-            got=wanted or ", ".join(map(repr, held[:5])),
-            expected=f"table.repeat in the recipe: one of {', '.join(map(repr, held[:5]))}",
-            do="name one; the rows of all feed the step stability",
-        )
-    if wanted is None:
-        return features
-    return replace(features, table=features.table[features.table[REPEAT] == wanted].drop(columns=REPEAT))
+    return replace(features, table=table)
 
 
 def _flagged(features: FeatureTable, cohort: Cohort) -> pd.Series[bool]:

@@ -71,7 +71,7 @@ def test_the_order_of_nodes_is_configuration():
         ({"arms": [{"name": "a"}]}, "has neither blocks nor columns"),
         ({"arms": [{"name": "a", "blok": "x"}]}, "arms.0.blok: unknown key (did you mean 'blocks'?)"),
         ({"arms": [{"name": "hu_rule", "blocks": "density"}]}, "has the name of a control or baseline"),
-        ({"arms": [{"name": "a", "blocks": "density", "fusion": "late"}]}, "late fusion needs two parts"),
+        ({"arms": [{"name": "a", "blocks": "density", "fusion": "late"}]}, "fusion late needs two parts"),
         ({"clinical": ["age", {"column": "sex", "knd": "category"}]}, "clinical.1.knd: unknown key"),
         ({"clinical": ["age"], "acquisition": ["age"]}, "given twice: age"),
         ({"validation": {"scheme": "temporal", "column": "date"}}, "scheme temporal needs cut"),

@@ -45,7 +45,8 @@ def test_everything_that_was_promised_is_written(study):
     folder, _ = study
     names = {path.name for path in (folder / "out").iterdir()}
     assert names == {
-        "results.json", "predictions.csv", "folds.csv", "flow.csv", "roc.png", "confusion.png", "model",
+        "results.json", "predictions.csv", "folds.csv", "flow.csv", "figures", "model", "steps.json",
+        "folds.resume",
     }  # fmt: skip
 
 
@@ -247,9 +248,10 @@ def test_a_stopped_second_study_leaves_no_results_of_the_first(tmp_path, monkeyp
     def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(radiobone.study.training, "save_figure", stop)
+    monkeypatch.setattr(radiobone.study.training, "write_report", stop)
+    other = quick(read_recipe("demo")).model_copy(update={"decision": "routed"})
     with pytest.raises(KeyboardInterrupt):
-        train(quick(read_recipe("demo")), features, cohort, tmp_path / "out", progress=False)
+        train(other, features, cohort, tmp_path / "out", progress=False)
     assert not (tmp_path / "out/results.json").exists()
 
 

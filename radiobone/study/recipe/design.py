@@ -57,8 +57,10 @@ class ArmChoice(FileModel):
         Columns of the cohort table: the groups ``clinical`` and ``acquisition``, or single ones of these.
     features : tuple of str
         Names or patterns that further restrict the blocks, such as ``density_mean_hu`` or ``*_glcm_*``.
-    fusion : {"early", "late"}
-        Of several blocks: columns side by side, or the mean of the probabilities of one model for each block.
+    fusion : {"early", "blockwise", "late", "late_weighted", "late_stacked"}
+        Of several blocks and groups of columns: side by side before every step; side by side after steps of their
+        own; or one model for each and the mean of their probabilities, weighted by inner out-of-fold AUC, or by a
+        logistic regression.
     flat : bool
         One classifier over all classes instead of the nodes.
     steps, model : optional
@@ -69,7 +71,7 @@ class ArmChoice(FileModel):
     blocks: Names = ()
     columns: Names = ()
     features: Names = ()
-    fusion: Literal["early", "late"] = "early"
+    fusion: Literal["early", "blockwise", "late", "late_weighted", "late_stacked"] = "early"
     flat: bool = False
     steps: Steps | None = None
     model: ModelChoice | None = None
@@ -87,8 +89,10 @@ class ArmChoice(FileModel):
             raise ValueError(f"arm {self.name!r} has neither blocks nor columns")
         if self.features and not self.blocks:
             raise ValueError(f"arm {self.name!r} has features of no block")
-        if self.fusion == "late" and len(self.blocks) + len(self.columns) < 2:
-            raise ValueError(f"arm {self.name!r}: late fusion needs two parts, got {len(self.blocks)} blocks")
+        if self.fusion != "early" and len(self.blocks) + len(self.columns) < 2:
+            raise ValueError(f"arm {self.name!r}: fusion {self.fusion} needs two parts or more, got one")
+        if self.flat and self.fusion.startswith("late"):
+            raise ValueError(f"arm {self.name!r}: a flat arm has no late fusion")
         if self.name in ALWAYS:
             raise ValueError(f"arm {self.name!r} has the name of a control or baseline that is always there")
         return self
@@ -116,14 +120,14 @@ class OperatingPoint(FileModel):
 
     Parameters
     ----------
-    rule : {"half", "youden", "sensitivity"}
-        0.5; the largest sum of sensitivity and specificity; the highest that keeps a sensitivity.
+    rule : {"half", "youden", "sensitivity", "specificity"}
+        0.5; the largest sum of sensitivity and specificity; or the best of one where the other reaches a value.
     at_least : float, optional
-        That sensitivity.
+        That sensitivity or specificity.
     """
 
-    rule: Literal["half", "youden", "sensitivity"] = "half"
-    at_least: float | None = Field(default=None, gt=0, lt=1)
+    rule: Literal["half", "youden", "sensitivity", "specificity"] = "half"
+    at_least: float | None = Field(default=None, gt=0, le=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -132,9 +136,16 @@ class OperatingPoint(FileModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.rule == "sensitivity") != (self.at_least is not None):
-            raise ValueError("at_least belongs to rule: sensitivity, which needs it")
+        if (self.rule in ("sensitivity", "specificity")) != (self.at_least is not None):
+            raise ValueError("at_least belongs to rule: sensitivity or specificity, which need it")
         return self
+
+    @property
+    def choice(self) -> str | tuple[str, float] | None:
+        """The rule as `radiobone.learning.SelectiveClassifierCV` takes it."""
+        if self.rule == "half":
+            return None
+        return self.rule if self.at_least is None else (self.rule, self.at_least)
 
 
 def each_step_once(steps: Steps | None) -> Steps | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from radiobone.core.config import FileModel
 from radiobone.study.recipe.checks import forbid_twice
+
+if TYPE_CHECKING:
+    from radiobone.evaluation.fold_figures import FigureOptions
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -64,8 +67,10 @@ class Evaluation(FileModel):
         Level of every interval.
     strata : tuple of Stratum
         Columns by whose values the primary metric is told.
-    prevalence : float, optional
-        Share of the first node's positive side where the test would be used, for PPV and NPV.
+    prevalence : float, or dict of str to float, optional
+        Share of the positive side where the test would be used, for PPV and NPV: of the primary node, or by node.
+    draws, seed : int
+        Draws of the bootstrap, and its seed.
     permutations : int
         Refits with permuted labels (on the first node, by the first arm); 0 for none.
     learning_curve : tuple of float
@@ -82,7 +87,9 @@ class Evaluation(FileModel):
 
     level: Share = 0.95
     strata: tuple[Stratum, ...] = ()
-    prevalence: Share | None = None
+    prevalence: Share | dict[str, Share] | None = None
+    draws: int = Field(default=2000, ge=100)
+    seed: int = Field(default=0, ge=0)
     permutations: int = Field(default=0, ge=0)
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
     thresholds: tuple[Share, Share] = (0.05, 0.95)
@@ -96,6 +103,40 @@ class Evaluation(FileModel):
         if not self.thresholds[0] < self.thresholds[1]:
             raise ValueError(f"thresholds must ascend, got {list(self.thresholds)}")
         return self
+
+    def prevalences(self, node: str) -> dict[str, float]:
+        """Return the stated prevalence of each node.
+
+        Parameters
+        ----------
+        node : str
+            The node that one number speaks of.
+
+        Returns
+        -------
+        dict of str to float
+            Empty where none is stated.
+        """
+        if self.prevalence is None:
+            return {}
+        return self.prevalence if isinstance(self.prevalence, dict) else {node: self.prevalence}
+
+    def options(self, node: str) -> FigureOptions:
+        """Return what figures are asked for.
+
+        Parameters
+        ----------
+        node : str
+            The primary node.
+
+        Returns
+        -------
+        FigureOptions
+            Level, prevalence, draws and seed.
+        """
+        from radiobone.evaluation.fold_figures import FigureOptions
+
+        return FigureOptions(self.level, self.prevalences(node), self.draws, self.seed)
 
 
 class Primary(FileModel):

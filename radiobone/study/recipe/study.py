@@ -138,6 +138,8 @@ class Recipe(FileModel):
             raise ValueError(f"nodes name classes that label.classes does not: {', '.join(unknown)}")
         if self.primary.node not in {node.name for node in self.nodes}:
             raise ValueError(f"primary.node {self.primary.node!r} is no node of this recipe")
+        for name in self.evaluation.prevalences(self.primary.node):
+            _known("evaluation.prevalence: no node", name, [node.name for node in self.nodes])
         with as_value_error("nodes: "):
             NodeTree.build(self.tree(), self.classes)
         return self
@@ -167,6 +169,8 @@ class Recipe(FileModel):
         for arm in self.all_arms:
             for block in arm.blocks:
                 _known(f"arm {arm.name!r}: no block", block, self.blocks)
+            for column in self.covariates(arm):
+                _known(f"arm {arm.name!r}, combat.covariates: no column", column, self._column_names())
             for column in arm.columns:
                 _known(f"arm {arm.name!r}: no column", column, self._column_names())
         names = [arm.name for arm in self.all_arms]
@@ -269,6 +273,56 @@ class Recipe(FileModel):
             columns: Columns = getattr(self, name)
             return columns
         return tuple(column for column in (*self.clinical, *self.acquisition) if column.column == name)
+
+    def steps_of(self, arm: ArmChoice) -> list[Steps]:
+        """List the steps that an arm runs through: its own or the recipe's, and those of single nodes.
+
+        Parameters
+        ----------
+        arm : ArmChoice
+            One of the arms.
+
+        Returns
+        -------
+        list of tuple of SelectionStep
+            One for each way through.
+        """
+        return [
+            self.steps if arm.steps is None else arm.steps,
+            *(node.steps for node in self.nodes if node.steps is not None),
+        ]
+
+    def batches(self, arm: ArmChoice) -> tuple[str, ...]:
+        """List the columns of the cohort table that name the batch of a patient in an arm's step ``combat``.
+
+        Parameters
+        ----------
+        arm : ArmChoice
+            One of the arms.
+
+        Returns
+        -------
+        tuple of str
+            Usually none, or one.
+        """
+        chosen = (step.chosen for steps in self.steps_of(arm) for step in steps if step.name == "combat")
+        return tuple(dict.fromkeys(step.batch_column for step in chosen))
+
+    def covariates(self, arm: ArmChoice) -> tuple[str, ...]:
+        """List the columns of the cohort table whose effect an arm's step ``combat`` keeps.
+
+        Parameters
+        ----------
+        arm : ArmChoice
+            One of the arms.
+
+        Returns
+        -------
+        tuple of str
+            Names that stand under ``clinical`` or ``acquisition``.
+        """
+        chosen = (step.chosen for steps in self.steps_of(arm) for step in steps if step.name == "combat")
+        return tuple(dict.fromkeys(name for step in chosen for name in step.covariates))
 
     def params(self) -> RadiomicsParams:
         """Read the radiomics parameters.

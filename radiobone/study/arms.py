@@ -1,0 +1,113 @@
+"""The arms of a study: which columns each learns from, and by which estimator."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from radiobone.core.errors import RadioboneWarning
+from radiobone.study.comparators import Planned, comparators
+from radiobone.study.dataset import Dataset
+from radiobone.study.procedure import Columns, procedure
+from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.design import ArmChoice
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
+    """Plan every line of the table of arms: the recipe's own, then controls and baselines.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    dataset : Dataset
+        Its columns.
+
+    Returns
+    -------
+    list of Planned
+        The primary arm first, then the others in the recipe's order.
+    """
+    primary = recipe.primary_arm
+    arms = [primary, *(arm for arm in recipe.all_arms if arm.name != primary.name)]
+    return [*(plan_arm(recipe, arm, dataset) for arm in arms), *comparators(recipe, dataset)]
+
+
+def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
+    """Plan one arm of the recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    arm : ArmChoice
+        One of its arms.
+    dataset : Dataset
+        Its columns.
+
+    Returns
+    -------
+    Planned
+        With the batch of the step ``combat`` among its columns, where it has that step.
+    """
+    own = dataset.columns(arm)
+    beside = list(recipe.batches(arm))
+    beside += [name for column in recipe.covariates(arm) for name in dataset.blocks[column]]
+    parts = dataset.parts(arm)
+    if arm.fusion.startswith("late"):
+        # Each part has a step combat of its own, which needs the batch.
+        parts = {name: list(dict.fromkeys([*columns, *beside])) for name, columns in parts.items()}
+    estimator = procedure(recipe, arm, columns=Columns(parts, dataset.blocks), repeats=dataset.repeats)
+    return Planned(arm.name, "arm", tuple(dict.fromkeys([*own, *beside])), estimator)
+
+
+def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:
+    """Return the rows that an arm sees.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        All columns.
+    planned : Planned
+        The arm.
+
+    Returns
+    -------
+    DataFrame
+        Its columns.
+    """
+    return dataset.X[list(planned.columns)]
+
+
+def fit_final(planned: Planned, dataset: Dataset) -> Any:
+    """Fit an arm's procedure on all patients.
+
+    Parameters
+    ----------
+    planned : Planned
+        The arm.
+    dataset : Dataset
+        All rows.
+
+    Returns
+    -------
+    classifier
+        Fitted, in one native thread: sums of several threads differ in their last bits.
+    """
+    from sklearn.base import clone
+    from threadpoolctl import threadpool_limits
+
+    from radiobone.learning.routing import fit_with_groups
+
+    with threadpool_limits(limits=1), warnings.catch_warnings():
+        # What nodes have to say stands in the model's manifest.
+        warnings.simplefilter("ignore", RadioboneWarning)
+        return fit_with_groups(
+            clone(planned.estimator),
+            columns_of(dataset, planned),
+            dataset.y.to_numpy(),
+            dataset.X.index.to_numpy(),
+        )

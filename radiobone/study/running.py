@@ -1,0 +1,180 @@
+"""One command from scans to results: extraction where a recipe asks for it, then the study on tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from radiobone.core.errors import UsageError
+from radiobone.core.hashing import sha256_json
+from radiobone.features.blocks import DensityBlock
+from radiobone.features.extraction import ExtractionSummary, extract_cohort
+from radiobone.features.request import ExtractionRequest, make_request
+from radiobone.study.blocks import read_external
+from radiobone.study.journal import Journal, state_of
+from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.images import MoreVoi, VoiChoice
+from radiobone.study.training import Study, train
+from radiobone.tables.cohort import Cohort, read_cohort
+from radiobone.tables.features import FeatureTable, read_features
+
+Say = Callable[[str], None]
+Extracted = dict[str, ExtractionSummary]
+
+
+def run_study(
+    recipe: Recipe,
+    cohort_path: Path,
+    out: Path,
+    *,
+    features: Mapping[str, Path] | None = None,
+    jobs: int = 1,
+    progress: bool = True,
+    say: Say = lambda text: None,
+) -> tuple[Study, Extracted]:
+    """Run a whole study, or what is left of it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    cohort_path : Path
+        The cohort table.
+    out : Path
+        Folder for everything: feature tables, results, figures, the model, and ``steps.json``.
+    features : mapping of str to Path, optional
+        Feature tables that are finished, by the name of their VOI (the main or external one under ``""``): these
+        are not extracted.
+    jobs : int, default 1
+        Worker processes; -1 is one for each core.
+    progress : bool, default True
+        Show progress bars.
+    say : callable, optional
+        Called with one line of text about each step.
+
+    Returns
+    -------
+    study : Study
+        The folder and the content of its ``results.json``.
+    extracted : dict of str to ExtractionSummary
+        What became of the scans, for each table that was extracted in this call.
+
+    Raises
+    ------
+    UsageError
+        If the recipe needs a table that neither a step nor the user brings, or tables do not fit it.
+    """
+    given = dict(features or {})
+    needs_scans = [name for name in recipe.vois if name not in given]
+    cohort = read_study_cohort(recipe, cohort_path, images=bool(needs_scans))
+    tables = {name: read_table(recipe, path) for name, path in given.items()}
+    extracted: Extracted = {}
+    for name in needs_scans:
+        path, summary = _extract(recipe, name, cohort, out, jobs, progress, say)
+        tables[name] = read_features(path)
+        if summary is not None:
+            extracted[name] = summary
+    if recipe.external is not None and "" not in tables:
+        raise UsageError(
+            "the recipe learns from a feature table made elsewhere, and none is given",
+            where=recipe.name,
+            expected="--features TABLE",
+        )
+    return train(recipe, tables, cohort, out, jobs=jobs, progress=progress, say=say), extracted
+
+
+def read_study_cohort(recipe: Recipe, path: Path, *, images: bool = False) -> Cohort:
+    """Read a cohort table by the names that a recipe gives.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Says how rows are patients.
+    path : Path
+        The table.
+    images : bool, default False
+        Whether images and masks are needed.
+
+    Returns
+    -------
+    Cohort
+        The table.
+    """
+    patient = None if recipe.cohort.rows == "patients" else recipe.cohort.patient
+    return read_cohort(path, images=images, patient=patient)
+
+
+def read_table(recipe: Recipe, path: Path) -> FeatureTable:
+    """Read a feature table, radiobone's own or one from elsewhere, as the recipe says.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    path : Path
+        The table.
+
+    Returns
+    -------
+    FeatureTable
+        The long table.
+    """
+    return read_features(path) if recipe.external is None else read_external(recipe, path)
+
+
+def make_study_request(recipe: Recipe, name: str = "") -> ExtractionRequest:
+    """Say what is extracted for one of a recipe's VOIs.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    name : str, default ""
+        The VOI; the main one has no name.
+
+    Returns
+    -------
+    ExtractionRequest
+        As ``radiobone extract`` makes it.
+    """
+    voi: VoiChoice = recipe.vois[name]
+    assert recipe.extraction is not None
+    density_only = isinstance(voi, MoreVoi) and voi.features == "density"
+    request = make_request(
+        params=recipe.extraction.params,
+        engine=recipe.extraction.engine,
+        voi=voi.recipe,
+        options=voi.options,
+        levels=voi.levels,
+        scheme=voi.scheme,
+        missing=voi.missing_levels,
+        align=recipe.extraction.align,
+    )
+    return replace(request, blocks=(DensityBlock(),)) if density_only else request
+
+
+def _extract(
+    recipe: Recipe, name: str, cohort: Cohort, out: Path, jobs: int, progress: bool, say: Say
+) -> tuple[Path, ExtractionSummary | None]:
+    """Extract one VOI of every scan, unless that is done; scans that failed are tried again."""
+    step = f"extract {name}".strip()
+    path = out / (f"features.{name}.csv" if name else "features.csv")
+    scans = cohort.scans()
+    request = make_study_request(recipe, name)
+    journal = Journal(out)
+    inputs = {
+        "cohort": cohort.sha256,
+        "files": state_of(file for scan in scans for file in scan.files),
+        "settings": sha256_json([recipe.vois[name].model_dump(mode="json"), request.recipe.id, request.align]),
+        "blocks": sha256_json([block.record.model_dump(mode="json") for block in request.blocks]),
+    }
+    if journal.done(step, inputs):
+        say(f"{step}: done before, {path.name}")
+        return path, None
+    say(f"{step}: {len(scans)} scans to {path.name}")
+    journal.begin()
+    summary = extract_cohort(scans, request, path, cohort=cohort, jobs=jobs, progress=progress)
+    if not summary.failures:
+        journal.note(step, inputs, [path])
+    return path, summary

@@ -1,0 +1,88 @@
+"""Validation of every arm of a study on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from radiobone.core.batch import progress_bar
+from radiobone.study.arms import columns_of
+from radiobone.study.comparators import Planned
+from radiobone.study.dataset import Dataset
+from radiobone.study.recipe import Recipe
+
+if TYPE_CHECKING:
+    from radiobone.evaluation import Arm, ArmsResult, Primary
+
+
+def validate(
+    recipe: Recipe, dataset: Dataset, arms: Sequence[Planned], keep: Path, jobs: int, progress: bool
+) -> ArmsResult:
+    """Fit and judge every arm on every outer fold.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Plan, primary figure, intervals.
+    dataset : Dataset
+        The patients.
+    arms : sequence of Planned
+        What is compared.
+    keep : Path
+        Folder of finished folds, from which a stopped run goes on.
+    jobs : int
+        Fits in parallel.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    ArmsResult
+        Of all arms whose columns are there.
+    """
+    from radiobone.evaluation import ArmsCV
+
+    plan = recipe.validation.plan()
+    validation = ArmsCV(
+        [_arm(planned, dataset) for planned in arms],
+        _primary(recipe),
+        plan,
+        jobs=jobs,
+        classes=recipe.classes,
+        options=recipe.evaluation.options(recipe.primary.node),
+    )
+    n_fits = _n_folds(recipe, dataset) * sum(planned.estimator is not None for planned in arms)
+    with progress_bar("validating, arms x outer folds", n_fits, progress) as advance:
+        return validation.run(
+            dataset.y.to_numpy(),
+            groups=dataset.X.index.to_numpy(),
+            ids=dataset.X.index.to_frame(),
+            attributes=dataset.attributes if len(dataset.attributes.columns) else None,
+            keep=keep,
+            progress=lambda done, total: advance(),
+        )
+
+
+def _arm(planned: Planned, dataset: Dataset) -> Arm:
+    from radiobone.evaluation import Arm
+
+    if planned.estimator is None:
+        return Arm(planned.name, kind=planned.kind, needs=(planned.needs,))
+    return Arm(planned.name, columns_of(dataset, planned), planned.estimator, planned.kind)
+
+
+def _primary(recipe: Recipe) -> Primary:
+    from radiobone.evaluation import Primary
+
+    primary = recipe.primary
+    return Primary(primary.node, primary.metric, recipe.primary_arm.name, primary.comparison)
+
+
+def _n_folds(recipe: Recipe, dataset: Dataset) -> int:
+    validation = recipe.validation
+    if validation.scheme == "nested":
+        return validation.outer_folds * validation.repeats
+    if validation.scheme == "leave_one_centre_out":
+        return int(dataset.attributes[validation.column].nunique())
+    return 1
