@@ -5,6 +5,13 @@ from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.metrics import binary_metrics, class_metrics, confusion
 from radiobone.evaluation.nested import NestedCV
 from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
+from radiobone.evaluation.regression import (
+    Nomogram,
+    backward_elimination,
+    clinical_table,
+    linear_regression,
+    logistic_regression,
+)
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
 
@@ -18,10 +25,15 @@ __all__ = [
     "LeaveOneCentreOut",
     "NestedCV",
     "NestedResult",
+    "Nomogram",
     "Primary",
     "TemporalSplit",
+    "backward_elimination",
     "binary_metrics",
     "class_metrics",
+    "clinical_table",
     "confusion",
+    "linear_regression",
+    "logistic_regression",
     "outer_folds",
 ]

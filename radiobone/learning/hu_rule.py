@@ -161,7 +161,7 @@ class HuThresholdClassifier(ClassifierMixin, BaseEstimator):
                 self.notes_.append("no column was named; the first is taken for HU")
                 return [0]
             return [int(np.flatnonzero(names == name)[0]) for name in hu_columns(names, MEDIAN_HU)]
-        given = [self.column] if isinstance(self.column, (str, Integral)) else list(self.column)
+        given = [self.column] if isinstance(self.column, (str, int, np.integer)) else list(self.column)
         return [_place(name, names, self.n_features_in_) for name in given]
 
     def _find_positive(self) -> Any:
@@ -298,7 +298,7 @@ def hu_alone(column: Name | Sequence[Name]) -> Pipeline:
     >>> hu_alone(hu_columns(X.columns)).fit(X, [1, 1, 0, 0]).predict(X).tolist()
     [1, 1, 0, 0]
     """
-    columns = [column] if isinstance(column, (str, Integral)) else list(column)
+    columns = [column] if isinstance(column, (str, int, np.integer)) else list(column)
     return Pipeline(
         [
             ("hu", ColumnTransformer([("hu", "passthrough", columns)], verbose_feature_names_out=False)),
@@ -314,7 +314,7 @@ def _rows(X: Any) -> Any:
 
 
 def _place(name: Name, names: NDArray[Any] | None, n_columns: int) -> int:
-    if isinstance(name, Integral):
+    if isinstance(name, (int, np.integer)):
         if 0 <= name < n_columns:
             return int(name)
         raise DataError("no such column of HU", got=name, expected=f"a place below {n_columns}")
