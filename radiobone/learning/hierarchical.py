@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
@@ -321,6 +322,14 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             codes = np.argmax(self.tree_.class_proba(node_proba), axis=1)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        parts = list(self.estimator.values()) if isinstance(self.estimator, dict) else [self.estimator]
+        tags.input_tags.allow_nan = all(
+            part is not None and bool(get_tags(part).input_tags.allow_nan) for part in parts
+        )
+        return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Say which metadata the object and its node estimators take, for scikit-learn's routing.

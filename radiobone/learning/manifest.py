@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from pydantic import Field
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,6 +20,8 @@ __all__ = ["BlockSource", "FeatureSource", "ModelManifest", "NodeRecord"]
 
 # How many columns a message names.
 _SHOWN = 5
+# No value lies outside what no training row has shown.
+_ANY = (-np.inf, np.inf)
 
 
 class NodeRecord(FileModel):
@@ -35,6 +37,8 @@ class NodeRecord(FileModel):
         The features it uses.
     notes : list of str
         What a reader should know of it.
+    threshold : float
+        The probability above which the positive side is called, where decisions are routed.
     """
 
     name: str
@@ -42,6 +46,7 @@ class NodeRecord(FileModel):
     negative: list[str]
     selected_features: list[str] | None
     notes: list[str]
+    threshold: float = 0.5
 
     @staticmethod
     def all_of(estimator: HierarchicalClassifier) -> list[NodeRecord]:
@@ -58,7 +63,7 @@ class NodeRecord(FileModel):
             In the order of the node columns.
         """
         records = []
-        for node in estimator.tree_.nodes:
+        for node, threshold in zip(estimator.tree_.nodes, estimator.thresholds_.tolist(), strict=True):
             selected = getattr(estimator.estimators_[node.name], "selected_features_", None)
             records.append(
                 NodeRecord(
@@ -67,6 +72,7 @@ class NodeRecord(FileModel):
                     negative=[str(label) for label in node.negative],
                     selected_features=None if selected is None else [str(name) for name in selected],
                     notes=estimator.notes_[node.name],
+                    threshold=threshold,
                 )
             )
         return records
@@ -97,8 +103,12 @@ class ModelManifest(FileModel):
         How the classes were defined.
     feature_names : list of str
         Columns of X, in order.
-    ranges : mapping of str to (float, float)
-        Smallest and largest training value of each column.
+    ranges : mapping of str to (float, float) or None
+        Smallest and largest training value of each column of numbers; None where no training row had a value.
+    text : mapping of str to list of str
+        Training values of each column of text.
+    gaps : bool
+        Whether rows with missing values can be predicted.
     source : FeatureSource or None
         How the columns came about; None for tables from elsewhere.
     inputs : mapping of str to str, optional
@@ -115,7 +125,9 @@ class ModelManifest(FileModel):
     nodes: list[NodeRecord]
     label: dict[str, Any]
     feature_names: list[str]
-    ranges: dict[str, tuple[float, float]]
+    ranges: dict[str, tuple[float, float] | None]
+    text: dict[str, list[str]] = Field(default_factory=dict)
+    gaps: bool = False
     source: FeatureSource | None
     inputs: dict[str, str] | None = None
 
@@ -195,10 +207,14 @@ class ModelManifest(FileModel):
                 do="extract with the parameters of the model's manifest",
             )
         chosen = X[self.feature_names]
-        gaps = chosen.index[~np.isfinite(chosen.to_numpy(dtype=np.float64)).all(axis=1)]
+        values = chosen[list(self.ranges)].to_numpy(dtype=np.float64)
+        wrong = np.isinf(values).any(axis=1)
+        if not self.gaps:
+            wrong |= chosen.isna().to_numpy().any(axis=1)
+        gaps = chosen.index[wrong]
         if len(gaps):
             raise ModelError(
-                "rows with missing or infinite values cannot be predicted",
+                f"rows with {'' if self.gaps else 'missing or '}infinite values cannot be predicted",
                 where=where,
                 got=", ".join(map(str, gaps[:_SHOWN])) + f" ({len(gaps)} rows)",
                 do="leave these rows out, and count them",
@@ -232,7 +248,7 @@ class ModelManifest(FileModel):
             "decision": (self.decision, estimator.decision),
             "feature_names": (self.feature_names, columns),
             "number of feature_names": (len(self.feature_names), getattr(estimator, "n_features_in_", None)),
-            "names in ranges": (sorted(self.ranges), sorted(self.feature_names)),
+            "names in ranges": (sorted(self.ranges), sorted(set(self.feature_names) - set(self.text))),
         }
         wrong = [f"{name}: {_difference(*pair)}" for name, pair in pairs.items() if pair[0] != pair[1]]
         if wrong:
@@ -257,9 +273,14 @@ class ModelManifest(FileModel):
         DataFrame
             Index of ``X``; ``n_out_of_range`` and ``out_of_range`` (names, separated by ``;``).
         """
-        low, high = np.array([self.ranges[name] for name in self.feature_names], dtype=np.float64).T
-        values = X[self.feature_names].to_numpy(dtype=np.float64)
-        outside: NDArray[np.bool_] = (values < low) | (values > high)
+        low, high = np.array([self.ranges.get(name) or _ANY for name in self.feature_names], dtype=np.float64).T
+        outside = np.zeros((len(X), len(self.feature_names)), dtype=bool)
+        for column, name in enumerate(self.feature_names):
+            if name in self.text:
+                outside[:, column] = ~X[name].astype(str).isin(self.text[name])
+            else:
+                values = X[name].to_numpy(dtype=np.float64)
+                outside[:, column] = (values < low[column]) | (values > high[column])
         names = np.array(self.feature_names, dtype=object)
         return pd.DataFrame(
             {

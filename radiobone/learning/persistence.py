@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 import skops.io
+from sklearn.utils import get_tags
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from radiobone.core.config import validate
@@ -21,6 +22,7 @@ from radiobone.core.errors import ConfigError, ModelError
 from radiobone.core.files import atomic_path, write_json
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import now, versions
+from radiobone.learning.frames import text_columns
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.manifest import ModelManifest, NodeRecord
 from radiobone.learning.source import FeatureSource
@@ -178,8 +180,8 @@ def save_model(
                 got=", ".join(unknown),
                 do="use models and steps of radiobone or scikit-learn",
             )
-    values = X.to_numpy(dtype=np.float64)
     labels = np.asarray(y)
+    text = text_columns(X)
     manifest = ModelManifest(
         created=now(),
         versions=versions(),
@@ -190,10 +192,9 @@ def save_model(
         nodes=NodeRecord.all_of(estimator),
         label=label,
         feature_names=names,
-        ranges={
-            name: (float(low), float(high))
-            for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True)
-        },
+        ranges={name: _range(X[name]) for name in names if name not in text},
+        text={name: sorted(set(X[name].dropna().astype(str))) for name in text},
+        gaps=bool(get_tags(estimator).input_tags.allow_nan),
         source=source,
         inputs=None if inputs is None else dict(inputs),
     )
@@ -273,6 +274,12 @@ def load_model(folder: Path) -> SavedModel:
         )
     manifest.check_estimator(estimator, str(folder / MANIFEST))
     return SavedModel(estimator, manifest)
+
+
+def _range(column: pd.Series) -> tuple[float, float] | None:
+    values = column.to_numpy(dtype=np.float64)
+    known = values[~np.isnan(values)]
+    return (float(known.min()), float(known.max())) if known.size else None
 
 
 def _read_manifest(path: Path) -> ModelManifest:
