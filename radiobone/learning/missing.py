@@ -39,10 +39,12 @@ class MissingValues(SelectorMixin, BaseEstimator):
         The columns that are kept.
     missing_ : ndarray of shape (n_features_in_,), int
         Training rows that lack each column.
-    imputer_ : SimpleImputer or KNNImputer
-        Fitted on the columns that are kept; None if there are none.
+    fill_ : ndarray of shape (n_kept,) or None
+        What fills the gaps of each column that is kept; None for ``knn``.
+    imputer_ : KNNImputer or None
+        For ``knn``, fitted on the columns that are kept, standardised.
     scaler_ : StandardScaler or None
-        What ``knn`` measures distances with.
+        What standardises them.
     notes_ : list of str
         How many columns were dropped, and how many were filled.
     n_features_in_ : int
@@ -101,11 +103,12 @@ class MissingValues(SelectorMixin, BaseEstimator):
         self.missing_ = np.isnan(values).sum(axis=0)
         max_share = 0.0 if self.strategy == "drop_columns" else self.max_share
         self.support_ = (self.missing_ / len(values) <= max_share) & (self.missing_ < len(values))
+        self.fill_: Array | None = None
         self.imputer_: Any = None
         self.scaler_: Any = None
         if self.support_.any():
             self._learn(values[:, self.support_])
-        self.notes_ = self._tell(len(values))
+        self.notes_ = self._tell()
         return self
 
     def _learn(self, kept: Array) -> None:
@@ -113,16 +116,18 @@ class MissingValues(SelectorMixin, BaseEstimator):
             self.scaler_ = StandardScaler().fit(kept)
             self.imputer_ = KNNImputer(n_neighbors=self.n_neighbors).fit(self.scaler_.transform(kept))
         else:
-            self.imputer_ = SimpleImputer(strategy="mean" if self.strategy == "mean" else "median").fit(kept)
+            # The statistics alone: the imputer holds types that no saved model may.
+            imputer = SimpleImputer(strategy="mean" if self.strategy == "mean" else "median")
+            self.fill_ = imputer.fit(kept).statistics_
 
-    def _tell(self, n_rows: int) -> list[str]:
+    def _tell(self) -> list[str]:
         dropped, gaps = int((~self.support_).sum()), self.missing_[self.support_]
         notes = []
         if dropped:
-            share = "any" if self.strategy == "drop_columns" else f"more than {self.max_share:.0%} of {n_rows}"
+            share = "any" if self.strategy == "drop_columns" else f"more than {self.max_share:.0%} of"
             notes.append(f"{dropped} of {len(self.support_)} columns dropped: missing in {share} training rows")
         if gaps.any():
-            notes.append(f"{int((gaps > 0).sum())} columns filled by {self.strategy}: {int(gaps.sum())} values")
+            notes.append(f"{int((gaps > 0).sum())} columns filled by {self.strategy}")
         return notes
 
     def transform(self, X: ArrayLike) -> Array:
@@ -141,11 +146,10 @@ class MissingValues(SelectorMixin, BaseEstimator):
         check_is_fitted(self)
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", reset=False)
         kept: Array = values[:, self.support_]
-        if self.imputer_ is None or not np.isnan(kept).any():
+        if not np.isnan(kept).any():
             return kept
-        if self.scaler_ is None:
-            filled = self.imputer_.transform(kept)
-        else:
+        filled = self.fill_
+        if filled is None:
             filled = self.scaler_.inverse_transform(self.imputer_.transform(self.scaler_.transform(kept)))
         return np.where(np.isnan(kept), filled, kept)
 

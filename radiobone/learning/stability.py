@@ -67,8 +67,9 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
     Notes
     -----
     Columns of X and of the repeats are matched by name; where X is an array, they are taken to be the same in the
-    same order. The values of X play no part. The step belongs before any that mixes columns or harmonises them:
-    the repeats are as extracted. (Each column's own shift and scale play no part.)
+    same order. The values of X play no part: correlations are those of the repeats as extracted, whatever steps
+    come before. A column's shift and scale change no correlation, so standardised columns would give the same, and
+    harmonised ones nearly so, as long as all repeats of a patient are of one batch.
 
     A patient who lacks a repeat of a column, or whose value is missing there, does not count in that column. A
     column with fewer than ``min_subjects`` such patients, or with one value throughout, is dropped.

@@ -25,8 +25,8 @@ def test_a_column_is_dropped_above_the_share_and_the_others_are_filled():
     assert fitted.get_feature_names_out().tolist() == ["f0", "f10", "f20"]
     assert fitted.missing_.tolist() == [0, 4, 8, 12, 40]
     assert fitted.notes_ == [
-        "2 of 5 columns dropped: missing in more than 20% of 40 training rows",
-        "2 columns filled by median: 12 values",
+        "2 of 5 columns dropped: missing in more than 20% of training rows",
+        "2 columns filled by median",
     ]
     assert fitted.transform(X).tolist() == SimpleImputer(strategy="median").fit_transform(X.iloc[:, :3]).tolist()
 

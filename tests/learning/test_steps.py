@@ -1,13 +1,17 @@
 """Steps of a recipe: every key builds what it names, with its options."""
 
+import numpy as np
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.base import BaseEstimator, clone
 
 from radiobone.core.config import validate
 from radiobone.core.errors import ConfigError
 from radiobone.learning import Repeats
 from radiobone.learning.choices import StepContext
+from radiobone.learning.persistence import TRUSTED_TYPES
+from radiobone.learning.stability import without_repeats
 from radiobone.learning.steps import SelectionStep
 
 REPEATS = Repeats(pd.DataFrame({"f": [1.0, 2.0]}), ["a", "a"], ["1", "2"])
@@ -105,3 +109,29 @@ def test_stability_without_repeated_measurements_is_refused():
     step = validate(SelectionStep, {"stability": {}}, "recipe.yaml")
     with pytest.raises(ConfigError, match="needs repeated measurements"):
         step.chosen.build(StepContext(inner_folds=5, seed=0))
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *({"missing": {"strategy": strategy}} for strategy in ("median", "mean", "knn", "drop_columns")),
+        {"stability": {"sample": "separate", "min_subjects": 2}},
+        *({name: {}} for name in ("variance", "standardise", "univariate", "correlation", "mrmr", "rfe")),
+        {"importance": {"trees": 5}},
+    ],
+    ids=str,
+)
+def test_a_fitted_step_is_saved_and_read_with_trusted_types_only(step):
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.normal(size=(40, 6)), columns=list("abcdef")), np.repeat([0, 1], 20)
+    X["a"] += 2 * y
+    if "missing" in step:
+        X.iloc[::10, 2] = np.nan
+    read = pd.DataFrame(np.repeat(rng.normal(size=(3, 6)), 2, axis=0), columns=list("abcdef"))
+    repeats = Repeats(read, ["p", "p", "q", "q", "r", "r"], ["1", "2"] * 3)
+    chosen = validate(SelectionStep, step, "recipe.yaml").chosen
+    fitted = chosen.build(StepContext(inner_folds=4, seed=7, repeats=repeats)).fit(X, y)
+    stored = skops.io.dumps(without_repeats(fitted))
+    assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED_TYPES)
+    loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
+    assert loaded.transform(X).tolist() == fitted.transform(X).tolist()
