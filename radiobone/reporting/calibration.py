@@ -20,6 +20,7 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
 from radiobone.reporting.words import sample, spaced
 
@@ -139,7 +140,7 @@ def _draw(axes: Axes, node: Calibration) -> None:
     n_positive = int(truth.sum()) if node.n_positive is None else node.n_positive
     unit = "patients" if n_patients == len(truth) else "predictions"
     counts = sample(node.positive, n_positive, n_patients, len(truth))
-    axes.set_title("\n".join(line for line in (spaced(node.name), counts, node.judged_on) if line))
+    title_of(axes, spaced(node.name), counts, node.judged_on)
     below = _histogram(axes, node, truth, unit)
     handles = [handle for panel in (axes, below) for handle in panel.get_legend_handles_labels()[0]]
     legend_below(below, handles=handles)

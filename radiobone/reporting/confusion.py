@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.reporting.style import COLUMN_INCH, INK, drawing
+from radiobone.reporting.style import COLUMN_INCH, INK, drawing, title_of
 from radiobone.reporting.words import counted, spaced, wrapped
 
 if TYPE_CHECKING:
@@ -85,6 +85,6 @@ def _draw(axes: Axes, matrix: Confusion) -> None:
     axes.set_xticks(places, names)
     axes.set_yticks(places, [f"{name}\n({total} {unit})" for name, total in zip(names, totals[:, 0], strict=True)])
     axes.set(xlabel="Predicted class", ylabel="True class")
-    axes.set_title(f"{spaced(matrix.title)}\n{counted(matrix.n_patients, int(counts.sum()))}")
+    title_of(axes, spaced(matrix.title), counted(matrix.n_patients, int(counts.sum())))
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -18,8 +18,9 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
-from radiobone.reporting.words import spaced
+from radiobone.reporting.words import sample, spaced
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,6 +121,6 @@ def _draw(axes: Axes, node: DecisionCurve) -> None:
         ylabel="Net benefit",
     )
     axes.set_box_aspect(0.85)
-    counts = f"positive: {node.positive}, {node.n_positive} of {node.n_patients} patients"
-    axes.set_title("\n".join(line for line in (spaced(node.name), counts, node.judged_on) if line))
+    counts = sample(node.positive, node.n_positive, node.n_patients, node.n_patients)
+    title_of(axes, spaced(node.name), counts, node.judged_on)
     legend_below(axes, columns=2 if max(map(len, node.models)) <= _NARROW else 1)

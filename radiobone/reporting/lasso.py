@@ -20,6 +20,7 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
 from radiobone.reporting.words import wrapped
 
@@ -60,6 +61,8 @@ class LassoCurves:
         The penalty of smallest mean loss, that of the one-standard-error rule, and the one that was used.
     loss : str
         What the loss is.
+    node : str, optional
+        The node, for the name of a file.
     """
 
     title: str
@@ -72,6 +75,7 @@ class LassoCurves:
     penalty_1se: float
     chosen: float
     loss: str = "mean squared error"
+    node: str = ""
 
     def __post_init__(self) -> None:
         if np.shape(self.coefs) != (len(self.names), len(self.penalties)):
@@ -110,7 +114,7 @@ def lasso_figure(lasso: LassoCurves) -> Figure:
         cut = _draw_curve(curve, lasso, x, ordered)
         for axes in (path, curve):
             _draw_rules(axes, lasso)
-        path.set_title(lasso.title, pad=22.0)
+        title_of(path, lasso.title, pad=22.0)
         curve.set_xlabel("log(penalty)")
         legend_below(curve, handles=[*curve.get_legend_handles_labels()[0], *handles])
         n_folds = np.shape(lasso.errors)[1]

@@ -18,6 +18,7 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def learning_curve_figure(curves: Sequence[LearningCurve]) -> Figure:
                 axes.axhline(
                     curve.chance, color=QUIET_COLOUR, linewidth=0.8, linestyle=(0, (4, 3)), label="chance"
                 )
-            axes.set(xlabel="Training patients", ylabel=curve.metric, title=curve.title)
+            axes.set(xlabel="Training patients", ylabel=curve.metric)
+            title_of(axes, curve.title)
             axes.margins(y=0.08)
             axes.set_box_aspect(0.75)
             legend_below(axes, columns=2)
@@ -166,7 +168,8 @@ def permutation_figure(tests: Sequence[Permutations]) -> Figure:
             attained = ", the smallest possible" if test.p <= smallest * (1 + 1e-9) else ""
             told = f"true labels: {test.observed:.2f}, {p}{attained}"
             axes.axvline(test.observed, color=FLAG_COLOUR, linewidth=1.6, label=told)
-            axes.set(xlabel=test.metric, ylabel="Permutations", title=test.title)
+            axes.set(xlabel=test.metric, ylabel="Permutations")
+            title_of(axes, test.title)
             axes.set_box_aspect(0.7)
             axes.margins(x=0.05)
             legend_below(axes)

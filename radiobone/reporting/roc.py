@@ -17,6 +17,7 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
 from radiobone.reporting.words import sample, spaced
 
@@ -111,7 +112,7 @@ def _panel(axes: Axes, arms: Sequence[NodeScores], kind: Kind) -> str:
     ticks = [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xticks=ticks, yticks=ticks)
     axes.set_box_aspect(1.0)
-    axes.set_title("\n".join(line for line in _title(first) if line))
+    title_of(axes, *_title(first))
     legend_below(axes)
     return curves[0].band
 

@@ -15,6 +15,7 @@ from radiobone.reporting.style import (
     drawing,
     legend_below,
     note,
+    title_of,
 )
 from radiobone.reporting.words import wrapped
 
@@ -90,7 +91,7 @@ def selection_figure(
     height = 0.9 + sum(_LINE_INCH * count + _BAR_INCH for count in lines)
     with drawing(1 if drawn else 0, width=COLUMN_INCH, height=height) as (figure, (axes,)):
         _draw(axes, drawn, names, n_folds, flag)
-        axes.set_title(title)
+        title_of(axes, title)
         others = len(chosen) - len(drawn)
         note(figure, f"Also selected at least once: {others} more." if others else "")
     return figure

@@ -45,6 +45,7 @@ SMALL, NORMAL = 6.5, 8.0
 LAYOUT_PASSES = 2
 _NOTE_CHARACTERS_PER_INCH = 19.0
 _PAD_INCH = 0.05
+_TITLE_CHARACTERS = 48
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that pictures are the same everywhere
     "font.size": NORMAL,
@@ -279,6 +280,23 @@ def note(figure: Figure, text: str) -> None:
         width = int(figure.get_size_inches()[0] * _NOTE_CHARACTERS_PER_INCH)
         wrapped = "\n".join(textwrap.wrap(text, width, break_long_words=False))
         figure.supxlabel(wrapped, fontsize=SMALL, color="#555555", x=0.012, ha="left")
+
+
+def title_of(axes: Axes, *lines: str, pad: float | None = None) -> None:
+    """Write the title of a panel; what is too long for a column goes on in the next line.
+
+    Parameters
+    ----------
+    axes : Axes
+        The panel.
+    *lines : str
+        Lines; empty ones are left out.
+    pad : float, optional
+        Distance from the panel, in points.
+    """
+    texts = "\n".join(lines).splitlines()
+    fitted = [part for text in texts for part in textwrap.wrap(text, _TITLE_CHARACTERS)]
+    axes.set_title("\n".join(fitted), pad=pad)
 
 
 def legend_below(

@@ -9,6 +9,23 @@ TRUE_MEMBERS = "judged on its true members"
 """Which rows the panels of nodes show; a patient counts there whatever the nodes before it decided."""
 
 
+METRICS = {
+    "auc": "AUC",
+    "auc_macro": "AUC, mean of classes",
+    "auc_micro": "AUC, micro",
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "balanced_accuracy": "balanced accuracy",
+    "accuracy": "accuracy",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+    "brier": "Brier score",
+    "kappa_quadratic": "quadratic kappa",
+}
+"""Metrics as figures and tables name them."""
+
+
 def either(labels: Sequence[Any]) -> str:
     """Name one side of a node, such as ``normal or osteopenia``.
 

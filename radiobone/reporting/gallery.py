@@ -1,0 +1,106 @@
+"""All figures that the results of a study can show, by the name of their file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from radiobone.reporting.arms import arm_rows, arm_scores, heading, parts
+from radiobone.reporting.calibration import calibration_figure
+from radiobone.reporting.confusion import confusion_figure
+from radiobone.reporting.decision import decision_curve_figure
+from radiobone.reporting.fitted import lasso_curves
+from radiobone.reporting.flow import flow_figure
+from radiobone.reporting.forest import forest_figure
+from radiobone.reporting.lasso import lasso_figure
+from radiobone.reporting.nested import calibrations, confusions, decision_curves, node_scores, selections
+from radiobone.reporting.roc import precision_recall_figure, roc_figure
+from radiobone.reporting.selection import selection_figure
+from radiobone.reporting.words import METRICS, TRUE_MEMBERS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def study_figures(
+    results: Mapping[str, Any],
+    predictions: pd.DataFrame,
+    *,
+    model: Any = None,
+    flow: pd.DataFrame | None = None,
+) -> Iterator[tuple[str, Figure]]:
+    """Draw every figure for which there is something to draw, one at a time.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``, of one procedure or of several arms.
+    predictions : DataFrame
+        The content of ``predictions.csv``; with a column ``arm`` where there are several.
+    model : classifier, optional
+        The model fitted on all patients, for the paths of its LASSO.
+    flow : DataFrame, optional
+        The content of ``flow.csv``.
+
+    Yields
+    ------
+    tuple of str and Figure
+        Name of the file without its suffix, and the figure. ``roc``, ``precision_recall``, ``calibration``,
+        ``decision_curve``, ``confusion`` and ``selection_<node>`` are those of the primary arm; ``roc_arms``,
+        ``decision_curve_arms`` and ``arms`` compare; ``lasso_<node>`` is of the final model.
+    """
+    each = parts(results)
+    first, main = next(iter(each.items()))
+    several = "arm" in predictions
+    own = predictions[predictions["arm"] == first].drop(columns="arm") if several else predictions
+    scores = node_scores(main, own)
+    if scores:
+        yield "roc", roc_figure(scores)
+        yield "precision_recall", precision_recall_figure(scores)
+    calibrated, decided = calibrations(main, own), decision_curves({first: main})
+    if calibrated:
+        yield "calibration", calibration_figure(calibrated)
+    if decided:
+        yield "decision_curve", decision_curve_figure(decided)
+    yield "confusion", confusion_figure(confusions(main))
+    for name, features, n_folds in selections(main, results.get("volume")):
+        title = f"{heading(main, name)}\n{first}" if several else heading(main, name)
+        yield f"selection_{name}", selection_figure(features, n_folds, title)
+    if several and len(each) > 1:
+        yield from _compared(results, predictions, each)
+    if model is not None:
+        for number, curves in enumerate(lasso_curves(model)):
+            yield f"lasso_{curves.node or number}", lasso_figure(curves)
+    if flow is not None:
+        yield "flow", flow_figure(flow)
+
+
+def _compared(
+    results: Mapping[str, Any], predictions: pd.DataFrame, each: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, Figure]]:
+    scores = arm_scores(results, predictions)
+    if scores:
+        yield "roc_arms", roc_figure(scores)
+    decided = decision_curves(each)
+    if decided:
+        yield "decision_curve_arms", decision_curve_figure(decided)
+    primary = results["primary"]
+    yield (
+        "arms",
+        forest_figure(
+            arm_rows(results),
+            metric=METRICS.get(primary["metric"], primary["metric"]),
+            title=f"{heading(results, primary['node'])}, {TRUE_MEMBERS}",
+            counts="features",
+            chance=0.5 if primary["metric"].startswith("auc") else None,
+            told=_told(primary),
+        ),
+    )
+
+
+def _told(primary: Mapping[str, Any]) -> str:
+    method = (primary.get("interval") or {}).get("method")
+    against = primary.get("against")
+    named = f"Named beforehand: {primary['arm']}" + (f" against {against}" if against else "")
+    return f"{named}; all else is exploratory." + (f" Intervals: {method}." if method else "")
