@@ -3,7 +3,7 @@
 All of it speaks of scores that are fixed: one model, judged on rows that took no part in making it. On out-of-fold
 scores pooled over the folds of a cross-validation the same formulas describe the fitted models only, and their
 intervals are too narrow for the procedure: under noise, with selection inside five folds, they were measured to
-cover 0.81 of the time for a nominal 0.95 (``tests/evaluation/test_honest_coverage.py``). Use
+cover 0.82 of the time for a nominal 0.95 (``tests/evaluation/test_honest_coverage.py``). Use
 `radiobone.evaluation.resampled` there.
 """
 

@@ -198,13 +198,17 @@ def patient_codes(groups: ArrayLike | None, length: int) -> NDArray[np.intp]:
     Raises
     ------
     DataError
-        If the length differs.
+        If the length differs, or a row has no patient.
     """
     if groups is None:
         return np.arange(length)
     given = np.asarray(groups)
     if given.shape != (length,):
         raise DataError("groups do not fit the rows", got=f"shape {given.shape}", expected=f"({length},)")
+    # Only what is missing differs from itself, or is None; it would pass for one patient with many rows.
+    missing = [number for number, name in enumerate(given.tolist()) if name is None or name != name]
+    if missing:
+        raise DataError("a row has no patient", where=f"row {missing[0]}", got=f"{len(missing)} rows without")
     codes: NDArray[np.intp] = np.unique(given, return_inverse=True)[1]
     return codes
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import expit
 
 from radiobone.evaluation.estimates import (
     NAN,
@@ -27,6 +29,7 @@ CLIPPED = 1e-6
 ONE_CLASS = "one of the two classes is missing"
 ALL_TIED = "all probabilities are the same: there is no slope"
 SEPARATED = "the classes are separated completely: there is no slope"
+ONE_PATIENT = "the rows of a single patient have no variance between patients"
 NOT_CONVERGED = "the recalibration did not converge"
 
 # Of statsmodels' lowess: share of the rows that each point of the smooth curve rests on, as in R's loess figures
@@ -244,10 +247,14 @@ def _recalibrated(
     side: NDArray[np.bool_], log_odds: NDArray[np.float64], of: NDArray[np.intp] | None, level: float
 ) -> tuple[Interval, Interval, Interval]:
     """Return calibration-in-the-large, and intercept and slope of the recalibration."""
-    if not side.any() or side.all():
-        missing = _no_interval(level, ONE_CLASS)
+    if not side.any() or side.all() or (of is not None and not of.any()):
+        missing = _no_interval(level, ONE_CLASS if not side.any() or side.all() else ONE_PATIENT)
         return missing, missing, missing
-    large = _fitted(side, np.ones((len(side), 1)), log_odds, of, level)[0]
+    # The sum of the shifted probabilities must be the number of positive rows; statsmodels would start too far
+    # away where some log odds are extreme.
+    reach = float(np.abs(log_odds).max()) + math.log(len(side))
+    start = brentq(lambda shift: float(np.sum(expit(log_odds + shift)) - side.sum()), -reach, reach)
+    large = _fitted(side, np.ones((len(side), 1)), log_odds, of, level, [start])[0]
     note = ""
     if np.ptp(log_odds) == 0:
         note = ALL_TIED
@@ -256,7 +263,8 @@ def _recalibrated(
     if note:
         return large, _no_interval(level, note), _no_interval(level, note)
     design = np.stack([np.ones(len(side)), log_odds], axis=1)
-    intercept, slope = _fitted(side, design, None, of, level)
+    share = float(side.mean())
+    intercept, slope = _fitted(side, design, None, of, level, [math.log(share / (1 - share)), 0.0])
     return large, intercept, slope
 
 
@@ -266,6 +274,7 @@ def _fitted(
     offset: NDArray[np.float64] | None,
     of: NDArray[np.intp] | None,
     level: float,
+    start: list[float],
 ) -> list[Interval]:
     """Return the interval of each coefficient of a logistic regression."""
     from statsmodels.genmod.families import Binomial
@@ -273,11 +282,11 @@ def _fitted(
     from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
     cluster: dict[str, Any] = {} if of is None else {"cov_type": "cluster", "cov_kwds": {"groups": of}}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         # Whether it converged is asked below.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fit = GLM(side.astype(float), design, family=Binomial(), offset=offset).fit(**cluster)
-    if not fit.converged:
+        fit = GLM(side.astype(float), design, family=Binomial(), offset=offset).fit(start_params=start, **cluster)
+    if not fit.converged or not np.isfinite([fit.params, fit.bse]).all():
         return [_no_interval(level, NOT_CONVERGED)] * design.shape[1]
     method = "logistic recalibration" + ("" if of is None else ", clustered by patient")
     z = normal_quantile(level)

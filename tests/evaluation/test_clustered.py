@@ -112,3 +112,6 @@ def test_complete_separation_counts_patients():
 def test_patients_that_do_not_fit_the_rows_are_refused():
     with pytest.raises(DataError, match="groups"):
         clustered_auc_variance([True, False], [1, 0], [1, 2, 3])
+    for missing in (None, float("nan")):
+        with pytest.raises(DataError, match="no patient"):
+            clustered_auc_variance([True, False], [1, 0], [missing, 2])

@@ -131,7 +131,7 @@ def noise(seed, keeps, folds=5, repeats=1):
 
 
 def test_noise_with_selection_inside_the_folds_with_1000_draws():
-    """The mean over folds and its interval are honest; DeLong's on pooled scores covers about 0.81."""
+    """The mean over folds and its interval are honest; DeLong's on pooled scores covers 0.82."""
     means, corrected, pooled = [], [], []
     for seed in range(1000 * TIMES):
         positive, score, (aucs,) = noise(seed, [10])

@@ -133,6 +133,17 @@ def test_what_rows_cannot_show_is_undefined():
     assert math.isnan(empty.hosmer_lemeshow_p)
 
 
+def test_certainties_that_fail_do_not_break_the_fit():
+    positive = np.array([1, 1, 1, 0, 1, 0, 1, 0, 1, 1, 0, 0])
+    found = calibration(positive, [1, 0, 0, 1, 1, 0, 1, 0, 1, 0, 0, 1])
+    # Of six each with log odds of ±13.8, four and three were positive.
+    assert found.intercept.estimate == pytest.approx((logit(4 / 6) + logit(3 / 6)) / 2)
+    assert found.slope.estimate == pytest.approx((logit(4 / 6) - logit(3 / 6)) / 2 / logit(1 - 1e-6))
+    assert math.isfinite(found.in_the_large.estimate)
+    one = calibration(positive, np.linspace(0.1, 0.9, 12), groups=["a"] * 12)
+    assert "single patient" in one.slope.notes[0]
+
+
 def test_certainties_are_counted():
     found = calibration([1, 0, 1, 0, 1, 0], [1.0, 0.0, 0.6, 0.6, 0.3, 0.3], bins=4)
     assert found.n_clipped == 2
