@@ -12,15 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import (
-    _check_feature_names_in,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from radiobone.core.config import nearest
 from radiobone.learning.batch_effects import BatchEffects, design_matrix, is_full_rank
-from radiobone.learning.covariates import Coding, as_numbers, as_text
+from radiobone.learning.covariates import Coding, as_text, check_no_text
 from radiobone.learning.data import DataError
 
 Array = NDArray[np.float64]
@@ -91,8 +87,10 @@ class ComBat(TransformerMixin, BaseEstimator):
     A column passes as it is if it is constant in the training rows, has too few values in some batch (two, or one
     with ``mean_only``), is constant within a batch (unless ``mean_only``), or if its own missing values leave
     batch and covariates confounded. Priors are made from the other columns; a single column has no prior, and is
-    aligned without shrinkage. One batch among the training rows: every column passes as it is. Rows without
-    a batch or a covariate, batches of one row, and batches that covariates determine are errors.
+    aligned without shrinkage. One batch among the training rows: every column passes as it is. A batch of one
+    training row is treated as an unseen one (without ``mean_only``): an error, or it passes as it is, as small
+    centres come to be in inner folds. Rows without a batch or a covariate, and batches that covariates determine,
+    are errors.
 
     Examples
     --------
@@ -148,8 +146,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         Raises
         ------
         DataError
-            If a named column is missing, a row has no batch or covariate, a batch has one row (and not
-            ``mean_only``), the reference is no batch of these rows, or covariates determine the batches.
+            If a named column is missing, a row has no batch or covariate, a batch has one row (and neither
+            ``mean_only`` is set nor may unseen rows pass), the reference is no batch of these rows, or covariates
+            determine the batches.
         """
         self._validate_params()
         X, values = self._read(X, reset=True)
@@ -157,15 +156,18 @@ class ComBat(TransformerMixin, BaseEstimator):
         batch_of_row, dummies = self._learn_columns(X, len(values))
         n_batches, n_columns = len(self.batches_), values.shape[1]
         if n_batches < 2:
-            one = f"one batch ({self.batches_[0]})" if n_batches else "no batch column was named"
-            self.notes_.append(f"{one}; nothing is harmonised")
+            one = f"one batch ({self.batches_[0]})" if n_batches else "no batch"
+            self.notes_.append(
+                f"{one if self._batch >= 0 else 'no batch column was named'}; nothing is harmonised"
+            )
             self.effects_ = BatchEffects.none(n_batches, dummies.shape[1], n_columns)
             return self
-        self._check_confounding(batch_of_row, dummies)
+        rows = batch_of_row >= 0
+        self._check_confounding(batch_of_row[rows], dummies[rows])
         self.effects_ = BatchEffects.of(
-            values,
-            batch_of_row,
-            dummies,
+            values[rows],
+            batch_of_row[rows],
+            dummies[rows],
             parametric=self.parametric,
             mean_only=self.mean_only,
             reference=self._reference,
@@ -199,7 +201,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         if reset:
             self._find_columns()
         features = X.iloc[:, self._kept] if isinstance(X, pd.DataFrame) else X[:, self._kept]
-        _check_no_text(features)
+        check_no_text(features)
         if not len(self._kept):
             raise DataError("no column is left beside the batch and the covariates")
         return X, check_array(
@@ -250,19 +252,39 @@ class ComBat(TransformerMixin, BaseEstimator):
             self._reference = -1
             return np.zeros(n_rows, dtype=np.intp), np.empty((n_rows, 0))
         names = as_text(_column(X, self._batch), "batch")
-        self.batches_, batch_of_row, self.n_rows_ = np.unique(names, return_inverse=True, return_counts=True)
+        self.batches_, self.n_rows_ = np.unique(names, return_counts=True)
+        if not self.mean_only and len(self.batches_) > 1:
+            self._part_from_single_rows()
         self._reference = self._find_reference()
-        alone = self.batches_[self.n_rows_ == 1].tolist()
-        if alone and len(self.batches_) > 1 and not self.mean_only:
-            raise DataError(
-                "batches of one training row have no variance",
-                got=", ".join(alone[:_SHOWN]),
-                do="leave them out, merge them with a like batch, or set mean_only=True",
-            )
         for coding in self._codings:
             if coding.levels is None and coding.width == 0.0:
                 self.notes_.append(f"covariate {coding.name!r} is constant, and has no effect")
-        return batch_of_row, self._code(X, n_rows)
+        return self._numbers(names), self._code(X, n_rows)
+
+    def _part_from_single_rows(self) -> None:
+        """Treat batches of one training row, which have no variance, as unseen ones."""
+        alone = self.batches_[self.n_rows_ == 1].tolist()
+        if not alone:
+            return
+        if not self._unseen_may_pass():
+            raise DataError(
+                "batches of one training row have no variance",
+                got=", ".join(alone[:_SHOWN]),
+                do="leave them out, merge them with a like batch, set mean_only=True, or let such rows pass as "
+                "they are by unseen='identity'",
+            )
+        self.batches_, self.n_rows_ = self.batches_[self.n_rows_ > 1], self.n_rows_[self.n_rows_ > 1]
+        self.notes_.append(
+            f"{len(alone)} batches of one training row pass as they are: {', '.join(alone[:_SHOWN])}"
+        )
+
+    def _unseen_may_pass(self) -> bool:
+        return self.unseen == "identity" or self.reference_batch is not None
+
+    def _numbers(self, names: NDArray[np.str_]) -> NDArray[np.intp]:
+        """Give rows the numbers of their batches; those of unseen ones, which pass as they are, get -1."""
+        numbers = {batch: place for place, batch in enumerate(self.batches_.tolist())}
+        return np.array([numbers.get(name, -1) for name in names.tolist()], dtype=np.intp)
 
     def _check_kept_covariates(self) -> None:
         names = [coding.name for coding in self._codings if coding.levels is not None]
@@ -321,16 +343,13 @@ class ComBat(TransformerMixin, BaseEstimator):
             return self._with_covariates(X, values)
         names = as_text(_column(X, self._batch), "batch")
         self._check_unseen(names)
-        # Batches in text order; -1 stands for one that was not seen, whose rows pass as they are.
-        number = {batch: place for place, batch in enumerate(self.batches_.tolist())}
-        batch_of_row = np.array([number.get(name, -1) for name in names.tolist()], dtype=np.intp)
-        result = self.effects_.remove(values, batch_of_row, self._code(X, len(values)))
+        result = self.effects_.remove(values, self._numbers(names), self._code(X, len(values)))
         return self._with_covariates(X, result)
 
     def _check_unseen(self, names: NDArray[np.str_]) -> None:
         known = self.batches_.tolist()
         unseen = sorted(set(names.tolist()) - set(known))
-        if unseen and self.unseen == "error" and self.reference_batch is None:
+        if unseen and not self._unseen_may_pass():
             raise DataError(
                 f"rows of a batch that was not among the training rows{nearest(unseen[0], known)}",
                 got=", ".join(unseen[:_SHOWN]),
@@ -376,15 +395,3 @@ class ComBat(TransformerMixin, BaseEstimator):
 
 def _column(X: Any, place: int) -> Any:
     return X.iloc[:, place].to_numpy(dtype=object) if isinstance(X, pd.DataFrame) else X[:, place]
-
-
-def _check_no_text(features: Any) -> None:
-    if isinstance(features, pd.DataFrame):
-        odd = [str(name) for name in features if not pd.api.types.is_numeric_dtype(features[name])]
-        odd = [name for name in odd if as_numbers(features[name]) is None]
-        if odd:
-            raise DataError(
-                "columns of text that are neither batch nor covariate",
-                got=", ".join(odd[:_SHOWN]),
-                do="name them as batch_column or covariates, or leave them out of X",
-            )

@@ -175,3 +175,28 @@ def _check_finite(numbers: Array, name: str) -> None:
             got=f"{int(bad.sum())} rows",
             do="fill or leave out these rows, or leave out the covariate",
         )
+
+
+def check_no_text(features: Any) -> None:
+    """Refuse columns of text among features.
+
+    Parameters
+    ----------
+    features : DataFrame or array
+        Columns that are neither batch nor covariate; only those of a DataFrame have types of their own.
+
+    Raises
+    ------
+    DataError
+        That names such columns.
+    """
+    if not isinstance(features, pd.DataFrame):
+        return
+    odd = [str(name) for name in features if not pd.api.types.is_numeric_dtype(features[name])]
+    odd = [name for name in odd if as_numbers(features[name]) is None]
+    if odd:
+        raise DataError(
+            "columns of text that are neither batch nor covariate",
+            got=", ".join(odd[:_SHOWN]),
+            do="name them as batch_column or covariates, or leave them out of X",
+        )

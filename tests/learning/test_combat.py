@@ -284,12 +284,21 @@ def test_one_batch_or_none_changes_nothing_and_says_so():
         one.transform(X)
 
 
-def test_batches_of_one_row_need_means_only():
+def test_batches_of_one_row_need_means_only_or_count_as_unseen():
     X = table().drop(columns=["age", "sex"])
     X.loc[3, "centre"] = "lonely"
-    with pytest.raises(DataError, match=r"one training row.*lonely.*mean_only=True"):
+    with pytest.raises(DataError, match=r"one training row.*lonely.*mean_only=True.*unseen='identity'"):
         ComBat(batch_column="centre").fit(X)
     assert np.isfinite(ComBat(batch_column="centre", mean_only=True).fit_transform(X)).all()
+    passing = ComBat(batch_column="centre", unseen="identity").fit(X)
+    without = ComBat(batch_column="centre", unseen="identity").fit(X.drop(index=3))
+    np.testing.assert_array_equal(passing.transform(X), without.transform(X))
+    np.testing.assert_array_equal(passing.transform(X)[3], X.drop(columns="centre").iloc[3])
+    assert passing.notes_ == ["1 batches of one training row pass as they are: lonely"]
+    scattered = X.assign(centre=[f"c{i}" for i in range(len(X))])
+    none = ComBat(batch_column="centre", unseen="identity").fit(scattered)
+    np.testing.assert_array_equal(none.transform(X), X.drop(columns="centre"))
+    assert none.notes_[-1] == "no batch; nothing is harmonised"
 
 
 @pytest.mark.parametrize(
