@@ -14,6 +14,7 @@ from radiobone.evaluation.regression import (
 )
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
+from radiobone.evaluation.strata import Strata
 
 __all__ = [
     "Arm",
@@ -27,6 +28,7 @@ __all__ = [
     "NestedResult",
     "Nomogram",
     "Primary",
+    "Strata",
     "TemporalSplit",
     "backward_elimination",
     "binary_metrics",

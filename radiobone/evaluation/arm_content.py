@@ -12,6 +12,8 @@ from radiobone.evaluation.figure import without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.metrics import BINARY, OVERALL
 from radiobone.evaluation.multiplicity import holm
+from radiobone.evaluation.strata import strata_content
+from radiobone.evaluation.volume import volume_content
 
 if TYPE_CHECKING:
     from radiobone.evaluation.arms import ArmsResult
@@ -135,9 +137,21 @@ def arms_content(result: ArmsResult) -> dict[str, Any]:
                     for name in families
                 ],
             },
+            "volume": volume_content(result.main, result.volume),
+            "strata": _strata(result),
         }
     )
     return found
+
+
+def _strata(result: ArmsResult) -> list[dict[str, Any]]:
+    """Judge the primary figure by strata; over all classes, the first node's AUC stands for it."""
+    main = result.main
+    first = main.only(0) if main.fixed else main
+    target = result.primary.target
+    if target.node == THREE_CLASS:
+        target = Target(main.fits[0].nodes[0].name, "auc")
+    return strata_content(first, result.strata, target)
 
 
 def _primary(result: ArmsResult, main: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
@@ -22,8 +22,10 @@ from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
-from radiobone.evaluation.plans import KFolds, Plan
+from radiobone.evaluation.plans import KFolds, Plan, attribute
 from radiobone.evaluation.results import NestedResult
+from radiobone.evaluation.strata import Strata
+from radiobone.evaluation.volume import volume_columns
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node, chain
 
@@ -108,8 +110,17 @@ class ArmsCV:
         Fits in parallel, over arms and folds; -1 is one for each core. The result is the same for any number.
     classes : tuple, optional
         Order of the classes in every output; by default sorted.
+    nodes : sequence of Node, optional
+        Nodes at which flat arms are judged; by default those of the primary arm.
     options : FigureOptions
         Level of intervals, prevalence of predictive values, draws of the bootstrap.
+    strata : sequence of Strata
+        Attributes by which the primary figure is told apart.
+    volume : str, optional
+        Attribute with the volume of each row's VOIs, against which selected features are held; by default columns
+        of volume in X of the primary arm are found by their names, and added up.
+    preset : sequence of str, optional
+        Feature columns that the extraction gave, so that columns taken away before are seen.
 
     Raises
     ------
@@ -122,7 +133,11 @@ class ArmsCV:
     plan: Plan = field(default_factory=KFolds)
     jobs: int = 1
     classes: Sequence[Any] | None = None
+    nodes: Sequence[Node] | None = None
     options: FigureOptions = field(default_factory=FigureOptions)
+    strata: Sequence[Strata] = ()
+    volume: str | None = None
+    preset: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
@@ -183,7 +198,10 @@ class ArmsCV:
         ]
         first = [arm.name for arm in present].index(self.primary.arm)
         nodes = self._nodes(present[first].estimator, data[first])
-        self._check_node(nodes)
+        self._check_node(present[first].estimator, nodes)
+        for item in self.strata:
+            item.of(data[first].attributes)
+        volume = self._volume(present[first].X, data[first])
         folds = cut(self.plan, data[first])
         works = [
             Work(arm.estimator, rows, None if isinstance(arm.estimator, HierarchicalClassifier) else nodes)
@@ -194,15 +212,25 @@ class ArmsCV:
             arm.name: gather(arm.estimator, self.plan, rows, folds, fit, self.options)
             for arm, rows, fit in zip(present, data, fits, strict=True)
         }
-        return ArmsResult(tuple(replace(arm, X=None) for arm in self.arms), self.primary, found)
+        arms = tuple(replace(arm, X=None) for arm in self.arms)
+        return ArmsResult(arms, self.primary, found, tuple(self.strata), volume)
+
+    def _volume(self, X: Any, data: StudyData) -> NDArray[np.float64] | None:
+        if self.volume is not None:
+            return pd.to_numeric(attribute(data, self.volume)).to_numpy(dtype=np.float64)
+        columns = volume_columns(X)
+        return data.X[columns].sum(axis=1, skipna=False).to_numpy(dtype=np.float64) if columns else None
 
     def _nodes(self, estimator: Any, data: StudyData) -> Sequence[Node]:
-        """Return the nodes of the primary arm, at which flat arms are judged too."""
+        """Return the nodes at which flat arms are judged: those of the primary arm, if it has any."""
+        if self.nodes is not None:
+            return self.nodes
         own = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else None
         return chain(np.unique(data.labels).tolist()) if own is None else own
 
-    def _check_node(self, nodes: Sequence[Node]) -> None:
-        known = [node.name for node in nodes]
+    def _check_node(self, estimator: Any, nodes: Sequence[Node]) -> None:
+        own = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else None
+        known = [node.name for node in (nodes if own is None else own)]
         if self.primary.node != THREE_CLASS and self.primary.node not in known:
             raise UsageError(
                 f"the primary figure names no node{nearest(self.primary.node, known)}",
@@ -224,11 +252,17 @@ class ArmsResult:
         What the study was designed for.
     nested : dict of str to NestedResult
         By arm, of those that could be fitted.
+    strata : tuple of Strata
+        Attributes by which the primary figure is told apart.
+    volume : ndarray of shape (n_samples,) or None
+        Volume of each row's VOIs, where it is known.
     """
 
     arms: tuple[Arm, ...]
     primary: Primary
     nested: dict[str, NestedResult]
+    strata: tuple[Strata, ...] = ()
+    volume: NDArray[np.float64] | None = None
 
     @property
     def main(self) -> NestedResult:

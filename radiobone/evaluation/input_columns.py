@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from radiobone.learning.data import DataError
+from radiobone.learning.flat import FlatClassifier
+from radiobone.learning.frames import lets_gaps_pass
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.selective import SelectiveClassifierCV
 
@@ -68,18 +70,12 @@ def takes_gaps(estimator: Any) -> bool:
     bool
         The answer.
     """
-    if isinstance(estimator, HierarchicalClassifier):
+    if isinstance(estimator, (HierarchicalClassifier, FlatClassifier)):
         parts = SelectiveClassifierCV() if estimator.estimator is None else estimator.estimator
         return all(takes_gaps(part) for part in (parts.values() if isinstance(parts, dict) else [parts]))
     if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps:
-            if step in (None, "passthrough"):
-                continue
-            if not takes_gaps(step):
-                return False
-            if type(step).__module__.startswith("sklearn.impute"):
-                return True
-        return True
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        return lets_gaps_pass(steps[:-1], steps[-1])
     return bool(get_tags(estimator).input_tags.allow_nan)
 
 
