@@ -184,7 +184,7 @@ def _through(columns: _Columns, step: Any, name: str) -> _Columns:
         return columns.rescaled(*_scaling(step, len(columns.names), name))
     if isinstance(step, MissingValues):
         kept = columns.kept(step.get_support())
-        return kept.filled(step.imputer_.statistics_) if isinstance(step.imputer_, SimpleImputer) else kept
+        return kept if step.fill_ is None else kept.filled(step.fill_)
     if isinstance(step, SimpleImputer) and not step.add_indicator and step.strategy in ("mean", "median"):
         there = ~np.isnan(step.statistics_)  # columns that no training row had are dropped
         return columns.kept(there).filled(step.statistics_[there])

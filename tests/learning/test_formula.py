@@ -157,6 +157,16 @@ def test_filled_values_are_part_of_the_formula(steps):
     assert "stands in" in formula.text()
 
 
+def test_gaps_that_neighbours_fill_are_no_part_of_a_formula():
+    X, y = data()
+    selection = Pipeline([("gaps", MissingValues(strategy="knn")), ("scale", StandardScaler())])
+    classifier = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), grid={}, cv=3).fit(X, y)
+    formula = linear_formula(classifier)
+    check(classifier, formula, X)
+    with pytest.raises(TableError, match="missing or infinite"):
+        formula.score(X.mask(X == X.iloc[0, 0]))
+
+
 def test_blocks_of_columns_are_followed():
     by_block = {
         "one": ["trabecular__f0", "trabecular__f5"],
