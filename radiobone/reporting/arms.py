@@ -112,6 +112,38 @@ def arm_rows(results: Mapping[str, Any], node: str | None = None) -> list[Forest
     return rows
 
 
+def strata_rows(results: Mapping[str, Any]) -> list[ForestRow]:
+    """Take the primary figure by strata as rows of a forest plot, with differences to the reference strata.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    list of ForestRow
+        Grouped by attribute; empty if none was asked for.
+    """
+    rows = []
+    for part in results.get("strata") or ():
+        for one in part["strata"]:
+            difference = None
+            if one["difference"] is not None:
+                difference = estimate({"value": one["difference"], "interval": one["difference_interval"]})
+            rows.append(
+                ForestRow(
+                    label=one["name"],
+                    value=estimate(one),
+                    count=f"{one['n_patients']} ({one['n_positive']})",
+                    group=spaced(part["column"]),
+                    difference=difference,
+                    reference=one["name"] == part["reference"],
+                )
+            )
+    return rows
+
+
 def needed(columns: list[str]) -> str:
     """Say which columns an arm needs.
 

@@ -10,7 +10,7 @@ from radiobone.reporting.estimates import Estimate
 from radiobone.reporting.flow import flow_figure
 from radiobone.reporting.forest import ForestRow, forest_figure
 from radiobone.reporting.lasso import LassoCurves, lasso_figure
-from radiobone.reporting.nomogram import Predictor, nomogram_figure
+from radiobone.reporting.nomogram import nomogram_figure
 from radiobone.reporting.procedure import LearningCurve, Permutations, learning_curve_figure, permutation_figure
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
 from radiobone.reporting.selection import Selected, selection_figure
@@ -26,7 +26,6 @@ __all__ = [
     "LearningCurve",
     "NodeScores",
     "Permutations",
-    "Predictor",
     "Selected",
     "calibration_figure",
     "confusion_figure",

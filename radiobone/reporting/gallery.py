@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import arm_rows, arm_scores, heading, parts
+from radiobone.reporting.arms import arm_rows, arm_scores, heading, parts, strata_rows
 from radiobone.reporting.calibration import calibration_figure
 from radiobone.reporting.confusion import confusion_figure
 from radiobone.reporting.decision import decision_curve_figure
 from radiobone.reporting.fitted import lasso_curves
 from radiobone.reporting.flow import flow_figure
-from radiobone.reporting.forest import forest_figure
+from radiobone.reporting.forest import ForestRow, forest_figure
 from radiobone.reporting.lasso import lasso_figure
 from radiobone.reporting.nested import calibrations, confusions, decision_curves, node_scores, selections
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
@@ -48,7 +48,8 @@ def study_figures(
     tuple of str and Figure
         Name of the file without its suffix, and the figure. ``roc``, ``precision_recall``, ``calibration``,
         ``decision_curve``, ``confusion`` and ``selection_<node>`` are those of the primary arm; ``roc_arms``,
-        ``decision_curve_arms`` and ``arms`` compare; ``lasso_<node>`` is of the final model.
+        ``decision_curve_arms`` and ``arms`` compare arms, ``strata`` parts of the patients; ``lasso_<node>`` is
+        of the final model.
     """
     each = parts(results)
     first, main = next(iter(each.items()))
@@ -69,6 +70,9 @@ def study_figures(
         yield f"selection_{name}", selection_figure(features, n_folds, title)
     if several and len(each) > 1:
         yield from _compared(results, predictions, each)
+    strata = strata_rows(results)
+    if strata:
+        yield "strata", _strata(results, strata)
     if model is not None:
         for number, curves in enumerate(lasso_curves(model)):
             yield f"lasso_{curves.node or number}", lasso_figure(curves)
@@ -96,6 +100,20 @@ def _compared(
             chance=0.5 if primary["metric"].startswith("auc") else None,
             told=_told(primary),
         ),
+    )
+
+
+def _strata(results: Mapping[str, Any], rows: Sequence[ForestRow]) -> Figure:
+    part = results["strata"][0]
+    methods = dict.fromkeys(one["interval"]["method"] for one in part["strata"] if one["interval"])
+    told = ", ".join([*methods, *([part["conditional"]] if part["conditional"] else [])])
+    return forest_figure(
+        rows,
+        metric=METRICS.get(part["metric"], part["metric"]),
+        title=f"{heading(results, part['node'])}, {TRUE_MEMBERS}",
+        counts="patients\n(positive)",
+        chance=0.5 if part["metric"] == "auc" else None,
+        told=f"Exploratory. Intervals: {told}." if told else "Exploratory.",
     )
 
 

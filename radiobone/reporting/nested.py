@@ -205,7 +205,7 @@ def selections(
     results : mapping
         The content of ``results.json``, or of one of its arms.
     volume : mapping, optional
-        What is known of features that follow the volume of the VOI.
+        The part ``volume`` of ``results.json``: selected features that follow the volume of the VOI.
 
     Returns
     -------
@@ -280,8 +280,8 @@ def _identifiers(predictions: pd.DataFrame) -> list[str]:
 
 def _follow_volume(volume: Mapping[str, Any] | None, node: str) -> set[str]:
     """Return the features of a node that follow the volume of the VOI."""
-    features = (volume or {}).get("features") or ()
-    return {one["name"] for one in features if one.get("node", node) == node}
+    nodes = (volume or {}).get("nodes") or ()
+    return {one["name"] for part in nodes if part["name"] == node for one in part["features"]}
 
 
 def _array(values: Any) -> NDArray[np.float64]:

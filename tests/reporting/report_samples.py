@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
+from radiobone.evaluation.nomogram import Nomogram, NomogramAxis
 from radiobone.reporting.figures import (
     Calibration,
     Confusion,
@@ -17,7 +18,6 @@ from radiobone.reporting.figures import (
     LearningCurve,
     NodeScores,
     Permutations,
-    Predictor,
     Selected,
     calibration_figure,
     confusion_figure,
@@ -142,11 +142,17 @@ def permutations(p=1 / 101):
     return Permutations("osteoporosis vs rest", "Mean AUC", null, 0.9, p)
 
 
-PREDICTORS = (
-    Predictor("Age (years)", 0.06, 40, 92),
-    Predictor("Sex", 0.7, 0, 1, (("male", 0.0), ("female", 1.0))),
-    Predictor("Mean HU", -0.035, 20, 240),
-    Predictor("Fracture in the past", 0.15, 0, 1, (("no", 0.0), ("yes", 1.0))),
+NOMOGRAM = Nomogram(
+    "osteoporosis",
+    -1.5,
+    (
+        NomogramAxis("Age (years)", 0.06, 40, 92),
+        NomogramAxis("Sex", 1.0, 0.0, 0.7, (("male", 0.0), ("female", 0.7))),
+        NomogramAxis("Mean HU", -0.035, 20, 240),
+        NomogramAxis("Fracture in the past", 1.0, 0.0, 0.15, (("no", 0.0), ("yes", 0.15))),
+        NomogramAxis("Centre", 1.0, -0.2, 0.3, (("A", 0.0), ("B", 0.3), ("C", -0.2))),
+        NomogramAxis("Nothing", 0.0, 0.0, 1.0),
+    ),
 )
 
 CONFUSION = Confusion(
@@ -200,7 +206,7 @@ FIGURES = {
     ),
     "learning": lambda: learning_curve_figure([learning()]),
     "permutation": lambda: permutation_figure([permutations()]),
-    "nomogram": lambda: nomogram_figure(PREDICTORS, -1.5, positive="osteoporosis", title="Logistic model"),
+    "nomogram": lambda: nomogram_figure(NOMOGRAM, title="Logistic model"),
     "flow": lambda: flow_figure(flow()),
 }
 

@@ -1,0 +1,157 @@
+"""Tidy tables of metrics: by fold, summed up, by class, and confusion matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from radiobone.reporting.arms import THREE_CLASS, parts
+from radiobone.reporting.tidy import Line, Results, frame
+from radiobone.reporting.words import either
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS = {"on_true_members": "true_members", "on_routed": "routed"}
+"""Parts of a node, and which rows they are of."""
+
+_FIGURE = ("mean", "sd", "low", "high", "level", "method", "conditional", "n_folds", "n_undefined")
+_WHERE = ("arm", "scope", "name", "positive", "rows", "metric")
+
+
+def metrics_by_fold(results: Results) -> pd.DataFrame:
+    """Give every figure of every outer fold.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``arm``, ``scope`` (``node``, ``class`` or ``three_class``), ``name`` (of the node or class),
+        ``positive``, ``rows``, ``metric``, ``repeat``, ``fold``, ``fold_name``, ``value``.
+    """
+    folds = results["validation"]["folds"]
+    lines = []
+    for head, found in _figures(results):
+        # A study with several test sets shows the first of them in its figures.
+        for fold, value in zip(folds, found["folds"], strict=False):
+            where = {"repeat": fold["repeat"], "fold": fold["fold"], "fold_name": fold.get("name")}
+            lines.append({**head, **where, "value": value})
+    return frame(lines, (*_WHERE, "repeat", "fold", "fold_name", "value"))
+
+
+def metrics_summary(results: Results) -> pd.DataFrame:
+    """Give every figure as mean, SD and interval.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``arm``, ``scope``, ``name``, ``positive``, ``rows``, ``metric``, ``mean``, ``sd``, ``low``,
+        ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``, ``primary`` (whether it is
+        the figure that the study was designed for).
+    """
+    named = results.get("primary") or {}
+    lines = []
+    for head, found in _figures(results):
+        interval = found.get("interval") or {}
+        primary = (
+            bool(named)
+            and (head["name"] or THREE_CLASS, head["metric"]) == (named["node"], named["metric"])
+            and head["scope"] != "class"
+            and head["rows"] in ("all", "true_members")
+            and head["arm"] == (named.get("arm") or head["arm"])
+        )
+        line = {name: found.get(name, interval.get(name)) for name in _FIGURE}
+        lines.append({**head, **line, "primary": primary})
+    return frame(lines, (*_WHERE, *_FIGURE, "primary"))
+
+
+def per_class(results: Results) -> pd.DataFrame:
+    """Give the figures of each class against the rest.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``arm``, ``class``, ``n_patients``, ``n_predictions``, ``metric``, ``mean``, ``sd``, ``low``,
+        ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``.
+    """
+    lines = []
+    for arm, part in parts(results).items():
+        for label, found in part[THREE_CLASS]["by_class"].items():
+            head = {"arm": arm, "class": label, **{name: found[name] for name in ("n_patients", "n_predictions")}}
+            for metric, value in found.items():
+                if isinstance(value, Mapping):
+                    interval = value.get("interval") or {}
+                    line = {name: value.get(name, interval.get(name)) for name in _FIGURE}
+                    lines.append({**head, "metric": metric, **line})
+    return frame(lines, ("arm", "class", "n_patients", "n_predictions", "metric", *_FIGURE))
+
+
+def confusion(results: Results) -> pd.DataFrame:
+    """Give every confusion matrix, one cell in a line.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``arm``, ``name`` (a node or ``three_class``), ``rows``, ``true``, ``decided``, ``predictions``
+        (pooled over outer folds and repeats).
+    """
+    lines = []
+    for arm, part in parts(results).items():
+        for node in part["nodes"]:
+            names = (either(node["positive"]), either(node["negative"]))
+            for key, rows in ROWS.items():
+                counts = node[key]["confusion"]
+                matrix = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
+                lines += _cells({"arm": arm, "name": node["name"], "rows": rows}, names, matrix)
+        overall = part[THREE_CLASS]["confusion"]
+        labels = [str(label) for label in overall["labels"]]
+        lines += _cells({"arm": arm, "name": THREE_CLASS, "rows": "all"}, labels, overall["matrix"])
+    return frame(lines, ("arm", "name", "rows", "true", "decided", "predictions"))
+
+
+def _figures(results: Results) -> Iterator[tuple[Line, Mapping[str, Any]]]:
+    """Yield where each figure stands, and the figure."""
+    for arm, part in parts(results).items():
+        for node in part["nodes"]:
+            for key, rows in ROWS.items():
+                head = {"arm": arm, "scope": "node", "name": node["name"], "positive": either(node["positive"])}
+                yield from _metrics({**head, "rows": rows}, node[key])
+        overall = part[THREE_CLASS]
+        yield from _metrics({"arm": arm, "scope": THREE_CLASS, "name": "", "positive": "", "rows": "all"}, overall)
+        for label, found in overall["by_class"].items():
+            yield from _metrics(
+                {"arm": arm, "scope": "class", "name": label, "positive": label, "rows": "all"}, found
+            )
+
+
+def _metrics(head: Line, part: Mapping[str, Any]) -> Iterator[tuple[Line, Mapping[str, Any]]]:
+    for metric, value in part.items():
+        if isinstance(value, Mapping) and "n_folds" in value:
+            yield {**head, "metric": metric}, value
+
+
+def _cells(head: Line, labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[Line]:
+    return [
+        {**head, "true": true, "decided": decided, "predictions": count}
+        for true, counts in zip(labels, matrix, strict=True)
+        for decided, count in zip(labels, counts, strict=True)
+    ]
