@@ -114,13 +114,14 @@ class IsotonicSteps(BaseEstimator):
         IsotonicSteps
             The fitted curve.
         """
-        targets = np.asarray(codes, dtype=np.float64)
-        if not PlattSigmoid().fit(values, codes).ranks:
+        if PlattSigmoid().fit(values, codes).ranks:
+            curve = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True).fit(values, codes)
+            corners, heights = curve.X_thresholds_, curve.y_thresholds_
+        else:
             # Some step upwards is found in any noise: whether the values rank at all is asked of the sigmoid.
-            targets[:] = targets.mean()
-        curve = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True).fit(values, targets)
-        self.values_: NDArray[np.float64] = np.asarray(curve.X_thresholds_, dtype=np.float64)
-        self.probabilities_: NDArray[np.float64] = np.asarray(curve.y_thresholds_, dtype=np.float64)
+            corners, heights = [values.mean()], [codes.mean()]
+        self.values_: NDArray[np.float64] = np.asarray(corners, dtype=np.float64)
+        self.probabilities_: NDArray[np.float64] = np.asarray(heights, dtype=np.float64)
         return self
 
     def probability(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,9 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.column_choice import choose_columns, column_names, columns_of
-from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
+from radiobone.learning.data import DataError, check_groups, check_labels, patients_by_class, two_classes
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.frames import Rows, check_table, rows_of
+from radiobone.learning.prior import PriorClassifier
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.selective import SelectiveClassifierCV
 
@@ -71,8 +72,9 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     Out-of-fold probabilities come from copies of a part that have not seen the row's patient; the parts themselves
-    are fitted on all rows afterwards. A mean of calibrated probabilities lies too near to 0.5 where the parts know
-    different things; ``stacked`` corrects this at the price of a few coefficients.
+    are fitted on all rows afterwards. With fewer than two training patients of a class a part predicts the
+    training prior. A mean of calibrated probabilities lies too near to 0.5 where the parts know different things;
+    ``stacked`` corrects this at the price of a few coefficients.
 
     Examples
     --------
@@ -137,12 +139,12 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.notes_: list[str] = []
         self.estimators_: dict[str, Any] = {}
         for name, (_, estimator) in parts.items():
-            part = clone(estimator)
-            self.estimators_[name] = fit_with_groups(part, columns_of(rows, self.columns_[name]), codes, patients)
+            part = _fit_part(estimator, columns_of(rows, self.columns_[name]), codes, patients)
+            self.estimators_[name] = part
             self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
-        self._fuse(rows, codes, patients)
         fitted = self.estimators_.values()
         self.predicts_prior_ = all(getattr(part, "predicts_prior_", False) for part in fitted)
+        self._fuse(rows, codes, patients)
         used = [name for part in fitted for name in getattr(part, "selected_features_", [])]
         self.selected_features_ = np.array(list(dict.fromkeys(used)), dtype=object)
         return self
@@ -171,6 +173,10 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.oof_auc_: dict[str, float] = {}
         if self.method == "mean":
             return
+        if self.predicts_prior_:
+            # Priors of folds differ by the row held out, so that they tell its class, the wrong way round.
+            self.notes_.append("every part predicts the training prior, and so does the fusion")
+            return
         held_out = self._out_of_fold(rows, codes, patients)
         aucs = [float(roc_auc_score(codes, column)) for column in held_out.T]
         self.oof_auc_ = dict(zip(self.columns_, aucs, strict=True))
@@ -197,7 +203,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
                 with warnings.catch_warnings():
                     # What the final fit of the part has to say is said by that fit.
                     warnings.simplefilter("ignore", RadioboneWarning)
-                    part = fit_with_groups(clone(estimator), columns_of(learned, places), codes[train], inside)
+                    part = _fit_part(estimator, columns_of(learned, places), codes[train], inside)
                 result[test, number] = part.predict_proba(columns_of(asked, places))[:, 1]
         if np.isnan(result).any():
             raise DataError(
@@ -269,6 +275,13 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         return tags
+
+
+def _fit_part(estimator: Any, X: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:
+    """Fit a copy; with fewer than two patients of a class nothing can be cross-validated, and the prior stands."""
+    if min(patients_by_class(codes, patients)) < 2:
+        return PriorClassifier().fit(codes)
+    return fit_with_groups(clone(estimator), X, codes, patients)
 
 
 def _log_odds(probability: Array) -> Array:

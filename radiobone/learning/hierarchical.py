@@ -21,7 +21,7 @@ from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.nodes import Node, NodeError, NodeTree, chain
 from radiobone.learning.operating import EVEN
 from radiobone.learning.prior import PriorClassifier
-from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.routing import fit_with_groups, routes
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -342,7 +342,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         router = MetadataRouter(owner=self).add_self_request(self)
         parts = self.estimator if isinstance(self.estimator, dict) else {"estimator": self.estimator}
         for name, part in parts.items():
-            if part is not None:
+            if part is not None and routes(part):
                 router.add(**{name: part}, method_mapping=MethodMapping().add(caller="fit", callee="fit"))
         return router
 

@@ -32,7 +32,8 @@ class Knn(ModelOptions):
     def _classifier(self, seed: int) -> BaseEstimator:
         from sklearn.neighbors import KNeighborsClassifier
 
-        return KNeighborsClassifier()
+        # Small tables need no search tree, and a saved model then holds plain numbers only.
+        return KNeighborsClassifier(algorithm="brute")
 
     def _settings(self) -> Grid:
         return [{"n_neighbors": list(self.neighbours), "weights": list(self.weights)}]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.metadata_routing import _RoutingNotSupportedMixin, get_routing_for_object
 
 from radiobone.learning.data import DataError
 
@@ -42,11 +42,24 @@ def fit_with_groups(estimator: Any, X: Any, y: Any, groups: NDArray[Any] | None)
         return estimator.fit(X, y, groups=groups) if _takes_groups(estimator) else estimator.fit(X, y)
 
 
+def routes(estimator: Any) -> bool:
+    """Say whether scikit-learn's metadata routing knows an estimator at all.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any.
+
+    Returns
+    -------
+    bool
+        False for the few that scikit-learn has left out, such as AdaBoost; they take no groups.
+    """
+    return not isinstance(estimator, _RoutingNotSupportedMixin)
+
+
 def _takes_groups(estimator: Any) -> bool:
-    try:
-        return bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
-    except NotImplementedError:  # what scikit-learn says of its estimators that route nothing, such as AdaBoost
-        return False
+    return routes(estimator) and bool(get_routing_for_object(estimator).consumes("fit", ["groups"]))
 
 
 def _refuse_blind_splits(estimator: Any) -> None:

@@ -116,7 +116,7 @@ FAMILIES = [
     of("naive_bayes"),
     of("naive_bayes", distribution="bernoulli"),
     of("mlp", hidden=[[4]]),
-    of("stacking", of=[{"lda": None}, {"naive_bayes": None}], folds=2),
+    of("stacking", of=[{"logistic": None}, {"naive_bayes": None}], folds=2),
     of("decision_tree"),
     of("sgd"),
     of("adaboost", trees=[5]),
