@@ -20,6 +20,7 @@ from radiobone.evaluation.multiplicity import benjamini_hochberg, holm
 from radiobone.evaluation.nested import NestedCV
 from radiobone.evaluation.permutation import permutation_test
 from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
+from radiobone.evaluation.proportions import proportion_interval
 from radiobone.evaluation.regression import (
     Nomogram,
     backward_elimination,
@@ -75,4 +76,5 @@ __all__ = [
     "metric_statistic",
     "outer_folds",
     "permutation_test",
+    "proportion_interval",
 ]

@@ -22,6 +22,7 @@ from radiobone.evaluation.estimates import (
     probabilities,
     two_sides,
 )
+from radiobone.evaluation.proportions import design_effect, wilson
 
 # Probabilities nearer to 0 or 1 than this are moved here: their log odds would be infinite.
 CLIPPED = 1e-6
@@ -214,13 +215,10 @@ def calibration_curve(
 
     Notes
     -----
-    Intervals are Wilson's (J Am Stat Assoc 1927;22:209) by statsmodels. With patients of several rows the number
-    of rows is divided by the design effect, the variance of the share over patients over that of independent rows,
-    if that is above 1. The smooth curve is statsmodels' lowess without its robustness steps, which would take the
-    rarer class for outliers; it is cut at 0 and 1.
+    Intervals are those of `radiobone.evaluation.proportions.proportion_interval`. The smooth curve is statsmodels'
+    lowess without its robustness steps, which would take the rarer class for outliers; it is cut at 0 and 1.
     """
     from statsmodels.nonparametric.smoothers_lowess import lowess
-    from statsmodels.stats.proportion import proportion_confint
 
     check_fraction("level", level)
     check_whole("bins", bins, 1)
@@ -229,8 +227,10 @@ def calibration_curve(
     number = _bins(given, bins)
     n = np.bincount(number)
     share = np.bincount(number, side) / n
-    effective = n if groups is None else n / _design_effect(side, number, patient_codes(groups, len(side)))
-    low, high = proportion_confint(share * effective, effective, alpha=1 - level, method="wilson")
+    of = None if groups is None else patient_codes(groups, len(side))
+    bin_rows = [number == code for code in range(len(n))]
+    effects = [1.0 if of is None else design_effect(side[rows], of[rows]) for rows in bin_rows]
+    low, high = wilson(share, n / np.array(effects), level)
     smooth, grid = np.empty(0), np.empty(0)
     if np.unique(given).size > 2:
         grid = np.linspace(given.min(), given.max(), SMOOTH_POINTS)
@@ -240,7 +240,7 @@ def calibration_curve(
             smooth = lowess(side.astype(float), given, frac=SMOOTH_SHARE, it=0, xvals=grid)
         grid, smooth = grid[np.isfinite(smooth)], np.clip(smooth[np.isfinite(smooth)], 0, 1)
     mean = np.bincount(number, given) / n
-    return CalibrationCurve(mean, share, np.asarray(low), np.asarray(high), n, level, grid, smooth)
+    return CalibrationCurve(mean, share, low, high, n, level, grid, smooth)
 
 
 def _recalibrated(
@@ -328,21 +328,3 @@ def _chi_square_tail(statistic: float, degrees: int) -> float:
     from scipy.stats import chi2
 
     return float(chi2.sf(statistic, degrees)) if degrees > 0 and not math.isnan(statistic) else NAN
-
-
-def _design_effect(side: NDArray[np.bool_], number: NDArray[np.intp], of: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return for each bin how many rows are worth one independent row, at least 1."""
-    n = np.bincount(number)
-    share = np.bincount(number, side) / n
-    effects = np.ones(len(n))
-    for code in range(len(n)):
-        here = number == code
-        of_patient = np.bincount(of[here], side[here] - share[code])
-        n_patients = np.unique(of[here]).size
-        independent = share[code] * (1 - share[code]) * n[code]
-        if n_patients > 1 and independent > 0:
-            clustered = n_patients / (n_patients - 1) * np.sum(of_patient**2)
-            effects[code] = max(1.0, clustered / independent)
-        else:
-            effects[code] = n[code] / n_patients
-    return effects
