@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from radiobone.evaluation.compare import THREE_CLASS, Target, compare
-from radiobone.evaluation.content import content
 from radiobone.evaluation.figure import without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.metrics import BINARY, OVERALL
@@ -120,7 +119,7 @@ def arms_content(result: ArmsResult) -> dict[str, Any]:
     dict
         Plain values only, with None for what is not defined.
     """
-    each = {name: content(nested) for name, nested in result.nested.items()}
+    each = {name: nested.results() for name, nested in result.nested.items()}
     main = each[result.primary.arm]
     lines = result.comparisons
     families = list(dict.fromkeys(line["family"] for line in lines if not line["primary"]))
@@ -181,7 +180,7 @@ def _arm(result: ArmsResult, number: int, each: dict[str, dict[str, Any]]) -> di
     }
     if found is None:
         return {**head, "n_features": None, "figure": None, "decision": None, "nodes": None, "three_class": None}
-    parts = ("decision", "nodes", "three_class", "test_sets")
+    parts = ("decision", "nodes", "three_class", "test_sets", "columns", "flags")
     return {
         **head,
         "n_features": found["validation"]["n_features"],

@@ -21,6 +21,7 @@ from radiobone.evaluation.fitting import check_estimator
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
 from radiobone.evaluation.plans import KFolds, Plan, attribute
 from radiobone.evaluation.results import NestedResult
@@ -48,6 +49,8 @@ class Arm:
         A control should fail (acquisition only), a baseline should be beaten (mean HU alone).
     needs : tuple of str
         Columns that are absent: the arm is then listed with them, and not fitted.
+    preset : sequence of str, optional
+        Columns that the extraction gave, from its manifest, so that columns taken away before are seen.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Arm:
     estimator: Any = None
     kind: Kind = "arm"
     needs: tuple[str, ...] = ()
+    preset: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,6 @@ class ArmsCV:
     volume : str, optional
         Attribute with the volume of each row's VOIs, against which selected features are held; by default columns
         of volume in X of the primary arm are found by their names, and added up.
-    preset : sequence of str, optional
-        Feature columns that the extraction gave, so that columns taken away before are seen.
 
     Raises
     ------
@@ -137,7 +139,6 @@ class ArmsCV:
     options: FigureOptions = field(default_factory=FigureOptions)
     strata: Sequence[Strata] = ()
     volume: str | None = None
-    preset: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
@@ -196,6 +197,8 @@ class ArmsCV:
             prepare(arm.X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(arm.estimator))
             for arm in present
         ]
+        for arm in present:
+            check_memory(arm.X, self.jobs, arm.name)
         first = [arm.name for arm in present].index(self.primary.arm)
         nodes = self._nodes(present[first].estimator, data[first])
         self._check_node(present[first].estimator, nodes)
@@ -209,7 +212,7 @@ class ArmsCV:
         ]
         fits = fit_all(works, folds, self.jobs, progress, keep)
         found = {
-            arm.name: gather(arm.estimator, self.plan, rows, folds, fit, self.options)
+            arm.name: gather(arm.estimator, self.plan, rows, folds, fit, self.options, arm.preset)
             for arm, rows, fit in zip(present, data, fits, strict=True)
         }
         arms = tuple(replace(arm, X=None) for arm in self.arms)

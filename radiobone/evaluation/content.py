@@ -40,7 +40,8 @@ Of one procedure (`NestedResult.results`):
     Only of a plan with several fixed test sets: by name, ``nodes`` and ``three_class`` of each. Those at the top
     are of the first.
 ``columns``
-    What was seen of X: ``n_constant``, ``n_empty``, ``n_with_gaps``, ``n_duplicate``, and the rule for each.
+    What was seen of X: ``n_columns``; ``constant``, ``empty``, ``with_gaps``, ``duplicate``, ``text``, each
+    ``{n, names}``; ``rule``. None for what is no table.
 ``flags``
     A list of what can be seen of leakage, each ``{flag, where, told}``; see `radiobone.evaluation.flags`.
 
@@ -52,7 +53,7 @@ Of several arms (`ArmsResult.results`), all of the above for the primary arm, an
 ``arms``
     A list: ``name``, ``kind`` (``arm``, ``control``, ``baseline``), ``needs`` (columns that are absent; such an
     arm was not fitted and has None below), ``primary``, ``n_features``, ``figure`` (the primary one),
-    ``decision``, ``nodes``, ``three_class``, ``test_sets``.
+    ``decision``, ``nodes``, ``three_class``, ``test_sets``, ``columns``, ``flags``.
 ``comparisons``
     A list: ``family``, ``primary``, ``arm``, ``kind``, ``against``, ``node`` (or ``three_class``), ``metric``,
     ``rows``, ``test_set``, ``a`` (of ``arm``), ``b`` (of ``against``), ``difference`` (a - b), ``low``, ``high``,
@@ -61,9 +62,12 @@ Of several arms (`ArmsResult.results`), all of the above for the primary arm, an
 ``exploratory``
     ``note``, and ``families``: ``name``, ``n``, ``adjusted``.
 ``volume``
-    Selected features that follow the volume of the VOI; see `radiobone.evaluation.controls`.
+    Selected features that follow the volume of the VOI: ``threshold``, and ``nodes``: ``name``, ``features``
+    (``name``, ``folds_selected``, ``folds_flagged``, ``largest_rho``). None if volume or features are not known.
 ``strata``
-    See `radiobone.evaluation.strata`.
+    A list, the primary figure by attribute: ``column``, ``node``, ``metric``, ``threshold``, ``reference``,
+    ``conditional``, and ``strata``: ``name``, ``n_patients``, ``n_positive``, ``n_rows``, ``value``, ``interval``,
+    ``difference``, ``difference_interval``, ``relative_difference``, ``relative_interval`` (to the reference).
 """
 
 from __future__ import annotations

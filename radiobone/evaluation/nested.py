@@ -13,13 +13,16 @@ from numpy.typing import ArrayLike
 from sklearn.utils.parallel import Parallel, delayed
 
 from radiobone.core.errors import UsageError
+from radiobone.evaluation.column_summary import column_summary
 from radiobone.evaluation.fingerprint import data_sha256, fit_sha256
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fitting import check_estimator, fit_folds, inner_folds_asked
+from radiobone.evaluation.flags import flags
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.keep import KeptFits
+from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.plans import KFolds, Plan, check_folds, missing_classes
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import OuterFold, check_count
@@ -51,6 +54,8 @@ class NestedCV:
 
     options : FigureOptions
         Level of intervals, prevalence of predictive values, draws of the bootstrap.
+    preset : sequence of str, optional
+        Columns that the extraction gave, from its manifest, so that columns taken away before are seen.
 
     Raises
     ------
@@ -65,6 +70,7 @@ class NestedCV:
     classes: Sequence[Any] | None = None
     nodes: Sequence[Node] | None = None
     options: FigureOptions = field(default_factory=FigureOptions)
+    preset: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         if not (hasattr(self.plan, "divide") and hasattr(self.plan, "describe")):
@@ -115,10 +121,11 @@ class NestedCV:
             If the input cannot be validated on; see `radiobone.evaluation.inputs.prepare` and
             `radiobone.evaluation.plans.check_folds`.
         """
+        check_memory(X, self.jobs)
         data = prepare(X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(self.estimator))
         folds = cut(self.plan, data)
         (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
-        return gather(self.estimator, self.plan, data, folds, fits, self.options)
+        return gather(self.estimator, self.plan, data, folds, fits, self.options, self.preset)
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,6 +258,7 @@ def gather(
     folds: Sequence[OuterFold],
     fits: tuple[FoldFit, ...],
     options: FigureOptions,
+    preset: Sequence[str] | None,
 ) -> NestedResult:
     """Put fits together with what they rest on.
 
@@ -268,6 +276,8 @@ def gather(
         One for each fold.
     options : FigureOptions
         What figures are asked for.
+    preset : sequence of str or None
+        Columns that the extraction gave.
 
     Returns
     -------
@@ -283,6 +293,8 @@ def gather(
         data=data,
         fixed=plan.fixed,
         options=options,
+        columns=column_summary(data.X),
+        flags=tuple(flags(data.X, estimator, preset)),
     )
 
 

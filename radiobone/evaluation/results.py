@@ -15,7 +15,22 @@ from radiobone.evaluation.fold_figures import FoldFigures, FoldMetric
 
 @dataclass(frozen=True, eq=False)
 class NestedResult(FoldFigures):
-    """Everything that a nested cross-validation found; its fields are those of `FoldFigures`."""
+    """Everything that a nested cross-validation found.
+
+    Parameters
+    ----------
+    columns : dict or None
+        What was seen of the columns of X; see `radiobone.evaluation.column_summary`.
+    flags : tuple of dict
+        What was seen of leakage before the validation; see `radiobone.evaluation.flags`.
+
+    Notes
+    -----
+    The other fields are those of `FoldFigures`.
+    """
+
+    columns: dict[str, Any] | None = None
+    flags: tuple[dict[str, str], ...] = ()
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -57,4 +72,4 @@ class NestedResult(FoldFigures):
         dict
             Plain values only, with None for what is not defined; see `radiobone.evaluation.content`.
         """
-        return content(self)
+        return {**content(self), "columns": self.columns, "flags": [dict(flag) for flag in self.flags]}
