@@ -203,7 +203,9 @@ class ComBat(TransformerMixin, BaseEstimator):
         features = X.iloc[:, self._kept] if isinstance(X, pd.DataFrame) else X[:, self._kept]
         check_no_text(features)
         if not len(self._kept):
-            raise DataError("no column is left beside the batch and the covariates")
+            raise DataError(
+                "no column is left beside the batch and the covariates", got=f"n_features = {self.n_features_in_}"
+            )
         return X, check_array(
             features,
             dtype=np.float64,
