@@ -192,7 +192,8 @@ def _numbers_or_text(values: pd.Series) -> pd.Series:
     """Return numbers where every cell that is filled is one, else text; empty cells are gaps."""
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         return values.astype(np.float64)
-    text = values.astype(object).map(lambda cell: None if pd.isna(cell) or not str(cell).strip() else str(cell))
+    cells = [None if pd.isna(cell) or not str(cell).strip() else str(cell) for cell in values.tolist()]
+    text = pd.Series(cells, index=values.index, dtype=object)
     numbers = pd.to_numeric(text, errors="coerce")
     if (numbers.notna() == text.notna()).all():
         return numbers.astype(np.float64)

@@ -32,7 +32,7 @@ def check_memory(X: Any, jobs: int, where: str = "X") -> None:
         If the data, and `COPIES` of them as float64 in each job, need more than is free. This is a lower bound:
         a step may need more. Nothing is refused where the system does not tell how much is free.
     """
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     free = free_memory()
     if len(shape) != 2 or free is None:
         return

@@ -101,10 +101,10 @@ def _events_per_variable(result: FoldFigures, fold: FoldFit, number: int) -> flo
     if not node.selected or fold.tree is None:
         return math.nan
     of_node = fold.tree.nodes[number]
-    labels, groups = result.data.labels[fold.train], result.data.groups[fold.train]
+    member, positive = fold.tree.sides(number, result.data.labels[fold.train])
+    groups = result.data.groups[fold.train]
     events = []
-    for side in (of_node.positive, of_node.negative):
-        patients = np.unique(groups[np.isin(labels, list(side))]).size
+    for labels, rows in ((of_node.positive, positive), (of_node.negative, member & ~positive)):
         # Nodes that train on routed rows see fewer of them.
-        events.append(min(patients, sum(node.n_train[str(label)] for label in side)))
+        events.append(min(np.unique(groups[rows]).size, sum(node.n_train[str(label)] for label in labels)))
     return min(events) / len(node.selected)

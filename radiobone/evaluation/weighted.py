@@ -145,4 +145,6 @@ def _kappa(true: NDArray[np.intp], decided: NDArray[np.intp], n_classes: int, we
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+    found = np.full(np.shape(part), np.nan)
+    np.divide(part, whole, out=found, where=whole > 0)
+    return found
