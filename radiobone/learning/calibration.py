@@ -8,6 +8,8 @@ from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from radiobone.learning.columns import ROUNDING
+
 
 class PlattSigmoid(BaseEstimator):
     """A sigmoid from decision values to the probability of the second class.
@@ -45,7 +47,7 @@ class PlattSigmoid(BaseEstimator):
         prior = n_second / n_samples
         self.slope_, self.offset_ = 0.0, float(np.log(prior / (1.0 - prior)))
         centre, scale = float(values.mean()), float(values.std())
-        if scale == 0.0:
+        if scale <= ROUNDING * abs(centre):
             return self
         second, first = (n_second + 1.0) / (n_second + 2.0), 1.0 / (n_samples - n_second + 2.0)
         targets = np.where(codes == 1, second, first)

@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.pipeline import Pipeline
 
+from radiobone.learning.columns import ROUNDING
 from radiobone.learning.folds import Split
 from radiobone.learning.frames import Rows, plain, rows_of, transform_step
 from radiobone.learning.routing import fit_with_groups
@@ -51,7 +52,9 @@ class Alignment:
         Alignment
             Their mean and standard deviation.
         """
-        return Alignment(float(values.mean()), float(values.std()))
+        mean, spread = float(values.mean()), float(values.std())
+        # The mean of equal values may miss them by rounding, which is no spread.
+        return Alignment(mean, spread if spread > ROUNDING * abs(mean) else 0.0)
 
     def apply(self, values: Array) -> Array:
         """Take the mean from decision values, and divide them by the spread.
