@@ -1,12 +1,10 @@
 import dataclasses
 import json
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import GaussianNB
@@ -14,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from radiobone.core.errors import RadioboneWarning, UsageError
+from radiobone.core.errors import UsageError
 from radiobone.evaluation import KFolds, NestedCV
 from radiobone.evaluation.fitting import fit_fold
 from radiobone.evaluation.inputs import prepare
@@ -322,48 +320,6 @@ class Keeping(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return self.model.predict_proba(X)
-
-
-def noise_aucs(seeds, n, node, select=None):
-    """Nested AUCs of pure noise (n patients, 200 columns); ``select`` is fitted on all rows beforehand."""
-    aucs = []
-    for seed in range(seeds):
-        X, y = np.random.default_rng(seed).normal(size=(n, 200)), np.tile(["osteoporosis", "normal"], n // 2)
-        if select is not None:
-            X = select.fit_transform(X, y)
-        validation = NestedCV(HierarchicalClassifier(estimator=node), KFolds(4, seed=seed))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RadioboneWarning)
-            found = validation.run(X, y, groups=np.arange(n))
-        aucs.append(found.results()["nodes"][0]["on_true_members"]["auc"]["mean"])
-    return np.array(aucs)
-
-
-def standard_error(aucs):
-    return aucs.std(ddof=1) / np.sqrt(len(aucs))
-
-
-@pytest.mark.slow
-def test_noise_stays_noise_unless_selection_stands_outside():
-    # A fast model, so that many draws sharpen the test. One AUC of 200 patients spreads by 0.05; the mean of 250
-    # has a standard error of 0.003, and three of them allow 0.5 +- 0.01.
-    bayes = {"model": GaussianNB(), "cv": 2, "calibration": None}
-    inside = noise_aucs(250, 200, SelectiveClassifierCV(selection=SelectKBest(k=5), **bayes))
-    assert standard_error(inside) < 0.0036
-    assert abs(inside.mean() - 0.5) < 3 * standard_error(inside)
-    # The same steps with the selection outside: the test sees a leak of this kind 50 standard errors away.
-    outside = noise_aucs(20, 200, SelectiveClassifierCV(selection=StandardScaler(), **bayes), SelectKBest(k=5))
-    assert outside.mean() > 0.5 + 30 * standard_error(inside)
-
-
-@pytest.mark.slow
-def test_noise_stays_noise_for_lasso_and_calibrated_machine():
-    # The default kind of node is slower, so fewer draws allow three standard errors of about 0.012.
-    selection = LassoSelector(cv=3, n_alphas=20, eps=0.05)
-    node = SelectiveClassifierCV(selection=selection, model=SVC(kernel="linear"), grid={"C": [1.0]}, cv=3)
-    aucs = noise_aucs(40, 40, node)
-    assert standard_error(aucs) < 0.016
-    assert abs(aucs.mean() - 0.5) < 3 * standard_error(aucs)
 
 
 def test_a_node_without_survivors_says_so_in_the_results():
