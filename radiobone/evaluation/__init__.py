@@ -27,6 +27,7 @@ from radiobone.evaluation.regression import (
     clinical_table,
     linear_regression,
     logistic_regression,
+    node_tables,
 )
 from radiobone.evaluation.reliability import calibration, calibration_curve
 from radiobone.evaluation.resampled import corrected_interval, corrected_test
@@ -72,6 +73,7 @@ __all__ = [
     "holm",
     "linear_regression",
     "logistic_regression",
+    "node_tables",
     "mcnemar_test",
     "metric_statistic",
     "outer_folds",

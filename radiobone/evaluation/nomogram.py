@@ -11,6 +11,7 @@ import pandas as pd
 from radiobone.evaluation.logistic import LogisticFit
 from radiobone.evaluation.predictors import RegressionError
 from radiobone.learning.covariates import as_text
+from radiobone.learning.formula import LinearFormula, Sigmoid
 
 FULL_POINTS = 100.0
 """Points over the range of the predictor that moves the log odds most."""
@@ -105,6 +106,47 @@ class Nomogram:
         if not any(axis.reach > 0.0 for axis in axes):
             raise RegressionError("no predictor moves the model")
         return Nomogram(fit.positive, fit.intercept, tuple(axes))
+
+    @staticmethod
+    def of_formula(formula: LinearFormula, table: pd.DataFrame) -> Nomogram:
+        """Turn the formula of a linear model into points.
+
+        Parameters
+        ----------
+        formula : LinearFormula
+            Calibrated by a sigmoid.
+        table : DataFrame
+            Training rows, whose ranges the axes span; features that do not vary there have no axis.
+
+        Returns
+        -------
+        Nomogram
+            Its numbers; the probabilities are those of the formula.
+
+        Raises
+        ------
+        RegressionError
+            If the formula has no sigmoid, or no feature that moves it.
+        """
+        if not isinstance(formula.calibration, Sigmoid):
+            raise RegressionError(
+                "a nomogram needs a sigmoid from the score to the probability",
+                where=formula.name,
+                got=type(formula.calibration).__name__,
+                do="calibrate the model by 'sigmoid'",
+            )
+        slope, intercept = formula.calibration.slope, formula.intercept
+        axes = []
+        for term in formula.terms:
+            values = table[term.feature].to_numpy(dtype=np.float64)
+            low, high = float(np.nanmin(values)), float(np.nanmax(values))
+            if low < high and term.coefficient != 0.0:
+                axes.append(NomogramAxis(term.feature, slope * term.coefficient, low, high))
+            else:
+                intercept += term.coefficient * low
+        if not axes:
+            raise RegressionError("no feature moves the formula", where=formula.name)
+        return Nomogram(formula.positive, slope * intercept + formula.calibration.offset, tuple(axes))
 
     @property
     def log_odds_per_point(self) -> float:

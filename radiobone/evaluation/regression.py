@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from radiobone.evaluation.coefficients import NAN, Coefficient
@@ -13,6 +14,7 @@ from radiobone.evaluation.linear import LinearFit, linear_regression
 from radiobone.evaluation.logistic import LogisticFit, logistic_regression
 from radiobone.evaluation.nomogram import Nomogram
 from radiobone.evaluation.predictors import RegressionError
+from radiobone.learning.nodes import Node
 
 __all__ = [
     "BackwardElimination",
@@ -25,6 +27,7 @@ __all__ = [
     "clinical_table",
     "linear_regression",
     "logistic_regression",
+    "node_tables",
 ]
 
 COLUMNS = (
@@ -106,7 +109,8 @@ def clinical_table(
     Raises
     ------
     RegressionError
-        If columns are missing, the outcome has one side, or the multivariable model cannot be fitted.
+        If columns are missing. What cannot be fitted, such as a constant predictor or a sum of others, is told in
+        the rows and notes instead.
     """
     given = {"positive": positive, "groups": groups, "level": level}
     alone: dict[str, LogisticFit] = {}
@@ -129,9 +133,13 @@ def clinical_table(
         chosen = [name for name in chosen if any(one.p < enter_below for one in alone[name].coefficients)]
     together = None
     if chosen:
-        together = logistic_regression(
-            table, outcome, chosen, references=_only(references, chosen), units=_only(units, chosen), **given
-        )
+        try:
+            together = logistic_regression(
+                table, outcome, chosen, references=_only(references, chosen), units=_only(units, chosen), **given
+            )
+        except RegressionError as error:
+            notes.append(f"no multivariable model: {error.what}" + (f" ({error.where})" if error.where else ""))
+    if together is not None:
         notes = [
             f"odds of {outcome} = {together.positive} (against {together.negative})",
             f"multivariable model: {together.n} rows, {together.n_positive} of them positive",
@@ -140,6 +148,60 @@ def clinical_table(
         ]
     rows = [row for name in predictors for row in _rows(name, alone.get(name), together, reasons.get(name, ""))]
     return ClinicalTable(pd.DataFrame(rows, columns=list(COLUMNS)), alone, together, tuple(notes))
+
+
+def node_tables(
+    table: pd.DataFrame,
+    outcome: str,
+    predictors: Sequence[str],
+    nodes: Sequence[Node],
+    *,
+    enter_below: float | None = None,
+    references: Mapping[str, Any] | None = None,
+    units: Mapping[str, float] | None = None,
+    groups: str | None = None,
+    level: float = 0.95,
+) -> dict[str, ClinicalTable]:
+    """Make the clinical table of every node of a tree.
+
+    Parameters
+    ----------
+    table, predictors, enter_below, references, units, groups, level
+        As for `clinical_table`.
+    outcome : str
+        Column of the class.
+    nodes : sequence of Node
+        The nodes; each is fitted to the rows of its own classes.
+
+    Returns
+    -------
+    dict of str to ClinicalTable
+        By node: odds of its positive side against its negative one.
+
+    Raises
+    ------
+    RegressionError
+        If columns are missing.
+    """
+    if outcome not in table.columns:
+        raise RegressionError("no such column", got=outcome)
+    found = {}
+    for node in nodes:
+        rows = table[table[outcome].isin(node.members)]
+        positive, negative = (" or ".join(str(label) for label in side) for side in (node.positive, node.negative))
+        sides = np.where(rows[outcome].isin(node.positive), positive, negative)
+        found[node.name] = clinical_table(
+            rows.assign(**{outcome: sides}),
+            outcome,
+            predictors,
+            positive=positive,
+            enter_below=enter_below,
+            references=references,
+            units=units,
+            groups=groups,
+            level=level,
+        )
+    return found
 
 
 def _only(given: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import pytest
 from radiobone.evaluation.logistic import logistic_regression
 from radiobone.evaluation.nomogram import Nomogram, NomogramAxis, ticks
 from radiobone.evaluation.predictors import RegressionError
+from radiobone.learning.formula import LinearFormula, Sigmoid, Term
 
 
 def cohort(n: int = 300) -> pd.DataFrame:
@@ -73,6 +74,30 @@ def test_a_model_by_hand():
     points = nomogram.points(pd.DataFrame({"age": [65.0], "hu": [120.0]}))
     assert points[["age", "hu", "total"]].iloc[0].tolist() == pytest.approx([50.0, 40.0, 90.0])
     assert points["probability"].iloc[0] == pytest.approx(1 / (1 + np.exp(4.0 - 6.5 + 2.4)))
+
+
+def test_the_formula_of_a_linear_model_becomes_points():
+    X = cohort()[["age", "hu"]].assign(flat=3.0, unused=1.0)
+    formula = LinearFormula(
+        positive="yes",
+        negative="no",
+        intercept=0.3,
+        terms=(
+            Term(feature="age", coefficient=0.02),
+            Term(feature="hu", coefficient=-0.015),
+            Term(feature="flat", coefficient=0.1),
+        ),
+        calibration=Sigmoid(slope=2.0, offset=-0.4),
+    )
+    nomogram = Nomogram.of_formula(formula, X)
+    assert [axis.name for axis in nomogram.axes] == ["age", "hu"]
+    points = nomogram.points(X)
+    np.testing.assert_allclose(points["probability"], formula.probability(X), rtol=1e-10)
+    assert points[["age", "hu"]].max().max() == pytest.approx(100.0)
+    with pytest.raises(RegressionError, match="needs a sigmoid"):
+        Nomogram.of_formula(formula.model_copy(update={"calibration": None}), X)
+    with pytest.raises(RegressionError, match="no feature moves"):
+        Nomogram.of_formula(formula, X.iloc[:1])
 
 
 def test_what_has_no_points_is_refused(fitted):
