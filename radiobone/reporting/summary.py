@@ -1,25 +1,28 @@
-"""The content of ``results.json`` as tables for the terminal, within 80 columns."""
+"""The content of ``results.json`` as text and tables for the terminal, within 80 columns.
+
+The primary figure stands first, with its interval; what follows is called exploratory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.words import counted, either
+from radiobone.reporting.arms import KINDS, THREE_CLASS, arm_rows, heading
+from radiobone.reporting.estimates import NOT_DEFINED, estimate
+from radiobone.reporting.words import METRICS, counted, either, spaced, wrapped
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
 
-NOT_DEFINED = "n/a"
-NODE_METRICS = {
-    "auc": "AUC",
-    "sensitivity": "sensitivity",
-    "specificity": "specificity",
-    "balanced_accuracy": "balanced\naccuracy",
-}
-CLASS_METRICS = {"auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity"}
+NODE_METRICS = ("auc", "sensitivity", "specificity", "balanced_accuracy", "ppv", "npv")
+CLASS_METRICS = ("auc", "sensitivity", "specificity")
 ROWS = {"on_true_members": "members", "on_routed": "routed"}
+
+_SIDE_BY_SIDE = 3
+_NAMED = 3
+_NARROW, _WIDE = 15, 19
 
 
 def summary(results: Mapping[str, Any]) -> Group:
@@ -28,28 +31,28 @@ def summary(results: Mapping[str, Any]) -> Group:
     Parameters
     ----------
     results : mapping
-        The content of ``results.json``.
+        The content of ``results.json``, of one procedure or of several arms.
 
     Returns
     -------
     rich.console.Group
-        A table for each node (on its true members, and on the patients routed there, with the number of those that
-        this leaves out), one for each class against the rest, the confusion matrix, and a line that says what the
-        figures are. To be printed by a rich console.
+        The primary figure and comparison; what the study should be looked at for; the arms; a table for each node
+        (on its true members, and on the patients routed there, with the number of those that this leaves out), one
+        for each class against the rest, the confusion matrix, and a line that says what the figures are. To be
+        printed by a rich console.
     """
     from rich.console import Group
 
-    classes = results["three_class"]
+    classes = results[THREE_CLASS]
     repeated = classes["n_predictions"] > classes["n_patients"]
-    nodes = [_node_table(node, results["classes"], repeated) for node in results["nodes"]]
-    accuracy = (
-        f"accuracy {spread(classes['accuracy'])}, balanced accuracy {spread(classes['balanced_accuracy'])} "
-        "(the mean sensitivity)\n"
-    )
-    note = f"mean ± SD over {classes['accuracy']['n_folds']} outer folds"
-    if any(figure["mean"] is None for figure in _figures(results)):
-        note += f"; {NOT_DEFINED} where a fold lacks one of the classes"
-    return Group(*nodes, _class_table(classes, repeated), accuracy, _confusion_table(classes), note)
+    parts: list[RenderableType] = [*_primary(results), *_flags(results)]
+    if results.get("arms"):
+        parts.append(_arm_table(results))
+    parts += [_node_table(node, results["classes"], repeated) for node in results["nodes"]]
+    parts.append(_class_table(classes, repeated))
+    overall = ", ".join(f"{METRICS[name]} {_value(classes[name])}" for name in ("accuracy", "balanced_accuracy"))
+    parts.append(f"{overall}\n(balanced accuracy is the mean sensitivity)\n")
+    return Group(*parts, _confusion_table(classes), _note(results))
 
 
 def spread(figure: Mapping[str, Any]) -> str:
@@ -77,25 +80,119 @@ def spread(figure: Mapping[str, Any]) -> str:
     return f"{figure['mean']:.2f}" + ("" if figure["sd"] is None else f" ± {figure['sd']:.2f}")
 
 
-def _figures(results: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """All figures that the tables show."""
-    for node in results["nodes"]:
-        yield from (node[rows][metric] for rows in ROWS for metric in NODE_METRICS)
-    classes = results["three_class"]
-    yield from (classes[f"{metric}_macro"] for metric in CLASS_METRICS)
-    yield from (figures[metric] for figures in classes["by_class"].values() for metric in CLASS_METRICS)
-    yield from (classes[metric] for metric in ("accuracy", "balanced_accuracy"))
+def _value(figure: Mapping[str, Any]) -> str:
+    """Write a figure with its interval, or with its SD where there is none."""
+    found = estimate(figure)
+    return found.text() if found.has_interval else spread(figure)
+
+
+def _primary(results: Mapping[str, Any]) -> list[RenderableType]:
+    """Say the figure that the study was designed for, and the comparison."""
+    from rich.text import Text
+
+    named = results.get("primary")
+    if not named:
+        return []
+    metric = METRICS.get(named["metric"], named["metric"])
+    arm = f", arm {named['arm']}" if named.get("arm") else ""
+    lines = [
+        f"Primary figure: {metric} {_value(named)}{arm}",
+        heading(results, named["node"]),
+        _method(named),
+    ]
+    found = named.get("comparison")
+    if found:
+        lines += [f"Primary comparison: {found['arm']} against {found['against']}", _compared(found, metric)]
+    lines.append("All else is exploratory.")
+    text = Text("\n".join(line for line in lines if line) + "\n")
+    text.stylize("bold", 0, len(lines[0]))
+    return [text]
+
+
+def _method(figure: Mapping[str, Any]) -> str:
+    """Say what a figure is, and its interval."""
+    interval = figure.get("interval") or {}
+    n_folds = figure.get("n_folds", 1)
+    over = f"mean over {n_folds} outer folds" if n_folds > 1 else "one test set"
+    if figure["mean"] is None and figure.get("n_undefined"):
+        over += f", not defined in {figure['n_undefined']} of them"
+    if not interval:
+        return over
+    named = ", ".join(text for text in (interval["method"], interval.get("conditional")) if text)
+    return f"{over}; {100 * interval['level']:.0f} % interval: {named}"
+
+
+def _compared(line: Mapping[str, Any], metric: str) -> str:
+    interval = {name: line[name] for name in ("low", "high", "level")}
+    difference = estimate({"value": line["difference"], "interval": interval}).text(signed=True)
+    p = line["p_value"]
+    return f"difference in {metric} {difference}, {_p(p)} ({line['method']})"
+
+
+def _p(value: float | None) -> str:
+    """Write a p value.
+
+    Examples
+    --------
+    >>> _p(0.0412), _p(0.00004), _p(None)
+    ('p = 0.041', 'p < 0.001', 'p n/a')
+    """
+    if value is None:
+        return f"p {NOT_DEFINED}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def _flags(results: Mapping[str, Any]) -> Iterable[RenderableType]:
+    """Say what was seen that a reader should know."""
+    from rich.text import Text
+
+    flags = results.get("flags") or ()
+    lines = [f"{flag['flag']} ({flag['where']}): {flag['told']}" for flag in flags]
+    volume = results.get("volume") or {"nodes": ()}
+    for node in volume["nodes"]:
+        names = [one["name"] for one in node["features"]]
+        if names:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            above = f"|rho| above {volume['threshold']:g}"
+            told = f"{', '.join(names[:_NAMED])}{more}"
+            lines.append(
+                f"{spaced(node['name'])}: selected features that follow the VOI's volume ({above}): {told}"
+            )
+    if lines:
+        yield Text("To be looked at:\n" + "\n".join(f"- {line}" for line in lines) + "\n")
+
+
+def _arm_table(results: Mapping[str, Any]) -> Table:
+    named = results["primary"]
+    metric = METRICS.get(named["metric"], named["metric"])
+    table = _table(
+        f"arms at {spaced(named['node'])}, on identical folds", ("arm",), ("features", metric, "difference")
+    )
+    rows = arm_rows(results)
+    for group in KINDS.values():
+        of_kind = [row for row in rows if row.group == group]
+        if not of_kind:
+            continue
+        table.add_row(group, style="italic")
+        for row in of_kind:
+            difference = row.difference.text(signed=True) if row.difference else ""
+            found = row.needs or str(row.value)
+            table.add_row(f"  {row.label}", row.count, found, "primary arm" if row.reference else difference)
+        table.add_section()
+    table.columns[0].overflow = "fold"
+    for column in table.columns[2:]:
+        column.no_wrap = False
+    return table
 
 
 def _node_table(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> Table:
     table = _table(
-        f"{node['name'].replace('_', ' ')} (positive: {either(node['positive'])})",
+        f"{spaced(node['name'])} (positive: {either(node['positive'])})",
         ("judged on",),
-        (_count_heading(repeated), *NODE_METRICS.values()),
+        [f"{text}\n{_count(node[rows], repeated)}" for rows, text in ROWS.items()],
     )
-    for rows, text in ROWS.items():
-        part = node[rows]
-        table.add_row(text, _count(part, repeated), *(spread(part[metric]) for metric in NODE_METRICS))
+    for metric in NODE_METRICS:
+        table.add_row(METRICS[metric], *(_value(node[rows][metric]) for rows in ROWS))
     table.caption = _not_routed(node, classes, repeated)
     return table
 
@@ -115,24 +212,25 @@ def _not_routed(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool)
 
 
 def _class_table(classes: Mapping[str, Any], repeated: bool) -> Table:
-    table = _table(
-        f"each class against the rest, by {classes['confusion']['columns']}",
-        ("class",),
-        (_count_heading(repeated), *CLASS_METRICS.values()),
-    )
-    for name, part in classes["by_class"].items():
-        table.add_row(name, _count(part, repeated), *(spread(part[metric]) for metric in CLASS_METRICS))
-    means = (spread(classes[f"{metric}_macro"]) for metric in CLASS_METRICS)
-    table.add_row("mean of classes", _count(classes, repeated), *means)
+    title = f"each class against the rest, by {classes['confusion']['columns']}"
+    each = classes["by_class"]
+    if len(each) <= _SIDE_BY_SIDE:
+        named = [f"{wrapped(name, _WIDE)}\n{_count(part, repeated)}" for name, part in each.items()]
+        table = _table(title, ("class",), named)
+        for metric in CLASS_METRICS:
+            table.add_row(METRICS[metric], *(_value(part[metric]) for part in each.values()))
+    else:
+        table = _table(title, ("class",), [METRICS[metric] for metric in CLASS_METRICS])
+        for name, part in each.items():
+            text = f"{wrapped(name, _NARROW)}\n{_count(part, repeated)}"
+            table.add_row(text, *(_value(part[metric]) for metric in CLASS_METRICS))
+    means = ", ".join(f"{METRICS[metric]} {_value(classes[f'{metric}_macro'])}" for metric in CLASS_METRICS)
+    table.caption = f"means of the classes: {means}\n"
     return table
 
 
-def _count_heading(repeated: bool) -> str:
-    return "patients\n(predictions)" if repeated else "patients"
-
-
 def _count(part: Mapping[str, Any], repeated: bool) -> str:
-    return f"{part['n_patients']} ({part['n_predictions']})" if repeated else str(part["n_patients"])
+    return f"n = {part['n_patients']}" + (f" ({part['n_predictions']})" if repeated else "")
 
 
 def _confusion_table(classes: Mapping[str, Any]) -> Table:
@@ -148,6 +246,33 @@ def _confusion_table(classes: Mapping[str, Any]) -> Table:
     return table
 
 
+def _note(results: Mapping[str, Any]) -> str:
+    """Say what the figures in the tables are."""
+    accuracy = results[THREE_CLASS]["accuracy"]
+    sets = list(results.get("test_sets") or ())
+    interval = accuracy.get("interval")
+    if accuracy["n_folds"] == 1:
+        note = f"the first of {len(sets)} test sets, {sets[0]}" if len(sets) > 1 else "one test set"
+    else:
+        spread_as = "mean" if interval else "mean ± SD"
+        note = f"{spread_as} over {accuracy['n_folds']} outer folds"
+    if interval:
+        note += f", with {100 * interval['level']:.0f} % interval ({interval['method']})"
+    if results[THREE_CLASS]["n_predictions"] > results[THREE_CLASS]["n_patients"]:
+        note += "; n: patients (predictions)"
+    if any(figure["mean"] is None for figure in _figures(results)):
+        note += f"; {NOT_DEFINED} where a fold cannot show it"
+    return note
+
+
+def _figures(results: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Yield all figures that the tables show."""
+    for node in results["nodes"]:
+        yield from (node[rows][metric] for rows in ROWS for metric in NODE_METRICS)
+    classes = results[THREE_CLASS]
+    yield from (figures[metric] for figures in classes["by_class"].values() for metric in CLASS_METRICS)
+
+
 def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
@@ -160,8 +285,8 @@ def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
         pad_edge=False,
         collapse_padding=True,
     )
-    for heading in texts:
-        table.add_column(heading)
-    for heading in numbers:
-        table.add_column(heading, justify="right", no_wrap=True)
+    for text in texts:
+        table.add_column(text)
+    for text in numbers:
+        table.add_column(text, justify="right", no_wrap=True)
     return table

@@ -65,21 +65,32 @@ def test_each_figure_stands_in_its_line(nested):
     lines = _cells(_printed(summary(results)))
     first = results["nodes"][0]
     assert ["osteoporosis vs rest (positive: osteoporosis)"] in lines
-    for rows, text in (("on_true_members", "members"), ("on_routed", "routed")):
-        part = first[rows]
-        metrics = ("auc", "sensitivity", "specificity", "balanced_accuracy")
-        assert [text, "60 (120)", *(spread(part[metric]) for metric in metrics)] in lines
+    names = {"auc": "AUC", "balanced_accuracy": "balanced accuracy", "ppv": "PPV"}
+    for metric, name in names.items():
+        values = [str(estimate(first[rows][metric])) for rows in ("on_true_members", "on_routed")]
+        assert [name, *values] in lines
     classes = results["three_class"]
-    metrics = ("auc", "sensitivity", "specificity")
-    for name in CLASSES:
-        assert [name, "20 (40)", *(spread(classes["by_class"][name][metric]) for metric in metrics)] in lines
-    macro = [spread(classes[f"{metric}_macro"]) for metric in metrics]
-    assert ["mean of classes", "60 (120)", *macro] in lines
-    accuracy, balanced = spread(classes["accuracy"]), spread(classes["balanced_accuracy"])
-    assert [f"accuracy {accuracy}, balanced accuracy {balanced} (the mean sensitivity)"] in lines
+    sensitivity = [str(estimate(classes["by_class"][name]["sensitivity"])) for name in CLASSES]
+    assert ["sensitivity", *sensitivity] in lines
+    assert ["judged on", "n = 60 (120)", "n = 60 (120)"] in lines
+    assert ["class", *["n = 20 (40)"] * 3] in lines
+    assert f"accuracy {estimate(classes['accuracy'])}, balanced" in _printed(summary(results))
     assert ["120 predictions of 60 patients"] in lines
     assert ["osteopenia", *map(str, classes["confusion"]["matrix"][1])] in lines
-    assert lines[-1] == ["mean ± SD over 10 outer folds"]
+    note = "mean over 10 outer folds, with 95 % interval (corrected resampled t); n: patients (predictions)"
+    assert _flowing(_printed(summary(results))).endswith(note)
+
+
+def test_without_intervals_the_spread_is_told(once):
+    def bare(value):
+        if isinstance(value, dict):
+            return {key: None if key == "interval" else bare(item) for key, item in value.items()}
+        return [bare(item) for item in value] if isinstance(value, list) else value
+
+    results = bare(once.results())
+    text = _printed(summary(results))
+    assert spread(results["nodes"][0]["on_routed"]["auc"]) in text
+    assert _flowing(text).endswith("mean ± SD over 5 outer folds")
 
 
 def test_without_repeats_only_patients_are_counted(once):
@@ -87,8 +98,22 @@ def test_without_repeats_only_patients_are_counted(once):
     assert "predictions" not in text
     lines = _cells(text)
     assert ["60 patients"] in lines
-    assert [line[1] for line in lines if line[0] == "mean of classes"] == ["60"]
+    assert ["class", "n = 20", "n = 20", "n = 20"] in lines
     assert [matrix.n_patients for matrix in confusions(once.results())] == [60, 40, 60]
+
+
+def test_more_classes_stand_below_one_another(once):
+    results = once.results()
+    by_class = results["three_class"]["by_class"]
+    results["three_class"]["by_class"] = by_class | {f"{name} too": part for name, part in by_class.items()}
+    text = _printed(summary(results))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    part = by_class["normal"]
+    assert [
+        "normal too",
+        *(str(estimate(part[name])) for name in ("auc", "sensitivity", "specificity")),
+    ] in _cells(text)
 
 
 def _flowing(text):
@@ -139,24 +164,23 @@ def test_summary_fits_into_80_columns_without_broken_figures(nested):
     text = _printed(summary(results), width=80)
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "…" not in text
-    assert sum(line.split()[:1] == ["members"] for line in text.splitlines()) == 2, "no cell is cut or broken"
     for node in results["nodes"]:
-        assert spread(node["on_routed"]["balanced_accuracy"]) in text
+        assert str(estimate(node["on_routed"]["balanced_accuracy"])) in text
 
 
 def test_what_is_not_defined_is_said(nested):
     results = nested.results()
-    figure = dict(results["nodes"][0]["on_routed"]["auc"], mean=None, sd=None)
+    figure = dict(results["nodes"][0]["on_routed"]["auc"], mean=None, sd=None, interval=None)
     node = dict(results["nodes"][0], on_routed=dict(results["nodes"][0]["on_routed"], auc=figure))
     text = _printed(summary(dict(results, nodes=[node])))
-    assert "n/a where a fold lacks one of the classes" in text
-    (line,) = [line for line in _cells(text) if line[0] == "routed"]
+    assert "n/a where a fold cannot show it" in _flowing(text)
+    (line,) = [line for line in _cells(text) if line[0] == "AUC" and len(line) == 3]
     assert line[2] == "n/a"
 
 
 def test_a_flat_classifier_has_no_node_tables(nested):
     text = _printed(summary(dict(nested.results(), nodes=[])))
-    assert "positive" not in text
+    assert "positive:" not in text
     assert "each class against the rest" in text
 
 
