@@ -1,7 +1,8 @@
 """NestedCV where there is nothing to learn, with a fast model that selects inside each fold.
 
-CI runs 250 draws with wider bounds; RADIOBONE_DRAWS=4 runs all 1,000 and asserts what the package promises: a mean
-of 0.50 +- 0.01, and a corrected interval that holds 0.5 in 92 to 98 % of the draws.
+CI runs 200 draws with wider bounds; RADIOBONE_DRAWS=5 runs all 1,000 and asserts what the package promises: a mean
+of 0.50 +- 0.01, and a corrected interval that holds 0.5 in 92 to 98 % of the draws. With three folds its true
+coverage is 0.95, and with five 0.93, so near the bound that of a thousand draws one time in six falls below it.
 """
 
 import os
@@ -10,11 +11,11 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from radiobone.evaluation import NestedCV
+from radiobone.evaluation import KFolds, NestedCV
 from radiobone.evaluation.permutation import permute_labels
 
-FULL = int(os.environ.get("RADIOBONE_DRAWS", "1")) >= 4
-DRAWS, MEAN, LOW, HIGH = (1000, 0.01, 0.92, 0.98) if FULL else (250, 0.015, 0.89, 0.99)
+FULL = int(os.environ.get("RADIOBONE_DRAWS", "1")) >= 5
+DRAWS, MEAN, LOW, HIGH = (1000, 0.01, 0.92, 0.98) if FULL else (200, 0.015, 0.90, 0.99)
 
 
 class TenLargestGaps(ClassifierMixin, BaseEstimator):
@@ -47,11 +48,11 @@ def permuted_labels(seed):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", [pure_noise, permuted_labels])
-def test_nothing_to_learn_looks_like_it_with_250_draws(draw):
+def test_nothing_to_learn_looks_like_it_with_200_draws(draw):
     figures = []
     for seed in range(DRAWS):
         X, y = draw(seed)
-        result = NestedCV(TenLargestGaps()).run(X, y, groups=np.arange(100)).results()
+        result = NestedCV(TenLargestGaps(), KFolds(3)).run(X, y, groups=np.arange(100)).results()
         figures.append(result["three_class"]["auc_macro"])
     covered = np.mean([figure["interval"]["low"] <= 0.5 <= figure["interval"]["high"] for figure in figures])
     assert figures[0]["interval"]["method"] == "corrected resampled t"
