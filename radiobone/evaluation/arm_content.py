@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from radiobone.evaluation.compare import THREE_CLASS, Target, compare
+from radiobone.evaluation.compare_pooled import pooled_comparison
 from radiobone.evaluation.figure import without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.metrics import BINARY, OVERALL
@@ -29,6 +30,7 @@ _NOTHING: dict[str, Any] = {
     "n_undefined": 0,
     "notes": [],
     "mcnemar": None,
+    "pooled": None,
 }
 
 
@@ -97,7 +99,8 @@ def _line(
     }
     if target.key not in one.values or target.key not in other.values:
         return {**head, **_NOTHING, "level": result.main.options.level, "p_holm": math.nan}
-    return {**head, **compare(one, other, target).plain(), "p_holm": math.nan}
+    pooled = None if one.fixed or target.node == THREE_CLASS else pooled_comparison(one, other, target.node)
+    return {**head, **compare(one, other, target).plain(), "p_holm": math.nan, "pooled": pooled}
 
 
 def _part(found: FoldFigures, test_set: str) -> FoldFigures:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,18 +18,20 @@ from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
 from radiobone.evaluation.arm_content import arms_content, comparisons
 from radiobone.evaluation.compare import THREE_CLASS, Target
-from radiobone.evaluation.fitting import check_estimator
+from radiobone.evaluation.fitting import check_estimator, check_nodes
+from radiobone.evaluation.fold_checks import attribute
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
-from radiobone.evaluation.plans import KFolds, Plan, attribute
+from radiobone.evaluation.plans import KFolds, Plan
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.strata import Strata
 from radiobone.evaluation.volume import volume_columns
+from radiobone.learning.data import DataError
 from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.learning.nodes import Node, chain
+from radiobone.learning.nodes import Node, NodeError, chain
 
 Kind = Literal["arm", "control", "baseline"]
 
@@ -193,15 +196,18 @@ class ArmsCV:
             If the primary figure names a node that there is not.
         """
         present = [arm for arm in self.arms if not arm.needs]
-        data = [
-            prepare(arm.X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(arm.estimator))
-            for arm in present
-        ]
+        data = []
         for arm in present:
             check_memory(arm.X, self.jobs, arm.name)
+            rules = ColumnRules.of(arm.estimator)
+            with _in_arm(arm.name):
+                data.append(prepare(arm.X, y, groups, ids, self.classes, attributes, rules=rules))
         first = [arm.name for arm in present].index(self.primary.arm)
         nodes = self._nodes(present[first].estimator, data[first])
         self._check_node(present[first].estimator, nodes)
+        for arm, rows in zip(present, data, strict=True):
+            with _in_arm(arm.name):
+                check_nodes(arm.estimator, nodes, rows)
         for item in self.strata:
             item.of(data[first].attributes)
         volume = self._volume(present[first].X, data[first])
@@ -241,6 +247,16 @@ class ArmsCV:
                 got=self.primary.node,
                 expected=", ".join([*known, THREE_CLASS]),
             )
+
+
+@contextlib.contextmanager
+def _in_arm(name: str) -> Iterator[None]:
+    """Say in which arm an input is wrong."""
+    try:
+        yield
+    except (DataError, NodeError) as error:
+        error.where = f"arm {name}" + (f", {error.where}" if error.where else "")
+        raise
 
 
 @dataclass(frozen=True, eq=False)

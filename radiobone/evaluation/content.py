@@ -58,7 +58,8 @@ Of several arms (`ArmsResult.results`), all of the above for the primary arm, an
     A list: ``family``, ``primary``, ``arm``, ``kind``, ``against``, ``node`` (or ``three_class``), ``metric``,
     ``rows``, ``test_set``, ``a`` (of ``arm``), ``b`` (of ``against``), ``difference`` (a - b), ``low``, ``high``,
     ``level``, ``statistic``, ``standard_error``, ``p_value``, ``p_holm`` (None for the primary one), ``method``,
-    ``n_undefined``, ``notes``, ``mcnemar`` (on a fixed test set, else None).
+    ``n_undefined``, ``notes``, ``mcnemar`` (on a fixed test set, else None), ``pooled`` (over folds at a node,
+    else None): ``conditional``, ``delong``, ``mcnemar`` of the pooled out-of-fold predictions.
 ``exploratory``
     ``note``, and ``families``: ``name``, ``n``, ``adjusted``.
 ``volume``

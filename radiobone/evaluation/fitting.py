@@ -54,6 +54,28 @@ def check_estimator(estimator: Any, where: str = "estimator") -> None:
             check_estimator(part, f"{where}, {name}")
 
 
+def check_nodes(estimator: Any, nodes: Sequence[Node] | None, data: StudyData) -> None:
+    """Refuse nodes that make no tree over the classes, before the first fit.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Its own nodes count, if it has any.
+    nodes : sequence of Node or None
+        Nodes at which a flat classifier is judged.
+    data : StudyData
+        The rows, for their classes.
+
+    Raises
+    ------
+    NodeError
+        If a label is named by no node, or the nodes do not lead to each class along one path.
+    """
+    asked = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else nodes
+    if asked is not None:
+        NodeTree.build(asked, list(data.classes))
+
+
 def fit_folds(
     estimator: Any, data: StudyData, folds: Sequence[OuterFold], nodes: Sequence[Node] | None = None
 ) -> list[FoldFit]:

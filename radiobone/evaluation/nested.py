@@ -16,14 +16,15 @@ from radiobone.core.errors import UsageError
 from radiobone.evaluation.column_summary import column_summary
 from radiobone.evaluation.fingerprint import data_sha256, fit_sha256
 from radiobone.evaluation.fits import FoldFit
-from radiobone.evaluation.fitting import check_estimator, fit_folds, inner_folds_asked
+from radiobone.evaluation.fitting import check_estimator, check_nodes, fit_folds, inner_folds_asked
 from radiobone.evaluation.flags import flags
+from radiobone.evaluation.fold_checks import check_folds, missing_classes
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import StudyData, prepare
 from radiobone.evaluation.keep import KeptFits
 from radiobone.evaluation.memory import check_memory
-from radiobone.evaluation.plans import KFolds, Plan, check_folds, missing_classes
+from radiobone.evaluation.plans import KFolds, Plan
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import OuterFold, check_count
 from radiobone.learning.hierarchical import HierarchicalClassifier
@@ -119,10 +120,11 @@ class NestedCV:
         ------
         DataError
             If the input cannot be validated on; see `radiobone.evaluation.inputs.prepare` and
-            `radiobone.evaluation.plans.check_folds`.
+            `radiobone.evaluation.fold_checks.check_folds`.
         """
         check_memory(X, self.jobs)
         data = prepare(X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(self.estimator))
+        check_nodes(self.estimator, self.nodes, data)
         folds = cut(self.plan, data)
         (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
         return gather(self.estimator, self.plan, data, folds, fits, self.options, self.preset)
@@ -187,7 +189,7 @@ def cut(plan: Plan, data: StudyData) -> list[OuterFold]:
     Raises
     ------
     DataError
-        See `radiobone.evaluation.plans.check_folds`.
+        See `radiobone.evaluation.fold_checks.check_folds`.
     """
     folds = plan.divide(data)
     check_folds(data, folds)

@@ -1,6 +1,6 @@
 """Plans of validation: which rows train and which test, in every fold.
 
-A plan is a frozen object with ``divide(data)`` and ``describe()``. Whatever cuts the rows, `check_folds` proves of
+A plan is a frozen object with ``divide(data)`` and ``describe()``. Whatever cuts the rows, `radiobone.evaluation.fold_checks` proves of
 every fold that no patient stands on both sides, and that training knows every class. A test fold may lack a class
 (a centre without osteoporosis): its figures are then undefined and counted, and the results say so.
 """
@@ -18,12 +18,10 @@ from numpy.typing import NDArray
 
 from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
+from radiobone.evaluation.fold_checks import SHOWN, attribute
 from radiobone.evaluation.inputs import StudyData
 from radiobone.evaluation.splits import OuterFold, check_plan, outer_folds
 from radiobone.learning.data import DataError
-
-# How many offenders a message names.
-_SHOWN = 5
 
 MEAN_OVER_FOLDS = "mean over outer folds"
 FIXED_TEST_SET = "one model on a test set that was set aside"
@@ -315,7 +313,7 @@ class FixedSplit:
             raise DataError(
                 f"rows of sets that the split does not name{hint}",
                 where=self.column,
-                got=", ".join(strangers[:_SHOWN]) + f" ({int(np.isin(found, strangers).sum())} rows)",
+                got=", ".join(strangers[:SHOWN]) + f" ({int(np.isin(found, strangers).sum())} rows)",
                 expected=", ".join(known),
                 do="name them in tests, or leave their rows out",
             )
@@ -340,100 +338,6 @@ class FixedSplit:
             "train": list(self.train),
             "tests": list(self.tests),
         }
-
-
-def attribute(data: StudyData, column: str) -> pd.Series:
-    """Return an attribute of the rows, without gaps.
-
-    Parameters
-    ----------
-    data : StudyData
-        The rows.
-    column : str
-        Name of the attribute.
-
-    Returns
-    -------
-    Series
-        One value for each row.
-
-    Raises
-    ------
-    DataError
-        If there is no such attribute, or a row has no value.
-    """
-    known = [] if data.attributes is None else [str(name) for name in data.attributes.columns]
-    if data.attributes is None or column not in known:
-        raise DataError(
-            f"no attribute {column!r}{nearest(column, known)}",
-            got=", ".join(known) or "no attributes",
-            do="pass run(..., attributes=table) with this column",
-        )
-    values = data.attributes[column]
-    missing = np.flatnonzero(values.isna() | (values.astype(str) == ""))
-    if missing.size:
-        raise DataError(
-            f"rows without {column}",
-            got="; ".join(data.row_name(row) for row in missing[:_SHOWN]) + f" ({missing.size} rows)",
-            do="fill it, or exclude these rows so that they are counted",
-        )
-    return values
-
-
-def check_folds(data: StudyData, folds: Sequence[OuterFold]) -> None:
-    """Refuse folds with a patient on both sides, an empty test set, or a class that training lacks.
-
-    Parameters
-    ----------
-    data : StudyData
-        The rows.
-    folds : sequence of OuterFold
-        As a plan cuts them.
-
-    Raises
-    ------
-    DataError
-        That names fold, and patients or classes.
-    """
-    for fold in folds:
-        both = np.intersect1d(data.groups[fold.train], data.groups[fold.test])
-        if both.size:
-            raise DataError(
-                "patients with rows on both sides of a split",
-                where=fold.where,
-                got="; ".join(both[:_SHOWN].tolist()) + f" ({both.size} patients)",
-                expected="all rows of a patient on one side",
-                do="give all of a patient's rows the same value, or leave the others out",
-            )
-        if not fold.test.size:
-            raise DataError("a test set without rows", where=fold.where)
-        lacking = [str(name) for code, name in enumerate(data.classes) if code not in data.codes[fold.train]]
-        if lacking:
-            raise DataError(
-                "the training rows of a fold lack a class",
-                where=fold.where,
-                got=f"no {', '.join(lacking)}",
-                expected="every class that is to be told apart",
-                do="use fewer folds or another cut, or merge classes",
-            )
-
-
-def missing_classes(data: StudyData, fold: OuterFold) -> list[str]:
-    """Name the classes that a test fold lacks.
-
-    Parameters
-    ----------
-    data : StudyData
-        The rows.
-    fold : OuterFold
-        The fold.
-
-    Returns
-    -------
-    list of str
-        Usually empty; figures that need one of these classes are undefined in the fold.
-    """
-    return [str(name) for code, name in enumerate(data.classes) if code not in data.codes[fold.test]]
 
 
 def _dates(values: pd.Series, where: str) -> pd.Series:

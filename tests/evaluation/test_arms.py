@@ -15,7 +15,7 @@ from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.mcnemar import mcnemar_test
 from radiobone.evaluation.multiplicity import holm
 from radiobone.evaluation.resampled import corrected_test
-from radiobone.learning import HierarchicalClassifier, osteoporosis_first
+from radiobone.learning import DataError, HierarchicalClassifier, NodeError, chain, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]
 NODE = "osteoporosis_vs_rest"
@@ -102,6 +102,46 @@ def test_differences_are_paired_by_fold(found):
     assert rows["noise"]["difference"] < -0.1
     adjusted = holm([row["p_value"] for row in rows.values()])
     assert [row["p_holm"] for row in rows.values()] == pytest.approx(adjusted.tolist())
+
+
+def test_pooled_tests_are_labelled(found):
+    row = found.comparisons[0]
+    p = found.predictions
+    mean = {
+        name: p[p["arm"] == name].groupby("patient_id")[f"p_node_{NODE}"].mean() for name in ("radiomics", "hu")
+    }
+    truth = p[p["arm"] == "hu"].groupby("patient_id")["true_class"].first() == "osteoporosis"
+    expected = delong_test(truth, mean["radiomics"], mean["hu"])
+    pooled = row["pooled"]
+    assert pooled["conditional"] == "conditional on the fitted models"
+    for key in ("a", "b", "difference", "low", "p_value"):
+        assert pooled["delong"][key] == pytest.approx(getattr(expected, key)), key
+    right = mcnemar_test((mean["radiomics"] > 0.5) == truth, (mean["hu"] > 0.5) == truth)
+    assert pooled["mcnemar"]["n_only_a"] == right.n_only_a
+    assert pooled["mcnemar"]["p_value"] == right.p_value
+    assert {row["node"] for row in found.comparisons if row["pooled"] is None} == {"three_class"}
+
+
+def test_wrong_input_names_the_arm():
+    X, y, patients, ids, _ = table()
+    gaps = X.copy()
+    gaps.iloc[3, 1] = np.nan
+    one, two = Arm("whole", X, tree()), Arm("gaps", gaps, tree())
+    primary = Primary(NODE, "auc", "whole")
+    with pytest.raises(DataError, match=r"where: arm gaps, columns texture"):
+        ArmsCV([one, two], primary).run(y, groups=patients, ids=ids)
+    strange = Arm("strange", X, HierarchicalClassifier(estimator=Unused(), nodes=chain(["a", "b"])))
+    with pytest.raises(NodeError, match=r"no node names.*where: arm strange|where: arm strange.*no node names"):
+        ArmsCV([Arm("whole", X, Unused()), strange], primary, nodes=osteoporosis_first()).run(
+            y, groups=patients, ids=ids
+        )
+
+
+class Unused(GaussianNB):
+    """A classifier that must not be fitted."""
+
+    def fit(self, X, y):
+        raise AssertionError("fitted")
 
 
 def test_the_primary_comparison_stands_apart(found):
