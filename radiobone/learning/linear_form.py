@@ -110,21 +110,43 @@ def node_formulas(model: HierarchicalClassifier) -> dict[str, LinearFormula]:
         That names the node which has no formula.
     """
     check_is_fitted(model)
-    formulas = {}
-    for node in model.tree_.nodes:
-        estimator = model.estimators_[node.name]
-        if not isinstance(estimator, SelectiveClassifierCV):
-            raise FormulaError("the node has no formula", where=node.name, got=type(estimator).__name__)
-        try:
-            formulas[node.name] = linear_formula(
-                estimator,
-                positive=" or ".join(str(label) for label in node.positive),
-                negative=" or ".join(str(label) for label in node.negative),
-                name=node.name,
-            )
-        except FormulaError as error:
-            raise FormulaError(error.what, where=node.name, got=error.got, do=error.do) from None
-    return formulas
+    return {node.name: node_formula(model, node.name) for node in model.tree_.nodes}
+
+
+def node_formula(model: HierarchicalClassifier, name: str) -> LinearFormula:
+    """Write one node of a hierarchical classifier as a formula.
+
+    Parameters
+    ----------
+    model : HierarchicalClassifier
+        Fitted.
+    name : str
+        Name of the node.
+
+    Returns
+    -------
+    LinearFormula
+        The sides are named by their classes, the score after the node.
+
+    Raises
+    ------
+    FormulaError
+        If the node has no formula.
+    """
+    node = next(one for one in model.tree_.nodes if one.name == name)
+    estimator = model.estimators_[name]
+    if not isinstance(estimator, SelectiveClassifierCV):
+        raise FormulaError("the node has no formula", where=name, got=type(estimator).__name__)
+    try:
+        return linear_formula(
+            estimator,
+            positive=" or ".join(str(label) for label in node.positive),
+            negative=" or ".join(str(label) for label in node.negative),
+            name=name,
+        )
+    except FormulaError as error:
+        where = name if error.where is None else f"{name}, {error.where}"
+        raise FormulaError(error.what, where=where, got=error.got, expected=error.expected, do=error.do) from None
 
 
 @dataclass(frozen=True, eq=False)
