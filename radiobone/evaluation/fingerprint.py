@@ -173,9 +173,11 @@ def _source(value: Any) -> str:
 
 @functools.cache
 def _code() -> str:
-    """Hash the files of the learning room: a version may stay while the code under it is changed."""
+    """Hash the files that fit and predict: a version may stay while the code under it is changed."""
     digest = hashlib.sha256()
-    for path in sorted(Path(str(radiobone.learning.__file__)).parent.glob("*.py")):
+    here = Path(__file__).parent
+    learning = sorted(Path(str(radiobone.learning.__file__)).parent.glob("*.py"))
+    for path in (*learning, here / "fits.py", here / "fitting.py", here / "keep.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -1,8 +1,9 @@
 """Plans of validation: which rows train and which test, in every fold.
 
-A plan is a frozen object with ``divide(data)`` and ``describe()``. Whatever cuts the rows, `radiobone.evaluation.fold_checks` proves of
-every fold that no patient stands on both sides, and that training knows every class. A test fold may lack a class
-(a centre without osteoporosis): its figures are then undefined and counted, and the results say so.
+A plan is a frozen object with ``divide(data)`` and ``describe()``. Whatever cuts the rows, it is proven of every
+fold (`radiobone.evaluation.fold_checks`) that no patient stands on both sides, and that training knows every class.
+A test fold may lack a class (a centre without osteoporosis): its figures are then undefined and counted, and the
+results say so.
 """
 
 from __future__ import annotations

@@ -1,0 +1,164 @@
+"""A whole validation again and again: on permuted labels, and on ever fewer patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from radiobone.evaluation.compare import Target
+from radiobone.evaluation.learning_curve import SHARES, learning_curve
+from radiobone.evaluation.nested import NestedCV
+from radiobone.evaluation.permutation import permutation_test
+from radiobone.learning.data import DataError, take_rows
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Refits:
+    """A procedure with its rows, and the figure that it is judged by.
+
+    Parameters
+    ----------
+    validation : NestedCV
+        Procedure and plan.
+    target : Target
+        The figure: its mean over outer folds, or that of the first test set.
+    X : anything indexable by row
+        Features.
+    y : array-like of shape (n_samples,)
+        Class of each row.
+    groups : array-like of shape (n_samples,)
+        Patient of each row.
+    ids, attributes
+        As for `NestedCV.run`.
+    keep : Path, optional
+        Folder of finished folds, from which a stopped run goes on.
+    """
+
+    validation: NestedCV
+    target: Target
+    X: Any
+    y: ArrayLike
+    groups: ArrayLike
+    ids: Any = None
+    attributes: pd.DataFrame | None = None
+    keep: Path | None = None
+
+    def permutation(
+        self, permutations: int = 200, *, seed: int = 0, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Ask whether anything was learned at all.
+
+        Parameters
+        ----------
+        permutations : int, default 200
+            How often labels are dealt anew among patients.
+        seed : int, default 0
+            Deals them.
+        progress : callable, optional
+            Called with the number of finished validations and of all.
+
+        Returns
+        -------
+        dict
+            ``node``, ``metric``, ``score``, ``p_value``, ``n_permutations``, ``n_undefined``, ``permuted``,
+            ``notes``; see `radiobone.evaluation.permutation.permutation_test`.
+        """
+        labels = np.asarray(self.y)
+        lower_is_better = self.target.metric == "brier"
+        found = permutation_test(
+            lambda dealt: self._score(np.arange(len(labels)), dealt),
+            labels,
+            groups=np.asarray(self.groups),
+            permutations=permutations,
+            seed=seed,
+            greater_is_better=not lower_is_better,
+            progress=progress,
+        )
+        return {
+            **self._head(),
+            "score": found.score,
+            "p_value": found.p_value,
+            "n_permutations": permutations,
+            "n_undefined": found.n_undefined,
+            "permuted": found.permuted.tolist(),
+            "notes": list(found.notes),
+        }
+
+    def learning_curve(
+        self,
+        shares: Sequence[float] = SHARES,
+        *,
+        repeats: int = 5,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> dict[str, Any]:
+        """Ask whether more patients would help.
+
+        Parameters
+        ----------
+        shares : sequence of float
+            Shares of all patients, rising.
+        repeats : int, default 5
+            How often patients are drawn in another order.
+        seed : int, default 0
+            Draws them.
+        progress : callable, optional
+            Called with the number of finished validations and of all.
+
+        Returns
+        -------
+        dict
+            ``node``, ``metric``, ``n_patients``, ``mean``, ``sd``, ``n_undefined``, ``scores`` (by repeat); see
+            `radiobone.evaluation.learning_curve.learning_curve`. A sample that is too small for the plan has
+            no figure, and is counted.
+        """
+        labels = np.asarray(self.y)
+
+        def score(rows: NDArray[np.intp]) -> float:
+            try:
+                return self._score(rows, labels[rows])
+            except DataError:
+                if len(rows) == len(labels):
+                    raise
+                return float("nan")
+
+        found = learning_curve(
+            score,
+            labels,
+            groups=np.asarray(self.groups),
+            shares=shares,
+            repeats=repeats,
+            seed=seed,
+            progress=progress,
+        )
+        return {
+            **self._head(),
+            "n_patients": found.n_patients.tolist(),
+            "mean": found.mean.tolist(),
+            "sd": found.sd.tolist(),
+            "n_undefined": found.n_undefined.tolist(),
+            "scores": found.scores.tolist(),
+        }
+
+    def _head(self) -> dict[str, Any]:
+        return {"node": self.target.node, "metric": self.target.metric}
+
+    def _score(self, rows: NDArray[np.intp], labels: NDArray[Any]) -> float:
+        found = self.validation.run(
+            take_rows(self.X, rows),
+            labels,
+            groups=np.asarray(self.groups)[rows],
+            ids=None if self.ids is None else take_rows(self.ids, rows),
+            attributes=None if self.attributes is None else self.attributes.iloc[rows],
+            keep=self.keep,
+        )
+        values = found.values[self.target.key]
+        return values[0] if found.fixed else float(np.mean(values))

@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.naive_bayes import GaussianNB
+
+from radiobone.evaluation import FixedSplit, KFolds, NestedCV
+from radiobone.evaluation.compare import Target
+from radiobone.evaluation.refits import Refits
+from radiobone.learning import Node
+
+NODE = Node("sick_vs_well", ("sick",), ("well",))
+AUC = Target(NODE.name, "auc")
+
+
+def table(n=60, effect=1.5, rows=1):
+    codes = np.repeat(np.arange(n) % 2, rows)
+    X = np.random.default_rng(0).normal(size=(n * rows, 3)) + effect * codes[:, None]
+    patients = np.repeat([f"p{i:02d}" for i in range(n)], rows)
+    ids = pd.DataFrame({"patient_id": patients, "level": np.tile(np.arange(rows), n)})
+    return X, np.array(["well", "sick"])[codes], patients, ids
+
+
+def refits(plan=None, effect=1.5, rows=1, order=None, **options):
+    X, y, patients, ids = table(effect=effect, rows=rows)
+    order = np.arange(len(y)) if order is None else order
+    validation = NestedCV(GaussianNB(), plan or KFolds(3), nodes=[NODE])
+    return Refits(validation, AUC, X[order], y[order], patients[order], ids.iloc[order], **options)
+
+
+def test_labels_that_mean_something_have_a_small_p_value():
+    found = refits().permutation(19, seed=1)
+    assert found["p_value"] == 0.05
+    assert found["score"] > 0.9 > max(found["permuted"])
+    assert np.mean(found["permuted"]) == pytest.approx(0.5, abs=0.1)
+    X, y, patients, ids = table()
+    values = NestedCV(GaussianNB(), KFolds(3), nodes=[NODE]).run(X, y, groups=patients, ids=ids).values[AUC.key]
+    assert found["score"] == pytest.approx(np.mean(values))
+    assert refits(effect=0.0).permutation(19, seed=1)["p_value"] > 0.05
+
+
+def test_labels_move_from_patient_to_patient_whatever_the_order_of_rows():
+    whole = refits(rows=2, effect=0.5).permutation(4)
+    order = np.random.default_rng(0).permutation(120)
+    assert refits(rows=2, effect=0.5, order=order).permutation(4) == whole
+
+
+def test_more_patients_give_a_steadier_figure():
+    found = refits(effect=0.7).learning_curve([0.05, 0.4, 1.0], repeats=2)
+    assert found["n_patients"] == [3, 24, 60]
+    assert found["n_undefined"] == [2, 0, 0], "three patients are too few for three folds"
+    assert found["scores"][0][2] == found["scores"][1][2]
+    assert (found["node"], found["metric"]) == ("sick_vs_well", "auc")
+
+
+def test_finished_folds_are_kept(tmp_path):
+    first = refits(keep=tmp_path).permutation(3)
+    kept = len(list(tmp_path.rglob("*.json")))
+    assert kept == 12
+    assert refits(keep=tmp_path).permutation(3) == first
+    assert len(list(tmp_path.rglob("*.json"))) == kept
+
+
+def test_a_fixed_test_set_is_scored_by_itself():
+    attributes = pd.DataFrame({"split": np.repeat(["train", "test", "new"], 20)})
+    plan = FixedSplit("split", tests=["test", "new"])
+    X, y, patients, ids = table()
+    validation = NestedCV(GaussianNB(), plan, nodes=[NODE])
+    found = Refits(validation, AUC, X, y, patients, ids, attributes).permutation(3)
+    nested = validation.run(X, y, groups=patients, ids=ids, attributes=attributes)
+    assert found["score"] == nested.values[AUC.key][0]
