@@ -47,8 +47,8 @@ class ComBat(TransformerMixin, BaseEstimator):
         A batch to which the others are brought, and which passes unchanged; by default all are brought to their
         common mean and variance.
     unseen : {"error", "identity"}, default="error"
-        What happens to rows of a batch that was not among the training rows: an error, or they pass as they are.
-        With a ``reference_batch`` they pass as they are, too, as if they were of the reference.
+        What happens to rows of a batch that was not among the training rows: an error, or they pass as they are,
+        with the shift of their batch. With a ``reference_batch`` they pass, too, as if they were of the reference.
     keep_covariates : bool, default=False
         Pass covariates on, unharmonised, in their places. They have to be numbers then.
 
