@@ -6,7 +6,7 @@ predicted, a prediction is one row in one repeat. None stands for what is not de
 
 A **figure** is an object: ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined``, ``folds`` (the values)
 and ``interval``, which is None or ``{low, high, level, method, conditional}``. ``method`` is ``corrected resampled
-t`` over outer folds; of one fixed test set (then ``mean`` is its value) DeLong, Obuchowski or bootstrap.
+t`` over outer folds; of one fixed test set (then ``mean`` is its value) DeLong, Obuchowski, Wilson or bootstrap.
 ``conditional`` is None, or ``conditional on the fitted models`` for out-of-fold predictions that were pooled.
 
 Of one procedure (`NestedResult.results`):

@@ -2,8 +2,8 @@
 
 A mean over outer folds has the corrected resampled t interval, which allows for training sets that overlap. A
 figure of one fixed test set has DeLong's interval if it is an AUC (Obuchowski's where patients have several rows),
-else a bootstrap that draws patients. A figure of out-of-fold predictions that were pooled describes the fitted
-models only, and says so.
+Wilson's if it is a share of rows, such as a sensitivity, else a bootstrap that draws patients. A figure of
+out-of-fold predictions that were pooled describes the fitted models only, and says so.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ from radiobone.evaluation.delong import delong_interval, delong_test
 from radiobone.evaluation.estimates import Comparison, Interval
 from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures, Key
 from radiobone.evaluation.metrics import COUNTS
+from radiobone.evaluation.proportions import proportion_interval
 from radiobone.evaluation.resampled import corrected_interval
 from radiobone.evaluation.weighted import binary_statistics, class_statistics
 
 CONDITIONAL = "conditional on the fitted models"
+
+SHARES = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 
 
 def intervals(result: FoldFigures) -> dict[Key, Interval]:
@@ -89,13 +92,21 @@ def _of_test_set(result: FoldFigures) -> Iterator[tuple[Key, Interval]]:
                 prevalence=result.options.prevalence.get(node.name),
             )
             drawn = _drawn(statistics, patients[judged], codes[judged], result.options)
+            drawn |= share_intervals(
+                positive, probability > node.threshold, patients[judged], result.options.level
+            )
             drawn["auc"] = auc_interval(positive, probability, patients[judged], result.options.level)
             yield from ((("node", node.name, rows, metric), found) for metric, found in drawn.items())
-    overall, by_class = class_statistics(codes, fit.class_proba, fit.decided(result.decision))
-    for metric, found in _drawn(overall, patients, codes, result.options).items():
+    decided = fit.decided(result.decision)
+    overall, by_class = class_statistics(codes, fit.class_proba, decided)
+    over_all = _drawn(overall, patients, codes, result.options)
+    over_all["accuracy"] = _share(decided == codes, patients, result.options.level)
+    for metric, found in over_all.items():
         yield ("three_class", "", "all", metric), found
     for code, (name, statistics) in enumerate(zip(result.classes, by_class, strict=True)):
         drawn = _drawn(statistics, patients, codes, result.options)
+        shares = share_intervals(codes == code, decided == code, patients, result.options.level)
+        drawn |= {metric: shares[metric] for metric in statistics if metric in shares}
         drawn["auc"] = auc_interval(codes == code, fit.class_proba[:, code], patients, result.options.level)
         yield from ((("three_class", str(name), "all", metric), found) for metric, found in drawn.items())
 
@@ -103,7 +114,7 @@ def _of_test_set(result: FoldFigures) -> Iterator[tuple[Key, Interval]]:
 def _drawn(
     statistics: Mapping[str, Statistic], patients: NDArray[Any], codes: NDArray[np.intp], options: FigureOptions
 ) -> dict[str, Interval]:
-    """Bootstrap all figures but AUCs, drawing patients within their class."""
+    """Bootstrap all figures but AUCs and shares, drawing patients within their class."""
     return {
         metric: bootstrap_interval(
             statistic,
@@ -115,8 +126,41 @@ def _drawn(
             seed=options.seed,
         )
         for metric, statistic in statistics.items()
-        if metric != "auc"
+        if metric not in ("auc", *SHARES)
     }
+
+
+def share_intervals(
+    positive: NDArray[np.bool_], called: NDArray[np.bool_], patients: NDArray[Any], level: float
+) -> dict[str, Interval]:
+    """Give shares of rows an interval that has a width where all are right.
+
+    Parameters
+    ----------
+    positive, called : ndarray of shape (n_samples,), bool
+        The truth, and the decision.
+    patients : ndarray of shape (n_samples,)
+        Patient of each row.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    dict of str to Interval
+        Of sensitivity, specificity, ppv, npv and accuracy: Wilson's, by patient.
+    """
+    of = {
+        "sensitivity": (called, positive),
+        "specificity": (~called, ~positive),
+        "ppv": (positive, called),
+        "npv": (~positive, ~called),
+        "accuracy": (called == positive, np.ones(len(positive), dtype=bool)),
+    }
+    return {name: _share(right[rows], patients[rows], level) for name, (right, rows) in of.items()}
+
+
+def _share(right: NDArray[np.bool_], patients: NDArray[Any], level: float) -> Interval:
+    return proportion_interval(right, groups=patients if several_rows(patients) else None, level=level)
 
 
 def auc_interval(

@@ -1,7 +1,7 @@
 """Plans of validation: which rows train and which test, in every fold.
 
 A plan is a frozen object with ``divide(data)`` and ``describe()``. Whatever cuts the rows, it is proven of every
-fold (`radiobone.evaluation.fold_checks`) that no patient stands on both sides, and that training knows every class.
+fold (`radiobone.evaluation.fold_checks`) that no patient stands on both sides, and that training knows each class.
 A test fold may lack a class (a centre without osteoporosis): its figures are then undefined and counted, and the
 results say so.
 """

@@ -23,7 +23,7 @@ from radiobone.evaluation.bootstrap import bootstrap_interval, patients_to_draw
 from radiobone.evaluation.compare import Target
 from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures
-from radiobone.evaluation.intervals import CONDITIONAL, auc_interval, plain_interval
+from radiobone.evaluation.intervals import CONDITIONAL, SHARES, auc_interval, plain_interval, share_intervals
 from radiobone.evaluation.pooled import pooled_scores
 from radiobone.evaluation.weighted import binary_statistics
 from radiobone.learning.data import DataError
@@ -174,6 +174,9 @@ class _Rows:
     def interval(self) -> Interval:
         if self.metric == "auc":
             return auc_interval(self.positive, self.probability, self.patients, self.options.level)
+        if self.metric in SHARES:
+            called = self.probability > self.threshold
+            return share_intervals(self.positive, called, self.patients, self.options.level)[self.metric]
         options = self.options
         return bootstrap_interval(
             self._statistic,

@@ -9,6 +9,7 @@ from radiobone.evaluation.bootstrap import bootstrap_interval, metric_statistic
 from radiobone.evaluation.clustered import clustered_auc_interval
 from radiobone.evaluation.delong import delong_interval
 from radiobone.evaluation.fold_figures import FigureOptions
+from radiobone.evaluation.proportions import proportion_interval
 from radiobone.evaluation.resampled import corrected_interval
 from radiobone.learning import osteoporosis_first
 
@@ -75,11 +76,28 @@ def test_a_fixed_test_set_has_delong_and_the_bootstrap_of_patients():
     assert node["auc"]["mean"] == pytest.approx(expected.estimate)
     assert node["auc"]["interval"]["low"] == pytest.approx(expected.low)
     assert node["auc"]["interval"]["method"].startswith("DeLong")
-    sensitivity = metric_statistic(lambda t, s: np.mean(s[t] > 0.5), truth, score)
-    drawn = bootstrap_interval(sensitivity, 30, strata=found.data.codes[found.fits[0].test], draws=200)
-    assert node["sensitivity"]["interval"]["low"] == pytest.approx(drawn.low)
-    assert node["sensitivity"]["interval"]["high"] == pytest.approx(drawn.high)
-    assert "bootstrap" in node["sensitivity"]["interval"]["method"]
+    drawn = bootstrap_interval(
+        metric_statistic(lambda t, s: np.mean((s - t) ** 2), truth, score),
+        30,
+        strata=found.data.codes[found.fits[0].test],
+        draws=200,
+    )
+    assert node["brier"]["interval"]["low"] == pytest.approx(drawn.low)
+    assert node["brier"]["interval"]["high"] == pytest.approx(drawn.high)
+    assert "bootstrap" in node["brier"]["interval"]["method"]
+    for metric, right in (
+        ("sensitivity", score[truth] > 0.5),
+        ("npv", ~truth[score <= 0.5]),
+        ("accuracy", (score > 0.5) == truth),
+    ):
+        share = proportion_interval(right)
+        assert node[metric]["mean"] == pytest.approx(share.estimate)
+        assert node[metric]["interval"]["low"] == pytest.approx(share.low)
+        assert "Wilson" in node[metric]["interval"]["method"]
+    of_class = found.results()["three_class"]["by_class"]["normal"]
+    decided = (p["decision_argmax"] == "normal").to_numpy()
+    share = proportion_interval(~decided[p["true_class"] != "normal"])
+    assert of_class["specificity"]["interval"]["high"] == pytest.approx(share.high)
     se, sp = node["sensitivity"]["mean"], node["specificity"]["mean"]
     assert node["ppv_at_prevalence"]["mean"] == pytest.approx(se * 0.2 / (se * 0.2 + (1 - sp) * 0.8))
     assert node["ppv_at_prevalence"]["interval"]["low"] < node["ppv_at_prevalence"]["mean"]
