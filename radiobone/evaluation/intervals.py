@@ -27,6 +27,7 @@ from radiobone.evaluation.weighted import binary_statistics, class_statistics
 CONDITIONAL = "conditional on the fitted models"
 
 SHARES = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
+"""Figures that are a share of rows."""
 
 
 def intervals(result: FoldFigures) -> dict[Key, Interval]:
@@ -78,6 +79,7 @@ def _is_count(key: Key) -> bool:
 def _of_test_set(result: FoldFigures) -> Iterator[tuple[Key, Interval]]:
     (fit,) = result.fits
     patients, codes = result.data.groups[fit.test], result.data.codes[fit.test]
+    level = result.options.level
     for number, node in enumerate(fit.nodes):
         for rows in ("true_members", "routed"):
             here = result.node_rows(fit, number, rows)
@@ -92,22 +94,20 @@ def _of_test_set(result: FoldFigures) -> Iterator[tuple[Key, Interval]]:
                 prevalence=result.options.prevalence.get(node.name),
             )
             drawn = _drawn(statistics, patients[judged], codes[judged], result.options)
-            drawn |= share_intervals(
-                positive, probability > node.threshold, patients[judged], result.options.level
-            )
-            drawn["auc"] = auc_interval(positive, probability, patients[judged], result.options.level)
+            drawn |= share_intervals(positive, probability > node.threshold, patients[judged], level)
+            drawn["auc"] = auc_interval(positive, probability, patients[judged], level)
             yield from ((("node", node.name, rows, metric), found) for metric, found in drawn.items())
     decided = fit.decided(result.decision)
     overall, by_class = class_statistics(codes, fit.class_proba, decided)
     over_all = _drawn(overall, patients, codes, result.options)
-    over_all["accuracy"] = _share(decided == codes, patients, result.options.level)
+    over_all["accuracy"] = _share(decided == codes, patients, level)
     for metric, found in over_all.items():
         yield ("three_class", "", "all", metric), found
     for code, (name, statistics) in enumerate(zip(result.classes, by_class, strict=True)):
         drawn = _drawn(statistics, patients, codes, result.options)
-        shares = share_intervals(codes == code, decided == code, patients, result.options.level)
+        shares = share_intervals(codes == code, decided == code, patients, level)
         drawn |= {metric: shares[metric] for metric in statistics if metric in shares}
-        drawn["auc"] = auc_interval(codes == code, fit.class_proba[:, code], patients, result.options.level)
+        drawn["auc"] = auc_interval(codes == code, fit.class_proba[:, code], patients, level)
         yield from ((("three_class", str(name), "all", metric), found) for metric, found in drawn.items())
 
 
