@@ -63,9 +63,7 @@ class ComBat(TransformerMixin, BaseEstimator):
         Mean and scale of each column, effects of covariates, shrunken shifts and variances of the batches, and
         which columns are harmonised at all (`radiobone.learning.batch_effects`).
     n_features_in_ : int
-        Number of columns seen in ``fit``.
-    feature_names_in_ : ndarray of str
-        Names of the columns, where X had any.
+        Number of columns seen in ``fit``; ``feature_names_in_`` are their names, where X had any.
     notes_ : list of str
         What a reader of the result should know.
 
@@ -73,11 +71,11 @@ class ComBat(TransformerMixin, BaseEstimator):
     -----
     Johnson, Li and Rabinovic, Biostatistics 8:118 (2007); Fortin et al., NeuroImage 161:149 (2017) and 167:104
     (2018). Value = mean + covariate effects + batch shift + batch spread x noise. Shifts and variances of a batch
-    are shrunk over the columns, hence columns should be of one kind (radiomics features of one extraction).
-    The posterior is iterated to its fixed point, where sva stops at a relative change of 1e-4, which moved values
-    of four radiomics tables by up to 4e-6 of their standard deviation. With ``mean_only``
-    a batch's mean counts as a single observation, whatever its number of rows, as sva and its ports have it: of
-    what a column's shift has beyond the mean shift of all columns, the share 1 / (1 + their variance) stays.
+    are shrunk over the columns, and every column that is not consumed is harmonised: these should be of one kind,
+    such as the features of one extraction. Clinical columns belong to the covariates, or to a block of their own.
+    The posterior is iterated to its fixed point; sva stops at a relative change of 1e-4 (4e-6 of a standard
+    deviation on radiomics tables). With ``mean_only`` a batch's mean counts as one observation, however many rows
+    it has, as in sva: of what a column's shift has beyond the mean shift of all, 1 / (1 + their variance) stays.
 
     The class of the rows is never used: ``y`` is ignored. A covariate that *is* the label, or was made from it,
     cannot be told from any other column; naming one leaks the label into the features of test rows, and nothing
