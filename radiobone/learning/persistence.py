@@ -27,6 +27,7 @@ from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.manifest import ModelManifest, NodeRecord
 from radiobone.learning.source import FeatureSource
 from radiobone.learning.stability import without_repeats
+from radiobone.learning.tree_audit import audit_file, audit_owners
 
 MODEL, MANIFEST = "model.skops", "manifest.json"
 
@@ -57,6 +58,7 @@ TRUSTED_TYPES = (
     "radiobone.learning.stability.StabilityFilter",
     "radiobone.learning.univariate.UnivariateFilter",
     "radiobone.learning.variance.VarianceFilter",
+    "sklearn.tree._tree.Tree",  # which skops leaves to us, since its numbers need a look: see `tree_audit`
 )
 
 # What skops and NumPy raise where a file is no model, or was put together by hand.
@@ -248,7 +250,9 @@ def load_model(folder: Path) -> SavedModel:
             do=f"install scikit-learn {saved}, or train again",
         )
     try:
+        audit_file(path)
         estimator = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        audit_owners(estimator)
     except UntrustedTypesFoundException as error:
         raise ModelError(
             "the model file asks for types that are not trusted; nothing was built",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer, roc_auc_score
 from sklearn.pipeline import Pipeline
 
+from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.columns import ROUNDING
 from radiobone.learning.folds import Split
 from radiobone.learning.frames import Rows, plain, rows_of, transform_step
@@ -240,7 +242,10 @@ def score_fold(
         if kernels is not None:
             on_train, on_test = kernels.decisions(model, settings)
         else:
-            candidate = fit_with_groups(clone(model).set_params(**settings), kept, codes[train], patients)
+            with warnings.catch_warnings():
+                # What a model that chooses inside has to say is said by its fit on all rows.
+                warnings.simplefilter("ignore", RadioboneWarning)
+                candidate = fit_with_groups(clone(model).set_params(**settings), kept, codes[train], patients)
             on_train, on_test = decision_values(candidate, kept), decision_values(candidate, held_out)
         decisions[:, column] = Alignment.of(on_train).apply(on_test)
         if scorable:

@@ -105,8 +105,15 @@ def test_a_stacking_keeps_patients_whole_in_every_split():
         part.set_params(cv=Recording(2))
     SelectiveClassifierCV(selection=StandardScaler(), model=stacking, cv=3).fit(X, y, groups=patients)
     # For each of four fits of the stacking: its own folds, and those of the parts in each of them and at the end.
-    assert len(calls) == 4 * (3 + 3 * (3 + 1) * 2)
+    assert len(calls) == 4 * (3 + 2 * (3 + 1) * 2)
     assert not set().union(*calls)
+
+
+def test_parts_of_a_stacking_have_names_of_their_own():
+    chosen = options("stacking", of=[{"lda": None}, {"naive_bayes": None}, {"lda": {"shrinkage": [0.5]}}])
+    parts = chosen.build(0).parts
+    assert list(parts) == ["lda_1", "naive_bayes", "lda_3"]
+    assert parts["lda_3"][1].grid == [{"shrinkage": [0.5]}]
 
 
 def test_models_without_routing_are_fitted_and_hide_no_groups():
