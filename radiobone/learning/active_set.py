@@ -11,6 +11,9 @@ Array = NDArray[np.float64]
 # A gradient exceeds the penalty only if it does so by more than rounding.
 _ROUNDING = 1e-11
 
+# Correlation from which on two columns count as the same.
+_SAME = 1.0 - 1e-10
+
 
 def minimise_quadratic(hessian: Array, linear: Array, penalty: float, start: Array, max_iter: int) -> Array:
     """Minimise ``wᵀHw / 2 - cᵀw + penalty |w|₁``.
@@ -52,7 +55,7 @@ def minimise_quadratic(hessian: Array, linear: Array, penalty: float, start: Arr
         most = float(steep.max(initial=0.0))
         if most <= penalty * (1.0 + _ROUNDING):
             break
-        enter = np.flatnonzero(steep > penalty + 0.5 * (most - penalty))
+        enter = _unlike(hessian, np.flatnonzero(steep > penalty + 0.5 * (most - penalty)))
         signs[enter] = np.sign(gradient[enter])
     return coefs
 
@@ -74,6 +77,13 @@ def _walk(
     dropped = active[np.flatnonzero(meets)[np.nan_to_num(shares) <= share]]
     coefs[dropped] = signs[dropped] = 0.0
     return True
+
+
+def _unlike(hessian: Array, columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Leave out each column that is the same as one before it: between equal ones the first one stands for all."""
+    scale = np.sqrt(hessian[columns, columns])
+    same = np.abs(hessian[np.ix_(columns, columns)]) >= _SAME * np.outer(scale, scale)
+    return columns[~np.triu(same, 1).any(axis=0)]
 
 
 def solve(matrix: Array, right: Array) -> Array:

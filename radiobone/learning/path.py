@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import ElasticNet, lars_path
+from sklearn.linear_model import ElasticNet
 
 from radiobone.learning.elastic_path import elastic_net_path
+from radiobone.learning.tracked_path import tracked_path
 
 Array = NDArray[np.float64]
 
 # Penalty that stands for a table in which nothing is correlated with y; its solution is the empty model.
 NO_SIGNAL = float(np.finfo(np.float64).resolution)
-
-# Coefficients that enter at a penalty or leave at it are rounding noise there instead of zero.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class LassoPath:
     gaps : ndarray of shape (n_alphas,)
         Duality gap of each solution, as a share of ``sum(y ** 2) / (2 n)``, the loss of the empty model.
     n_steps : int
-        Number of knots that homotopy went through, or of problems that were solved.
+        Number of steps of the active-set method.
     """
 
     alphas: Array
@@ -85,7 +83,7 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int, l1_
     tol : float
         Largest gap (see `LassoPath`) at which a solution counts as found.
     max_iter : int
-        Limit of coordinate-descent sweeps for each penalty.
+        Limit of steps, and of coordinate-descent sweeps, for each penalty.
     l1_ratio : float, default 1.0
         Share of the L1 norm in the penalty, in (0, 1]; 1 is the LASSO.
 
@@ -96,19 +94,24 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int, l1_
 
     Notes
     -----
-    The path of the LASSO is linear between a few knots, which least angle regression finds one by one (Efron et
-    al., Ann Stat 2004;32:407), so that between them nothing is iterated; that of the elastic net is found penalty
-    by penalty (`radiobone.learning.elastic_path`). Where columns are so nearly dependent that rounding spoils it,
-    the duality gap says so, and coordinate descent goes on from there. What neither certifies keeps a gap above
-    ``tol``, for the caller to report.
+    Signs and active columns are found exactly, from those of the penalty before: see
+    `radiobone.learning.tracked_path`, and `radiobone.learning.elastic_path` for the elastic net and where columns
+    are so nearly dependent that rounding spoils the former, as the duality gap tells. If it spoils both,
+    coordinate descent goes on from there. What none certifies keeps a gap above ``tol``, for the caller to report.
     """
     if alphas[0] <= NO_SIGNAL:
         return LassoPath(alphas, np.zeros((X.shape[1], len(alphas))), np.zeros(len(alphas)), 1)
     if l1_ratio == 1.0:
-        coefs, n_steps = _homotopy(X, y, alphas)
+        coefs, n_steps = tracked_path(X, y, alphas)
+        gaps = duality_gaps(X, y, coefs, alphas)
     else:
-        coefs, n_steps = elastic_net_path(X, y, alphas, l1_ratio, max_iter)
-    gaps = duality_gaps(X, y, coefs, alphas, l1_ratio)
+        coefs, n_steps = np.zeros((X.shape[1], len(alphas))), 0
+        gaps = np.full(len(alphas), np.inf)
+    open_ = np.flatnonzero(gaps > tol)
+    if open_.size:
+        coefs[:, open_], more = elastic_net_path(X, y, alphas[open_], l1_ratio, max_iter)
+        gaps[open_] = duality_gaps(X, y, coefs[:, open_], alphas[open_], l1_ratio)
+        n_steps += more
     for index in np.flatnonzero(gaps > tol):
         # Where the exact way has gone astray, the solution of the penalty before is the better start.
         starts = np.column_stack([coefs[:, index], coefs[:, index - 1] if index else np.zeros(len(coefs))])
@@ -116,30 +119,6 @@ def lasso_path(X: Array, y: Array, alphas: Array, tol: float, max_iter: int, l1_
         coefs[:, index] = _descend(X, y, float(alphas[index]), l1_ratio, start, tol, max_iter)
         gaps[index] = duality_gaps(X, y, coefs[:, [index]], alphas[[index]], l1_ratio)[0]
     return LassoPath(alphas, coefs, gaps, n_steps)
-
-
-def _homotopy(X: Array, y: Array, alphas: Array) -> tuple[Array, int]:
-    n_samples, n_features = X.shape
-    # Tolerances inside are absolute: in units of the smallest penalty, walked a little beyond, they do no harm.
-    unit = float(alphas[-1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nearly dependent columns: the gap is measured and reported
-        knots, _, at_knots = lars_path(
-            X, y / unit, method="lasso", alpha_min=0.99, Gram=None, max_iter=10 * (n_samples + n_features)
-        )
-    knots, at_knots = knots * unit, at_knots * unit
-    if not np.isfinite(at_knots).all():
-        return np.zeros((n_features, len(alphas))), len(knots)
-    if len(knots) == 1:
-        return np.repeat(at_knots, len(alphas), axis=1), 1
-    # Knots descend: look up the segment of each penalty and walk along it.
-    after = np.clip(np.searchsorted(-knots, -alphas), 1, len(knots) - 1)
-    width = knots[after - 1] - knots[after]
-    share = np.divide(knots[after - 1] - alphas, width, out=np.ones_like(width), where=width > 0)
-    share = np.clip(share, 0.0, 1.0)
-    coefs: Array = at_knots[:, after - 1] * (1.0 - share) + at_knots[:, after] * share
-    coefs[np.abs(coefs) <= _ROUNDING * np.abs(at_knots).max(initial=0.0)] = 0.0
-    return coefs, len(knots)
 
 
 def _descend(X: Array, y: Array, alpha: float, l1_ratio: float, start: Array, tol: float, max_iter: int) -> Array:
