@@ -315,16 +315,20 @@ class ArmsResult:
     def table(self) -> pd.DataFrame:
         """One line for each arm: the primary figure with its interval, and its difference to the primary arm.
 
+        Of several fixed test sets, the first.
+
         Columns ``arm``, ``kind``, ``needs``, ``n_features``, ``node``, ``metric``, ``mean``, ``low``, ``high``,
         ``n_undefined``, ``difference``, ``difference_low``, ``difference_high``, ``p_value``, ``p_holm``,
         ``method``.
         """
         target = self.primary.target
         content = {arm["name"]: arm for arm in self._content["arms"]}
+        first = self.main.fits[0].name or None if self.main.fixed else None
+        wanted = (target.node, target.metric, first, False)
         against = {
             row["arm"]: row
             for row in self.comparisons
-            if (row["node"], row["metric"]) == (target.node, target.metric) and not row["primary"]
+            if (row["node"], row["metric"], row["test_set"], row["primary"]) == wanted
         }
         lines = []
         for arm in self.arms:

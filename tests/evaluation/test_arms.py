@@ -239,6 +239,8 @@ def test_each_test_set_is_compared_by_itself():
     single = on_test_set()
     assert found.comparisons[0] == single.comparisons[0]
     assert list(found.results()["arms"][1]["test_sets"]) == ["test", "external"]
+    lines = found.table.set_index("arm")
+    assert lines["difference"]["hu"] == pytest.approx(lines["mean"]["hu"] - lines["mean"]["radiomics"])
     with pytest.raises(UsageError, match="one by one"):
         compare(found.nested["hu"], found.nested["noise"], Target(NODE, "auc"))
 
