@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from radiobone.reporting.curves import NodeScores
 from radiobone.reporting.estimates import Estimate, estimate
 from radiobone.reporting.forest import ForestRow
-from radiobone.reporting.nested import node_scores
+from radiobone.reporting.nested import node_scores, test_sets
 from radiobone.reporting.words import either, spaced
 
 if TYPE_CHECKING:
@@ -53,11 +53,13 @@ def arm_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[No
     Returns
     -------
     list of NodeScores
-        Of the primary arm first. An arm without such a node, or without scores there, is left out.
+        Of the primary arm first. An arm without such a node, or without scores there, is left out. Of several
+        test sets, those of the first.
     """
     found: list[NodeScores] = []
     for name, part in parts(results).items():
-        rows = predictions[predictions["arm"] == name].reset_index(drop=True)
+        own = predictions[predictions["arm"] == name].reset_index(drop=True)
+        _, part, rows = test_sets(part, own)[0]
         known = {one.name for one in found} or {node["name"] for node in part["nodes"]}
         nodes = [
             node

@@ -13,7 +13,8 @@ from radiobone.reporting.fitted import lasso_curves
 from radiobone.reporting.flow import flow_figure
 from radiobone.reporting.forest import ForestRow, forest_figure
 from radiobone.reporting.lasso import lasso_figure
-from radiobone.reporting.nested import calibrations, confusions, decision_curves, node_scores, selections
+from radiobone.reporting.nested import class_scores, confusions, node_scores, selections, test_sets
+from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
 from radiobone.reporting.selection import selection_figure
 from radiobone.reporting.words import METRICS, TRUE_MEMBERS
@@ -46,8 +47,9 @@ def study_figures(
     Yields
     ------
     tuple of str and Figure
-        Name of the file without its suffix, and the figure. ``roc``, ``precision_recall``, ``calibration``,
-        ``decision_curve``, ``confusion`` and ``selection_<node>`` are those of the primary arm; ``roc_arms``,
+        Name of the file without its suffix, and the figure. ``roc``, ``precision_recall``, ``roc_classes``,
+        ``calibration``, ``decision_curve``, ``confusion`` and ``selection_<node>`` are those of the primary arm
+        (the first six once for each of several test sets, whose name follows); ``roc_arms``,
         ``decision_curve_arms`` and ``arms`` compare arms, ``strata`` parts of the patients; ``lasso_<node>`` is
         of the final model.
     """
@@ -55,16 +57,9 @@ def study_figures(
     first, main = next(iter(each.items()))
     several = "arm" in predictions
     own = predictions[predictions["arm"] == first].drop(columns="arm") if several else predictions
-    scores = node_scores(main, own)
-    if scores:
-        yield "roc", roc_figure(scores)
-        yield "precision_recall", precision_recall_figure(scores)
-    calibrated, decided = calibrations(main, own), decision_curves({first: main})
-    if calibrated:
-        yield "calibration", calibration_figure(calibrated)
-    if decided:
-        yield "decision_curve", decision_curve_figure(decided)
-    yield "confusion", confusion_figure(confusions(main))
+    for name, part, rows in test_sets(main, own):
+        for kind, figure in _judged(part, rows, first):
+            yield f"{kind}_{name}" if name else kind, figure
     for name, features, n_folds in selections(main, results.get("volume")):
         title = f"{heading(main, name)}\n{first}" if several else heading(main, name)
         yield f"selection_{name}", selection_figure(features, n_folds, title)
@@ -78,6 +73,22 @@ def study_figures(
             yield f"lasso_{curves.node or number}", lasso_figure(curves)
     if flow is not None:
         yield "flow", flow_figure(flow)
+
+
+def _judged(part: Mapping[str, Any], rows: pd.DataFrame, arm: str) -> Iterator[tuple[str, Figure]]:
+    """Draw how one arm does on one test set, or over all outer folds."""
+    scores = node_scores(part, rows)
+    if scores:
+        yield "roc", roc_figure(scores)
+        yield "precision_recall", precision_recall_figure(scores)
+    if len(part["three_class"]["by_class"]) > 2:
+        yield "roc_classes", roc_figure(class_scores(part, rows))
+    calibrated, decided = calibrations(part, rows), decision_curves({arm: part})
+    if calibrated:
+        yield "calibration", calibration_figure(calibrated)
+    if decided:
+        yield "decision_curve", decision_curve_figure(decided)
+    yield "confusion", confusion_figure(confusions(part))
 
 
 def _compared(

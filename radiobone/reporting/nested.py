@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.reporting.calibration import Calibration
 from radiobone.reporting.confusion import Confusion
 from radiobone.reporting.curves import NodeScores
-from radiobone.reporting.decision import DecisionCurve
 from radiobone.reporting.estimates import estimate
 from radiobone.reporting.selection import Selected
 from radiobone.reporting.words import TRUE_MEMBERS, either
@@ -54,7 +51,7 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame, arm: str 
                 is_positive=positive[member],
                 score=score[member],
                 fold=fold[member],
-                judged_on=TRUE_MEMBERS,
+                judged_on=judged_on(results),
                 arm=arm,
                 patient=patient[member],
                 test_share=_test_share(results) if area.method.startswith("corrected") else None,
@@ -64,106 +61,72 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame, arm: str 
     return found
 
 
-def calibrations(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[Calibration]:
-    """Take the calibration of each node on its true members.
+def class_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[NodeScores]:
+    """Take the out-of-fold probabilities of each class, against the rest.
 
     Parameters
     ----------
     results : mapping
-        The content of ``results.json``.
+        The content of ``results.json``, or of one of its arms together with ``validation``.
     predictions : DataFrame
-        The content of ``predictions.csv``, of the same arm; the mean over repeats of each row counts.
+        The content of ``predictions.csv``, of the same arm: with ``p_class_<class>``.
 
     Returns
     -------
-    list of Calibration
-        Nodes without pooled figures are left out.
+    list of NodeScores
+        In reporting order.
     """
+    true = predictions["true_class"].astype(str)
     found = []
-    for node in results["nodes"]:
-        pooled = node.get("pooled")
-        if not pooled:
-            continue
-        curve = pooled["calibration_curve"]
-        truth, probability = _mean_over_repeats(node, predictions)
-        part = node["on_true_members"]
-        arrays = {name: _array(values) for name, values in curve.items()}
+    for label, part in results["three_class"]["by_class"].items():
+        area = estimate(part["auc"])
         found.append(
-            Calibration(
-                name=node["name"],
-                positive=either(node["positive"]),
-                is_positive=truth,
-                probability=probability,
-                predicted=arrays["probability"],
-                observed=arrays["observed"],
-                low=arrays["low"],
-                high=arrays["high"],
-                smooth_probability=arrays["smooth_probability"],
-                smooth_observed=arrays["smooth_observed"],
-                slope=estimate(pooled["calibration_slope"]),
-                in_the_large=estimate(pooled["calibration_in_the_large"]),
-                judged_on=TRUE_MEMBERS,
-                method=", ".join(text for text in ("Wilson", pooled.get("conditional")) if text),
-                n_patients=part["n_patients"],
-                n_positive=part["n_patients_positive"],
+            NodeScores(
+                name=f"{label} vs all others",
+                positive=label,
+                is_positive=(true == label).to_numpy(),
+                score=predictions[f"p_class_{label}"].to_numpy(dtype=np.float64),
+                fold=predictions.groupby(["repeat", "fold"]).ngroup().to_numpy(),
+                judged_on=results.get("judged_on", ""),
+                patient=patients(predictions),
+                test_share=_test_share(results) if area.method.startswith("corrected") else None,
+                area=area if area.has_interval else None,
             )
         )
     return found
 
 
-def decision_curves(arms: Mapping[str, Mapping[str, Any]]) -> list[DecisionCurve]:
-    """Take the decision curve of each node, of one arm or of several in one panel.
+def test_sets(
+    results: Mapping[str, Any], predictions: pd.DataFrame
+) -> list[tuple[str, Mapping[str, Any], pd.DataFrame]]:
+    """Part the results of several fixed test sets.
 
     Parameters
     ----------
-    arms : mapping of str to mapping
-        Name of each arm, and its part of ``results.json``. The first has the band, and its nodes are drawn.
+    results : mapping
+        The content of ``results.json``, or of one of its arms together with ``validation``.
+    predictions : DataFrame
+        The content of ``predictions.csv``.
 
     Returns
     -------
-    list of DecisionCurve
-        Nodes without pooled figures are left out.
+    list of (str, mapping, DataFrame)
+        Name, results and predictions of each set; without several sets, one of no name that is all.
     """
-    first = next(iter(arms))
-    found = []
-    for node in arms[first]["nodes"]:
-        curves = {name: _decision_curve(part, node["name"]) for name, part in arms.items()}
-        of_first = curves[first]
-        if of_first is None:
-            continue
-        thresholds = _array(of_first["thresholds"])
-        same = {
-            name: _array(curve["net_benefit"])
-            for name, curve in curves.items()
-            if curve is not None and curve["thresholds"] == of_first["thresholds"]
+    sets = results.get("test_sets")
+    if not sets:
+        return [("", results, predictions)]
+    found: list[tuple[str, Mapping[str, Any], pd.DataFrame]] = []
+    for fold in results["validation"]["folds"]:
+        own = (predictions["repeat"] == fold["repeat"]) & (predictions["fold"] == fold["fold"])
+        part = {
+            **{name: value for name, value in results.items() if name != "test_sets"},
+            **sets[fold["name"]],
+            "validation": {**results["validation"], "folds": [fold]},
+            "judged_on": f"test set {fold['name']}",
         }
-        band = (_array(of_first["low"]), _array(of_first["high"]))
-        drawn = bool(np.isfinite(band).all())
-        conditional = (node["pooled"] or {}).get("conditional")
-        method = ", ".join(text for text in (of_first.get("method"), conditional) if text)
-        found.append(
-            DecisionCurve(
-                name=node["name"],
-                positive=either(node["positive"]),
-                threshold=thresholds,
-                models=same,
-                treat_all=_array(of_first["treat_all"]),
-                n_patients=node["on_true_members"]["n_patients"],
-                n_positive=node["on_true_members"]["n_patients_positive"],
-                bands={first: band} if drawn else {},
-                judged_on=TRUE_MEMBERS,
-                method=f"{first}, {method}" if drawn else "",
-            )
-        )
+        found.append((str(fold["name"]), part, predictions[own].reset_index(drop=True)))
     return found
-
-
-def _decision_curve(part: Mapping[str, Any], node: str) -> Mapping[str, Any] | None:
-    for one in part["nodes"] or ():
-        if one["name"] == node and one.get("pooled"):
-            curve: Mapping[str, Any] = one["pooled"]["decision_curve"]
-            return curve
-    return None
 
 
 def confusions(results: Mapping[str, Any]) -> list[Confusion]:
@@ -185,12 +148,14 @@ def confusions(results: Mapping[str, Any]) -> list[Confusion]:
         counts = part["confusion"]
         positive, negative = either(node["positive"]), either(node["negative"])
         matrix = np.array([[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]])
-        title = f"{node['name']}\npositive: {positive}\n{TRUE_MEMBERS}"
+        title = f"{node['name']}\npositive: {positive}\n{judged_on(results)}"
         found.append(Confusion(title, (positive, negative), matrix, part["n_patients"]))
     classes = results["three_class"]
     overall = classes["confusion"]
     labels = [str(label) for label in overall["labels"]]
-    title = f"all classes\n{overall['columns']}"
+    title = "\n".join(
+        ["all classes", overall["columns"], *([results["judged_on"]] if "judged_on" in results else [])]
+    )
     found.append(Confusion(title, labels, np.array(overall["matrix"]), classes["n_patients"]))
     return found
 
@@ -256,24 +221,40 @@ def patients(predictions: pd.DataFrame) -> NDArray[np.intp]:
     ndarray of shape (n_predictions,), int
         From 0.
     """
-    between = _identifiers(predictions)
+    between = identifiers(predictions)
     columns = [PATIENT] if PATIENT in between else between
     return np.asarray(predictions.groupby(columns, sort=False).ngroup(), dtype=np.intp)
 
 
-def _mean_over_repeats(
-    node: Mapping[str, Any], predictions: pd.DataFrame
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return truth and mean probability of each row that belongs to a node."""
-    positive, member = sides(node, predictions["true_class"].astype(str))
-    rows = predictions[member].assign(is_positive=positive[member])
-    identifiers = _identifiers(predictions)
-    by_row = rows.groupby(identifiers, sort=False)
-    probability = by_row[f"p_node_{node['name']}"].mean().to_numpy(dtype=np.float64)
-    return by_row["is_positive"].first().to_numpy(dtype=np.bool_), probability
+def judged_on(results: Mapping[str, Any]) -> str:
+    """Say which rows a node's panel shows.
+
+    Parameters
+    ----------
+    results : mapping
+        As `test_sets` gives them, or the content of ``results.json``.
+
+    Returns
+    -------
+    str
+        For the title of a panel.
+    """
+    return ", ".join([TRUE_MEMBERS, *([results["judged_on"]] if "judged_on" in results else [])])
 
 
-def _identifiers(predictions: pd.DataFrame) -> list[str]:
+def identifiers(predictions: pd.DataFrame) -> list[str]:
+    """Return the columns that tell the rows of a study apart.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        The content of ``predictions.csv``.
+
+    Returns
+    -------
+    list of str
+        Those between ``fold`` and ``true_class``.
+    """
     names = list(predictions.columns)
     return names[names.index("fold") + 1 : names.index("true_class")]
 
@@ -282,11 +263,6 @@ def _follow_volume(volume: Mapping[str, Any] | None, node: str) -> set[str]:
     """Return the features of a node that follow the volume of the VOI."""
     nodes = (volume or {}).get("nodes") or ()
     return {one["name"] for part in nodes if part["name"] == node for one in part["features"]}
-
-
-def _array(values: Any) -> NDArray[np.float64]:
-    """Return numbers, with NaN for None."""
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _test_share(results: Mapping[str, Any]) -> float | None:

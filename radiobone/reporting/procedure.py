@@ -20,9 +20,13 @@ from radiobone.reporting.style import (
     note,
     title_of,
 )
+from radiobone.reporting.words import p_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from radiobone.evaluation.learning_curve import LearningCurve as FoundCurve
+    from radiobone.evaluation.permutation import Permutation
 
 Array = NDArray[np.float64]
 
@@ -63,6 +67,26 @@ class LearningCurve:
         given = [one for one in (self.mean, self.low, self.high, self.values) if one is not None]
         if {len(one) for one in given} != {len(self.n_train)}:
             raise ValueError("training sizes and values differ in length")
+
+    @staticmethod
+    def of(found: FoundCurve, *, title: str, metric: str, chance: float | None = None) -> LearningCurve:
+        """Take what `radiobone.evaluation.learning_curve` found.
+
+        Parameters
+        ----------
+        found : LearningCurve
+            Of the evaluation. Its spread is that of samples of the same patients, so that no interval is drawn.
+        title, metric : str
+            Node, positive class and arm; what was measured.
+        chance : float, optional
+            Value of an uninformed procedure.
+
+        Returns
+        -------
+        LearningCurve
+            To be drawn.
+        """
+        return LearningCurve(title, metric, found.n_patients, found.mean, values=found.scores.T, chance=chance)
 
 
 def learning_curve_figure(curves: Sequence[LearningCurve]) -> Figure:
@@ -126,7 +150,9 @@ class Permutations:
     observed : float
         Value on the true ones.
     p : float
-        Share of permutations (the true labels counted as one) that do as well.
+        Share of permutations (the true labels counted as one) that do as well; NaN if it is not defined.
+    n_undefined : int, default 0
+        Permutations without a value.
     """
 
     title: str
@@ -134,10 +160,30 @@ class Permutations:
     null: Array
     observed: float
     p: float
+    n_undefined: int = 0
 
     def __post_init__(self) -> None:
         if not len(self.null) or not np.isfinite(self.null).all():
             raise ValueError("values on permuted labels are missing or not finite")
+
+    @staticmethod
+    def of(found: Permutation, *, title: str, metric: str) -> Permutations:
+        """Take what `radiobone.evaluation.permutation` found.
+
+        Parameters
+        ----------
+        found : Permutation
+            Of the evaluation; permutations without a value are counted, not drawn.
+        title, metric : str
+            Node, positive class and arm; what was measured.
+
+        Returns
+        -------
+        Permutations
+            To be drawn.
+        """
+        null = found.permuted[np.isfinite(found.permuted)]
+        return Permutations(title, metric, null, found.score, found.p_value, found.n_undefined)
 
 
 def permutation_figure(tests: Sequence[Permutations]) -> Figure:
@@ -161,10 +207,11 @@ def permutation_figure(tests: Sequence[Permutations]) -> Figure:
     with drawing(len(tests), width=COLUMN_INCH, height=COLUMN_INCH + 2.0) as (figure, panels):
         for axes, test in zip(panels, tests, strict=True):
             bins = int(np.clip(np.sqrt(len(test.null)) * 1.5, 8, 40))
-            label = f"{len(test.null)} permutations of the labels"
+            undefined = f", {test.n_undefined} more undefined" if test.n_undefined else ""
+            label = f"{len(test.null)} permutations of the labels{undefined}"
             axes.hist(test.null, bins=bins, color=FOLD_COLOUR, edgecolor="white", linewidth=0.4, label=label)
-            smallest = 1 / (len(test.null) + 1)
-            p = f"p = {test.p:.3f}" if test.p >= 0.0005 else "p < 0.001"
+            smallest = 1 / (len(test.null) + test.n_undefined + 1)
+            p = p_text(test.p)
             attained = ", the smallest possible" if test.p <= smallest * (1 + 1e-9) else ""
             told = f"true labels: {test.observed:.2f}, {p}{attained}"
             axes.axvline(test.observed, color=FLAG_COLOUR, linewidth=1.6, label=told)

@@ -88,7 +88,8 @@ def _figure(scores: Sequence[NodeScores], kind: Kind) -> Figure:
         bands = [_panel(one, arms, kind) for one, arms in zip(axes, panels.values(), strict=True)]
         several = next((arms for arms in panels.values() if len(arms) > 1), None)
         whose = f" of {several[0].arm}" if several else ""
-        note(figure, f"Band{whose}: {bands[0]}." if bands and bands[0] else "")
+        told = next((band for band in bands if band), "")
+        note(figure, f"Band{whose}: {told}." if told else "")
     return figure
 
 

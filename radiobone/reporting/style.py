@@ -251,7 +251,7 @@ def save_figure_as(figure: Figure, path: Path, suffixes: Sequence[str] = (".png"
     figure : Figure
         The figure.
     path : Path
-        Folder and name; each suffix takes the place of its own.
+        Folder and name, without or with one of these suffixes.
     suffixes : sequence of str
         Of .png, .svg and .pdf.
 
@@ -260,7 +260,9 @@ def save_figure_as(figure: Figure, path: Path, suffixes: Sequence[str] = (".png"
     list of Path
         The files.
     """
-    paths = [path.with_suffix(suffix) for suffix in suffixes]
+    # A name may hold points of its own.
+    stem = path.stem if path.suffix.lower() in _METADATA else path.name
+    paths = [path.parent / f"{stem}{suffix}" for suffix in suffixes]
     for one in paths:
         save_figure(figure, one)
     return paths

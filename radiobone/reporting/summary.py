@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from radiobone.reporting.arms import KINDS, THREE_CLASS, arm_rows, heading
 from radiobone.reporting.estimates import NOT_DEFINED, estimate
-from radiobone.reporting.words import METRICS, counted, either, spaced, wrapped
+from radiobone.reporting.words import METRICS, counted, either, p_text, spaced, wrapped
 
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
@@ -125,21 +125,7 @@ def _method(figure: Mapping[str, Any]) -> str:
 def _compared(line: Mapping[str, Any], metric: str) -> str:
     interval = {name: line[name] for name in ("low", "high", "level")}
     difference = estimate({"value": line["difference"], "interval": interval}).text(signed=True)
-    p = line["p_value"]
-    return f"difference in {metric} {difference}, {_p(p)} ({line['method']})"
-
-
-def _p(value: float | None) -> str:
-    """Write a p value.
-
-    Examples
-    --------
-    >>> _p(0.0412), _p(0.00004), _p(None)
-    ('p = 0.041', 'p < 0.001', 'p n/a')
-    """
-    if value is None:
-        return f"p {NOT_DEFINED}"
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return f"difference in {metric} {difference}, {p_text(line['p_value'])} ({line['method']})"
 
 
 def _flags(results: Mapping[str, Any]) -> Iterable[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,6 +63,29 @@ def counted(n_patients: int, n_predictions: int) -> str:
     """
     patients = f"{n_patients} patients"
     return patients if n_predictions == n_patients else f"{n_predictions} predictions of {patients}"
+
+
+def p_text(value: float | None) -> str:
+    """Write a p value.
+
+    Parameters
+    ----------
+    value : float or None
+        None or NaN if it is not defined.
+
+    Returns
+    -------
+    str
+        Three decimals, or that it is smaller than those can say.
+
+    Examples
+    --------
+    >>> p_text(0.0412), p_text(0.00004), p_text(None)
+    ('p = 0.041', 'p < 0.001', 'p n/a')
+    """
+    if value is None or math.isnan(value):
+        return "p n/a"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
 def sample(positive: str, n_positive: int, n_patients: int, n_predictions: int) -> str:

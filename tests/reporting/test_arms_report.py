@@ -10,15 +10,19 @@ import pytest
 from report_samples import overlaps, texts
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
-from radiobone.evaluation import KFolds
+from radiobone.evaluation import FixedSplit, KFolds, NestedCV
 from radiobone.evaluation.arms import Arm, ArmsCV, Primary
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
 from radiobone.reporting.arms import arm_rows, arm_scores, parts, strata_rows
+from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
 from radiobone.reporting.gallery import study_figures
-from radiobone.reporting.nested import calibrations, decision_curves, selections
+from radiobone.reporting.nested import class_scores, node_scores, selections
+from radiobone.reporting.nested import test_sets as parted
+from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.summary import summary
 from radiobone.reporting.tables import TABLES, write_tables
 
@@ -197,7 +201,7 @@ def test_all_figures_are_drawn_and_nothing_overlaps(ran, results):
     found = dict(study_figures(results | {"strata": STRATA, "volume": VOLUME}, ran.predictions, model=model))
     nodes = [node.name for node in NODES]
     assert set(found) == {
-        *("roc", "precision_recall", "calibration", "decision_curve", "confusion"),
+        *("roc", "roc_classes", "precision_recall", "calibration", "decision_curve", "confusion"),
         *("roc_arms", "decision_curve_arms", "arms", "strata"),
         *(f"selection_{name}" for name in nodes),
         *(f"lasso_{name}" for name in nodes),
@@ -210,8 +214,37 @@ def test_all_figures_are_drawn_and_nothing_overlaps(ran, results):
 def test_one_procedure_has_its_figures_too(ran):
     nested = ran.main
     names = [name for name, _ in study_figures(nested.results(), nested.predictions)]
-    assert names[:5] == ["roc", "precision_recall", "calibration", "decision_curve", "confusion"]
+    assert names[:6] == ["roc", "precision_recall", "roc_classes", "calibration", "decision_curve", "confusion"]
     assert not {"arms", "roc_arms", "strata"} & set(names)
+
+
+def test_each_test_set_has_figures_of_its_own():
+    table, labels, patients = _table()
+    attributes = pd.DataFrame({"split": np.repeat(["train", "near", "far"], 20)})
+    model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=NODES)
+    plan = FixedSplit("split", tests=("near", "far"))
+    found = NestedCV(model, plan, options=FigureOptions(draws=100)).run(
+        table, labels, groups=patients, attributes=attributes
+    )
+    results = found.results()
+    near, far = parted(results, found.predictions)
+    assert (near[0], far[0]) == ("near", "far")
+    for (_, part, rows), name in ((near, "near"), (far, "far")):
+        (first, _) = node_scores(part, rows)
+        assert len(first.score) == len(rows) == 20
+        assert roc_auc_score(first.is_positive, first.score) == pytest.approx(first.area.value)
+        assert first.judged_on == f"judged on its true members, test set {name}"
+    assert far[1]["nodes"] == results["test_sets"]["far"]["nodes"]
+
+
+def test_scores_of_classes_have_the_areas_of_the_results(ran, results):
+    own = ran.predictions.query("arm == 'radiomics'").drop(columns="arm").reset_index(drop=True)
+    found = class_scores(results, own)
+    assert [one.positive for one in found] == list(CLASSES)
+    for one in found:
+        part = results["three_class"]["by_class"][one.positive]["auc"]
+        assert one.area == estimate(part)
+        assert fold_curves(one).area.value == pytest.approx(part["mean"])
 
 
 def test_metrics_by_fold_average_to_the_summary(tables, results):

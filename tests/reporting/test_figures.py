@@ -94,6 +94,8 @@ def test_a_picture_and_a_drawing_stand_side_by_side(tmp_path):
     paths = save_figure_as(confusion_figure([CONFUSION]), tmp_path / "confusion.png")
     assert paths == [tmp_path / "confusion.png", tmp_path / "confusion.pdf"]
     assert sorted(tmp_path.iterdir()) == sorted(paths)
+    named = save_figure_as(confusion_figure([CONFUSION]), tmp_path / "lasso_L1.trabecular", (".svg",))
+    assert named == [tmp_path / "lasso_L1.trabecular.svg"]
 
 
 def test_other_formats_are_refused(tmp_path):

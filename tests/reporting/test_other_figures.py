@@ -22,10 +22,14 @@ from report_samples import (
 )
 from sklearn.linear_model import LogisticRegression
 
+from radiobone.evaluation.learning_curve import LearningCurve as FoundCurve
+from radiobone.evaluation.permutation import Permutation
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
 from radiobone.reporting.estimates import Estimate, estimate
 from radiobone.reporting.figures import (
     ForestRow,
+    LearningCurve,
+    Permutations,
     Selected,
     calibration_figure,
     decision_curve_figure,
@@ -259,6 +263,20 @@ def test_permutation_says_p_and_its_smallest_value():
     assert _labels(other)[1] == "true labels: 0.90, p = 0.200"
     with pytest.raises(ValueError, match="not finite"):
         dataclasses.replace(permutations(), null=np.array([0.5, math.nan]))
+
+
+def test_what_the_evaluation_found_is_drawn():
+    found = Permutation(0.8, np.array([0.5, 0.6, math.nan]), 0.5, 1)
+    (axes,) = permutation_figure([Permutations.of(found, title="node", metric="AUC")]).axes
+    assert _labels(axes) == ["2 permutations of the labels, 1 more undefined", "true labels: 0.80, p = 0.500"]
+    scores = np.array([[0.6, 0.7, 0.8], [0.62, 0.74, 0.8]])
+    n_patients = np.array([20, 40, 60])
+    curve = FoundCurve(
+        n_patients, n_patients[None], scores, scores.mean(axis=0), scores.std(axis=0), np.zeros(3, int)
+    )
+    (axes,) = learning_curve_figure([LearningCurve.of(curve, title="node", metric="AUC", chance=0.5)]).axes
+    assert _labels(axes) == ["single fits", "mean on held-out", "chance"]
+    np.testing.assert_allclose(axes.lines[1].get_ydata(), [0.61, 0.72, 0.8])
 
 
 def test_a_nomogram_reads_off_what_the_model_predicts():
