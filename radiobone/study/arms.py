@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.study.comparators import Planned, comparators
 from radiobone.study.dataset import Dataset
 from radiobone.study.procedure import Columns, procedure
 from radiobone.study.recipe import Recipe
@@ -16,8 +16,27 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@dataclass(frozen=True, eq=False)
+class Planned:
+    """One arm of the recipe, before it is fitted.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    columns : tuple of str
+        Its columns of X.
+    estimator : classifier
+        Not fitted.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    estimator: Any
+
+
 def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
-    """Plan every line of the table of arms: the recipe's own, then controls and baselines.
+    """Plan the arms of a recipe.
 
     Parameters
     ----------
@@ -33,7 +52,7 @@ def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
     """
     primary = recipe.primary_arm
     arms = [primary, *(arm for arm in recipe.all_arms if arm.name != primary.name)]
-    return [*(plan_arm(recipe, arm, dataset) for arm in arms), *comparators(recipe, dataset)]
+    return [plan_arm(recipe, arm, dataset) for arm in arms]
 
 
 def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
@@ -61,7 +80,7 @@ def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
         # Each part has a step combat of its own, which needs the batch.
         parts = {name: list(dict.fromkeys([*columns, *beside])) for name, columns in parts.items()}
     estimator = procedure(recipe, arm, columns=Columns(parts, dataset.blocks), repeats=dataset.repeats)
-    return Planned(arm.name, "arm", tuple(dict.fromkeys([*own, *beside])), estimator)
+    return Planned(arm.name, tuple(dict.fromkeys([*own, *beside])), estimator)
 
 
 def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:

@@ -6,54 +6,21 @@ baseline shows what is to be had for next to nothing. Where a column is absent, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from radiobone.learning.choices import StepContext
-from radiobone.learning.models import ModelChoice
-from radiobone.learning.models_linear import Logistic
-from radiobone.learning.step_filters import Missing
-from radiobone.learning.steps import SelectionStep, Standardise
-from radiobone.study.blocks import short_prefix
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
-from radiobone.study.recipe.study import HU_RULE
+from radiobone.study.recipe.study import HU_RULE, HU_RULE_EROSION_MM
 
-Kind = Literal["arm", "control", "baseline"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-MEAN_HU = ("density_mean_hu", "original_firstorder_Mean")
-VOLUME = ("density_volume_ml", "original_shape_VoxelVolume", "original_shape_MeshVolume")
-"""Columns by their names, the first one found in any of the blocks of the main VOI counts."""
-
-
-@dataclass(frozen=True, eq=False)
-class Planned:
-    """One line of the table of arms, before it is fitted.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    kind : {"arm", "control", "baseline"}
-        What it is.
-    columns : tuple of str
-        Its columns of X.
-    estimator : classifier or None
-        Not fitted; None where a column is absent.
-    needs : str
-        What is absent, for the reader; empty where nothing is.
-    """
-
-    name: str
-    kind: Kind
-    columns: tuple[str, ...]
-    estimator: Any
-    needs: str = ""
+    from radiobone.evaluation import Arm
 
 
-def comparators(recipe: Recipe, dataset: Dataset) -> list[Planned]:
-    """Plan the controls and baselines of a study.
+def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
+    """Make the controls and baselines of a study.
 
     Parameters
     ----------
@@ -64,95 +31,36 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Planned]:
 
     Returns
     -------
-    list of Planned
+    list of Arm
         Controls first; those whose columns are absent say what they need.
     """
-    blocks = dataset.blocks
-    found: list[tuple[str, Kind, Sequence[str], str]] = [
-        (
-            "acquisition_only",
-            "control",
-            blocks.get("acquisition", ()),
-            "columns of the cohort table under acquisition in the recipe, such as kvp or kernel",
-        ),
-        ("volume_only", "control", _named(dataset, VOLUME), f"a column {VOLUME[0]} in the feature table"),
-        ("mean_hu_only", "baseline", _named(dataset, MEAN_HU), f"a column {MEAN_HU[0]} in the feature table"),
-        (
-            "clinical_only",
-            "baseline",
-            blocks.get("clinical", ()),
-            "columns of the cohort table under clinical in the recipe, such as age, sex or bmi",
-        ),
+    from radiobone.evaluation import controls
+
+    nodes = recipe.tree()
+    known = dataset.cohort_columns
+    acquisition = [column.column for column in recipe.acquisition]
+    clinical = [column.column for column in recipe.clinical]
+    return [
+        controls.acquisition_control(known, acquisition or ["columns under acquisition, such as kvp"], nodes),
+        controls.volume_control(_of_main(dataset, "density", "radiomics", "external"), nodes),
+        controls.mean_hu_baseline(_of_main(dataset, "density"), nodes),
+        _hu_rule(dataset),
+        controls.clinical_baseline(known, clinical or ["columns under clinical, such as age and sex"], nodes),
     ]
-    planned = [
-        Planned(name, kind, tuple(columns), logistic(recipe)) if columns else Planned(name, kind, (), None, needs)
-        for name, kind, columns, needs in found
-    ]
-    return [*planned[:3], _hu_rule(dataset), planned[3]]
 
 
-def logistic(recipe: Recipe) -> Any:
-    """Build what controls and baselines learn with: gaps at the median, standardised, logistic regression.
+def _hu_rule(dataset: Dataset) -> Arm:
+    """Make the published rule, on the VOI that it speaks of and only if every patient has it."""
+    from radiobone.evaluation.controls import hu_rule_baseline
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Nodes, folds and seed.
-
-    Returns
-    -------
-    HierarchicalClassifier
-        Not fitted.
-    """
-    from sklearn.pipeline import Pipeline
-
-    from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV
-
-    context = StepContext(inner_folds=recipe.validation.inner_folds, seed=recipe.validation.seed)
-    steps = (SelectionStep(missing=Missing(max_share=1.0)), SelectionStep(standardise=Standardise()))
-    model = ModelChoice(logistic=Logistic()).chosen
-    return HierarchicalClassifier(
-        estimator=SelectiveClassifierCV(
-            selection=Pipeline([(step.name, step.chosen.build(context)) for step in steps]),
-            model=model.build(context.seed),
-            grid=model.grid(),
-            cv=context.inner_folds,
-            random_state=context.seed,
-        ),
-        nodes=recipe.tree(),
-        train_on=recipe.train_on,
-        decision=recipe.decision,
-        cv=context.inner_folds,
-        random_state=context.seed,
-    )
+    X = _of_main(dataset, f"{HU_RULE}.density")
+    arm = hu_rule_baseline(X, HU_RULE_EROSION_MM)
+    if arm.needs:
+        return replace(arm, needs=(*arm.needs, "see evaluation.baselines.hu_rule"))
+    lacking = int(arm.X.isna().all(axis=1).sum())
+    return replace(arm, X=None, estimator=None, needs=(f"the VOI of {lacking} more patients",)) if lacking else arm
 
 
-def _named(dataset: Dataset, names: Sequence[str]) -> list[str]:
-    """Find the columns of a feature in the main VOI, or in a table from elsewhere by the end of their names."""
-    for name in names:
-        for block in ("density", "radiomics"):
-            found = [column for column in dataset.blocks.get(block, ()) if short_prefix(column) == name]
-            if found:
-                return found
-        found = [column for column in dataset.blocks.get("external", ()) if column.endswith(name)]
-        if found:
-            return found
-    return []
-
-
-def _hu_rule(dataset: Dataset) -> Planned:
-    """Plan TotalSegmentator's published rule, on the VOI that it speaks of."""
-    from radiobone.learning.hu_rule import EROSION_MM, MEDIAN_HU, HuThresholdClassifier
-
-    block = dataset.blocks.get(f"{HU_RULE}.density", ())
-    columns = [column for column in block if short_prefix(column) == MEDIAN_HU]
-    if not columns:
-        needs = (
-            f"median HU of the vertebral body eroded by {EROSION_MM:g} mm "
-            "(evaluation: {baselines: {hu_rule: true}} in the recipe, and 'radiobone run')"
-        )
-        return Planned(HU_RULE, "baseline", (), None, needs)
-    lacking = int(dataset.X[columns].isna().any(axis=1).sum())
-    if lacking:
-        return Planned(HU_RULE, "baseline", (), None, f"median HU of {lacking} more patients")
-    return Planned(HU_RULE, "baseline", tuple(columns), HuThresholdClassifier(column=columns))
+def _of_main(dataset: Dataset, *blocks: str) -> pd.DataFrame:
+    """Return the columns of some blocks."""
+    return dataset.X[[column for block in blocks for column in dataset.blocks.get(block, ())]]

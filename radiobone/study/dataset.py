@@ -49,8 +49,10 @@ class Dataset:
         The columns of each block and group, in order.
     attributes : DataFrame
         What the plan and the strata need of each row, by the names of the cohort table.
+    cohort_columns : DataFrame
+        The clinical and acquisition columns of the cohort table: numbers where all cells are, else text.
     codes : list of ColumnSource
-        How columns of the cohort table became columns of ``X``.
+        How they became columns of ``X``.
     repeats : Repeats or None
         The rows of all readers, where there are several.
     """
@@ -60,6 +62,7 @@ class Dataset:
     flow: Flow
     blocks: dict[str, list[str]]
     attributes: pd.DataFrame
+    cohort_columns: pd.DataFrame
     codes: list[ColumnSource] = field(default_factory=list)
     repeats: Repeats | None = None
 
@@ -181,6 +184,7 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
         flow,
         blocks,
         _attributes(recipe, cohort, flow.analysed),
+        _cohort_columns(recipe, cohort, flow.analysed),
         codes,
         _repeats(measured, codes, cohort),
     )
@@ -320,4 +324,12 @@ def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataF
 
     columns = [*recipe.validation.columns, *(stratum.column for stratum in recipe.evaluation.strata)]
     found = {column: plain_values(cohort, column, patients) for column in dict.fromkeys(columns)}
+    return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))
+
+
+def _cohort_columns(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = [column.column for column in (*recipe.clinical, *recipe.acquisition)]
+    found = {column: plain_values(cohort, column, patients) for column in columns}
     return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))

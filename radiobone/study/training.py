@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from radiobone.core.files import write_json, write_text
-from radiobone.study.arms import columns_of, fit_final, plan_arms
-from radiobone.study.comparators import Planned
+from radiobone.study.arms import Planned, columns_of, fit_final, plan_arms
 from radiobone.study.dataset import Dataset, Tables, assemble
 from radiobone.study.journal import Journal
 from radiobone.study.outputs import FLOW, FOLDS, KEPT, MODEL, PREDICTIONS, RESULTS, make_way, step_inputs
@@ -99,7 +98,8 @@ def train(
     journal.begin()
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
     journal.note("label", known["label"], [out / FLOW])
-    say(f"validate: {len(dataset.X)} patients, {len(arms)} arms, controls and baselines")
+    names = ", ".join(arm.name for arm in arms)
+    say(f"validate: {len(dataset.X)} patients; {names}, controls and baselines")
     validated = validate(recipe, dataset, arms, out / KEPT, jobs, progress)
     write_text(out / PREDICTIONS, validated.predictions.to_csv(index=False, lineterminator="\n"))
     write_text(out / FOLDS, validated.folds.to_csv(index=False, lineterminator="\n"))

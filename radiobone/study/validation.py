@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.core.batch import progress_bar
-from radiobone.study.arms import columns_of
-from radiobone.study.comparators import Planned
+from radiobone.study.arms import Planned, columns_of
+from radiobone.study.comparators import comparators
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
 
 if TYPE_CHECKING:
-    from radiobone.evaluation import Arm, ArmsResult, Primary
+    from radiobone.evaluation import ArmsResult, Primary
 
 
 def validate(
@@ -28,7 +28,7 @@ def validate(
     dataset : Dataset
         The patients.
     arms : sequence of Planned
-        What is compared.
+        The recipe's arms; controls and baselines join them.
     keep : Path
         Folder of finished folds, from which a stopped run goes on.
     jobs : int
@@ -41,18 +41,19 @@ def validate(
     ArmsResult
         Of all arms whose columns are there.
     """
-    from radiobone.evaluation import ArmsCV
+    from radiobone.evaluation import Arm, ArmsCV
 
-    plan = recipe.validation.plan()
+    own = [Arm(planned.name, columns_of(dataset, planned), planned.estimator) for planned in arms]
+    every = [*own, *comparators(recipe, dataset)]
     validation = ArmsCV(
-        [_arm(planned, dataset) for planned in arms],
+        every,
         _primary(recipe),
-        plan,
+        recipe.validation.plan(),
         jobs=jobs,
         classes=recipe.classes,
         options=recipe.evaluation.options(recipe.primary.node),
     )
-    n_fits = _n_folds(recipe, dataset) * sum(planned.estimator is not None for planned in arms)
+    n_fits = _n_folds(recipe, dataset) * sum(not arm.needs for arm in every)
     with progress_bar("validating, arms x outer folds", n_fits, progress) as advance:
         return validation.run(
             dataset.y.to_numpy(),
@@ -62,14 +63,6 @@ def validate(
             keep=keep,
             progress=lambda done, total: advance(),
         )
-
-
-def _arm(planned: Planned, dataset: Dataset) -> Arm:
-    from radiobone.evaluation import Arm
-
-    if planned.estimator is None:
-        return Arm(planned.name, kind=planned.kind, needs=(planned.needs,))
-    return Arm(planned.name, columns_of(dataset, planned), planned.estimator, planned.kind)
 
 
 def _primary(recipe: Recipe) -> Primary:

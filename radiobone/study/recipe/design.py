@@ -14,7 +14,13 @@ from radiobone.study.recipe.table import Names
 
 Steps = tuple[SelectionStep, ...]
 
-ALWAYS = ("acquisition_only", "volume_only", "mean_hu_only", "hu_rule", "clinical_only")
+ALWAYS = (
+    "acquisition only",
+    "VOI volume only",
+    "mean HU alone",
+    "TotalSegmentator rule",
+    "clinical covariates alone",
+)
 """Controls and baselines that stand in every table, by the names that ``primary.comparison`` may give."""
 
 
