@@ -165,6 +165,61 @@ class ElasticNet(Lasso):
         return super().build(context).set_params(l1_ratio=list(self.l1_ratio))
 
 
+class Block(FileModel):
+    """Columns that are selected by themselves.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Their names, or patterns such as ``deep_*``.
+    steps : tuple of SelectionStep
+        What is done to them; without any they are kept as they are.
+    """
+
+    columns: Annotated[tuple[str, ...], Field(min_length=1)]
+    steps: tuple[SelectionStep, ...] = ()
+
+
+class Blocks(FileModel):
+    """Select within each block of columns by itself, and put what is kept side by side.
+
+    Parameters
+    ----------
+    of : mapping of str to Block
+        The blocks by name; every column belongs to exactly one.
+    """
+
+    of: Annotated[dict[str, Block], Field(min_length=1)]
+
+    def build(self, context: StepContext) -> BaseEstimator:
+        """Return the transformer.
+
+        Parameters
+        ----------
+        context : StepContext
+            The study around the step.
+
+        Returns
+        -------
+        transformer
+            Not fitted.
+        """
+        from sklearn.pipeline import Pipeline
+
+        from radiobone.learning.blocks import BlockSelector
+
+        return BlockSelector(
+            blocks={name: list(block.columns) for name, block in self.of.items()},
+            selections={
+                name: Pipeline([(step.name, step.chosen.build(context)) for step in block.steps])
+                if block.steps
+                else "passthrough"
+                for name, block in self.of.items()
+            },
+            random_state=context.seed,
+        )
+
+
 class SelectionStep(OneKey):
     """One step before the model; exactly one of the keys is given.
 
@@ -194,6 +249,8 @@ class SelectionStep(OneKey):
         Eliminate columns by the weights of a linear machine.
     importance : Importance, optional
         Keep columns that matter to a random forest.
+    blocks : Blocks, optional
+        Steps within blocks of columns.
     """
 
     combat: Combat | None = None
@@ -208,3 +265,8 @@ class SelectionStep(OneKey):
     elastic_net: ElasticNet | None = None
     rfe: Rfe | None = None
     importance: Importance | None = None
+    blocks: Blocks | None = None
+
+
+Block.model_rebuild()
+Blocks.model_rebuild()

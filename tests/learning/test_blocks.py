@@ -3,6 +3,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 from sklearn.base import clone
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
@@ -19,7 +20,9 @@ from radiobone.learning import (
     LassoSelector,
     SelectiveClassifierCV,
 )
+from radiobone.learning.choices import StepContext
 from radiobone.learning.column_choice import choose_columns
+from radiobone.learning.steps import SelectionStep
 
 BLOCKS = {"radiomics": "original_*", "deep": ["deep_*"], "clinical": ["age", "sex"]}
 
@@ -136,3 +139,29 @@ def test_patients_stay_whole_in_every_block():
         HierarchicalClassifier(estimator=node).fit(X, y, groups=patients)
     assert len(calls) == 4 * 3 * 3
     assert not set().union(*calls)
+
+
+def test_blocks_of_a_recipe():
+    text = {
+        "blocks": {
+            "of": {
+                "radiomics": {
+                    "columns": ["original_*"],
+                    "steps": [{"standardise": None}, {"lasso": {"folds": 3}}],
+                },
+                "rest": {"columns": ["age", "sex", "deep_*"]},
+            }
+        }
+    }
+    step = SelectionStep.model_validate(text)
+    assert step.name == "blocks"
+    selector = step.chosen.build(StepContext(inner_folds=5, seed=7))
+    assert [name for name, _ in selector.selections["radiomics"].steps] == ["standardise", "lasso"]
+    assert selector.selections["radiomics"][-1].random_state == 7
+    X, y = table()
+    kept = selector.fit(X, y).get_feature_names_out().tolist()
+    assert "original_2" in kept
+    assert kept[-6:] == ["age", *[f"deep_{i}" for i in range(4)], "sex"]
+    for wrong in ({"of": {}}, {"of": {"a": {"columns": []}}}, {"of": {"a": {"columns": ["x"], "step": []}}}):
+        with pytest.raises(ValidationError):
+            SelectionStep.model_validate({"blocks": wrong})

@@ -16,10 +16,7 @@ SMALL = {
     "adaboost": {"trees": [10]},
     "gradient_boosting": {"trees": [10]},
     "mlp": {"hidden": [[4]]},
-    "stacking": {
-        "of": [{"svm": {"kernel": ["linear"]}}, {"lda": None}, {"lda": {"shrinkage": [0.5]}}],
-        "folds": 3,
-    },
+    "stacking": {"of": [{"naive_bayes": {"smoothing": [1e-9]}}, {"lda": None}], "folds": 2},
 }
 WEIGHTED = ("svm", "logistic", "random_forest", "extra_trees", "lightgbm", "decision_tree", "sgd")
 
