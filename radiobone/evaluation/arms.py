@@ -131,6 +131,18 @@ class ArmsCV:
     ------
     UsageError
         If two arms have one name, the primary figure names no arm, or an estimator gives no probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> y = np.repeat(["normal", "osteoporosis"], 30)
+    >>> X = np.random.default_rng(0).normal(size=(60, 3)) + (y == "normal")[:, None]
+    >>> model = HierarchicalClassifier(estimator=LogisticRegression())
+    >>> arms = [Arm("all", X, model), Arm("first", X[:, :1], model, kind="baseline")]
+    >>> primary = Primary("normal_vs_osteoporosis", "auc", "all", against="first")
+    >>> result = ArmsCV(arms, primary, KFolds(folds=3)).run(y, groups=np.arange(60))
+    >>> result.table[["arm", "mean", "difference"]].round(2).values.tolist()
+    [['all', 0.93, nan], ['first', 0.76, -0.16]]
     """
 
     arms: Sequence[Arm]

@@ -114,6 +114,10 @@ def canonical(value: Any, where: str = "estimator") -> Any:
         return value
     if isinstance(value, (int, float, np.generic)):
         return [type(value).__name__, repr(value.item() if isinstance(value, np.generic) else value)]
+    if isinstance(value, np.ndarray) and value.dtype.hasobject:
+        return ["array", list(value.shape), canonical(value.ravel().tolist(), where)]
+    if isinstance(value, pd.Index):
+        return ["index", canonical(value.tolist(), where)]
     if isinstance(value, (np.ndarray, pd.DataFrame, pd.Series)):
         return ["array", _x_sha256(value)]
     if isinstance(value, (list, tuple)):

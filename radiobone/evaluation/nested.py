@@ -63,6 +63,19 @@ class NestedCV:
     UsageError
         If a number is out of range, an estimator has no ``fit`` or ``predict_proba``, or nodes are given for a
         classifier that has its own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from radiobone.learning import HierarchicalClassifier
+    >>> y = np.repeat(["normal", "osteoporosis"], 30)
+    >>> X = np.random.default_rng(0).normal(size=(60, 3)) + (y == "normal")[:, None]
+    >>> model = HierarchicalClassifier(estimator=LogisticRegression())
+    >>> result = NestedCV(model, KFolds(folds=3, repeats=2)).run(X, y, groups=np.arange(60))
+    >>> auc = result.results()["nodes"][0]["on_true_members"]["auc"]
+    >>> f"{auc['mean']:.2f} ({auc['interval']['low']:.2f} to {auc['interval']['high']:.2f})"
+    '0.92 (0.87 to 0.97)'
     """
 
     estimator: Any
@@ -341,7 +354,7 @@ def _validation(estimator: Any, plan: Plan, data: StudyData, folds: Sequence[Out
         "train_on": getattr(estimator, "train_on", None),
         "n_rows": len(data.codes),
         "n_patients": int(np.unique(data.groups).size),
-        "n_features": int(data.X.shape[1]) if hasattr(data.X, "shape") else None,
+        "n_features": int(data.X.shape[1]) if np.ndim(data.X) == 2 else None,
         "class_counts": {str(name): int((data.codes == code).sum()) for code, name in enumerate(data.classes)},
         "folds": [
             {

@@ -15,7 +15,14 @@ from radiobone.core.errors import UsageError
 from radiobone.evaluation import FixedSplit, KFolds, NestedCV
 from radiobone.evaluation.fingerprint import canonical, data_sha256
 from radiobone.evaluation.inputs import prepare
-from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV, normal_first, osteoporosis_first
+from radiobone.learning import (
+    HierarchicalClassifier,
+    Repeats,
+    SelectiveClassifierCV,
+    StabilityFilter,
+    normal_first,
+    osteoporosis_first,
+)
 
 BONE = ["osteoporosis", "osteopenia", "normal"]
 
@@ -129,6 +136,11 @@ def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
     assert first.results() == second.results()
 
 
+def repeats(patient):
+    values = pd.DataFrame({"a": [1.0, 1.1, 2.0, 2.1]})
+    return Repeats(values, patients=np.array(["p0", "p0", patient, patient], dtype=object), repeats=[1, 2, 1, 2])
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -146,6 +158,7 @@ def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
             SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=1)),
             SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=2)),
         ),
+        (StabilityFilter(repeats=repeats("p1")), StabilityFilter(repeats=repeats("p2"))),
         (SelectiveClassifierCV(grid={"C": [1.0]}), SelectiveClassifierCV(grid={"C": np.array([1.0])})),
     ],
 )
@@ -172,3 +185,34 @@ def test_a_file_larger_than_a_block_is_hashed_whole(tmp_path, monkeypatch):
     whole = data_sha256(prepare(X.to_numpy(), y, ids, None, BONE))
     monkeypatch.setattr("radiobone.evaluation.fingerprint._BLOCK", 100)
     assert data_sha256(prepare(X.to_numpy(), y, ids, None, BONE)) == whole
+
+
+def test_a_stack_of_patches_in_a_file_is_an_arm_and_is_kept(tmp_path):
+    _, y, ids = table()
+    stack = np.memmap(tmp_path / "stack.dat", dtype="float32", mode="w+", shape=(45, 2, 4, 4))
+    stack[:] = np.random.default_rng(0).normal(size=stack.shape) + (y == "normal")[:, None, None, None]
+    validation = NestedCV(Brightness(), KFolds(3))
+    found = validation.run(stack, y, groups=ids, keep=tmp_path / "kept")
+    assert found.results()["validation"]["n_features"] is None
+    assert found.results()["columns"] is None
+    Brightness.fits = 0
+    again = validation.run(stack, y, groups=ids, keep=tmp_path / "kept")
+    assert Brightness.fits == 0
+    assert again.results() == found.results()
+    changed = np.array(stack)
+    changed[3, 1, 2, 2] += 1
+    validation.run(changed, y, groups=ids, keep=tmp_path / "kept")
+    assert Brightness.fits == 3
+
+
+class Brightness(GaussianNB):
+    """A classifier of patches by their mean."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        Brightness.fits += 1
+        return super().fit(X.mean(axis=(1, 2, 3))[:, None], y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X.mean(axis=(1, 2, 3))[:, None])
