@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import get_scorer, roc_auc_score
+from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 
 from radiobone.core.errors import RadioboneWarning
@@ -20,7 +20,7 @@ from radiobone.learning.columns import ROUNDING
 from radiobone.learning.folds import Split
 from radiobone.learning.frames import Rows, plain, rows_of, transform_step
 from radiobone.learning.routing import fit_with_groups
-from radiobone.learning.svm_grid import SharedKernels, shares_kernels
+from radiobone.learning.svm_grid import SharedKernels, area_under_curve, shares_kernels
 
 Array = NDArray[np.float64]
 
@@ -250,7 +250,7 @@ def score_fold(
         decisions[:, column] = Alignment.of(on_train).apply(on_test)
         if scorable:
             scores[column] = (
-                roc_auc_score(codes[test], on_test) if by_ranks else scorer(candidate, held_out, codes[test])
+                area_under_curve(codes[test], on_test) if by_ranks else scorer(candidate, held_out, codes[test])
             )
     return FoldScores(scores, decisions, kept.shape[1], step_notes(fitted))
 

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from radiobone.learning import SelectiveClassifierCV
-from radiobone.learning.svm_grid import SharedKernels, shares_kernels
+from radiobone.learning.svm_grid import SharedKernels, area_under_curve, shares_kernels
 
 GRID = [
     {"kernel": ["linear"], "C": [0.01, 1.0, 10.0]},
@@ -76,3 +76,15 @@ def test_bad_values_and_settings_are_refused_as_by_the_machine_itself():
     X[3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
         SharedKernels(X[:60], y[:60], X[60:])
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 2, 9])
+def test_area_is_that_of_scikit_learn_to_the_last_bit(decimals):
+    rng = np.random.default_rng(8)
+    for n in (2, 3, 5, 17, 64, 200):
+        for _ in range(25):
+            codes = np.zeros(n, dtype=np.intp)
+            codes[: rng.integers(1, n)] = 1
+            codes = rng.permutation(codes)
+            values = np.round(rng.normal(size=n) + codes, decimals)
+            assert area_under_curve(codes, values) == roc_auc_score(codes, values)
