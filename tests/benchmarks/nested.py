@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LassoCV
@@ -170,10 +171,17 @@ def search(X: Array, task: Task, grid: Any, memory: str | None = None, **lasso: 
     return Choice(frozenset(kept.tolist()), best)
 
 
-def search_all(X: Array, tasks: list[Task], **lasso: Any) -> Choices:
-    """Run the grid search with ``memory=`` for all tasks."""
-    with tempfile.TemporaryDirectory() as folder:
-        return {(task.fold, task.node): search(X, task, GRID, folder, **lasso) for task in tasks}
+def search_all(X: Array, tasks: list[Task], jobs: int) -> tuple[Seconds, Choices]:
+    """Run the grid search with ``memory=`` for all tasks; add up the seconds of all processes."""
+    found = Parallel(n_jobs=jobs)(delayed(remembered)(X, task) for task in tasks)
+    seconds = Seconds(sum(one.process for one, _ in found), sum(one.clock for one, _ in found))
+    return seconds, {(task.fold, task.node): choice for task, (_, choice) in zip(tasks, found, strict=True)}
+
+
+def remembered(X: Array, task: Task) -> tuple[Seconds, Choice]:
+    """Run the grid search with ``memory=`` for one task, on one thread."""
+    with tempfile.TemporaryDirectory() as folder, threadpool_limits(limits=1):
+        return Seconds.of(lambda: search(X, task, GRID, folder))
 
 
 def compare_exactly(X: Array, task: Task) -> str:
@@ -222,6 +230,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", type=int, default=1500)
     parser.add_argument("--no-plain", action="store_true", help="leave out the extrapolated plain pipeline")
+    parser.add_argument("--jobs", type=int, default=1, help="processes for --memory; their seconds are added up")
     parser.add_argument("--memory", action="store_true", help="run the pipeline with memory= whole (~700 s)")
     parser.add_argument(
         "--exact", type=int, default=0, help="training sets on which LassoCV runs at tol=1e-9, too"
@@ -249,7 +258,7 @@ def main() -> None:
         say(f"plain: {one.process:,.1f} s x {whole} / {fits} fits x {N_OUTER} outer folds")
         report("plain scikit-learn, extrapolated", one.times(whole / fits * N_OUTER), ours)
     if asked.memory:
-        seconds, others = Seconds.of(lambda: search_all(X, tasks))
+        seconds, others = search_all(X, tasks, asked.jobs)
         report("scikit-learn with memory=", seconds, ours)
         differences("LassoCV at its default tolerance", others, choices)
     for task in tasks[: asked.exact]:
