@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiobone.evaluation.compare import Target
-from radiobone.evaluation.learning_curve import SHARES, learning_curve
+from radiobone.evaluation.learning_curve import SHARES, LearningCurve, learning_curve
 from radiobone.evaluation.nested import NestedCV
-from radiobone.evaluation.permutation import permutation_test
+from radiobone.evaluation.permutation import Permutation, permutation_test
 from radiobone.learning.data import DataError, take_rows
 
 Progress = Callable[[int, int], None]
@@ -53,7 +53,7 @@ class Refits:
 
     def permutation(
         self, permutations: int = 200, *, seed: int = 0, progress: Progress | None = None
-    ) -> dict[str, Any]:
+    ) -> Permutation:
         """Ask whether anything was learned at all.
 
         Parameters
@@ -67,13 +67,12 @@ class Refits:
 
         Returns
         -------
-        dict
-            ``node``, ``metric``, ``score``, ``p_value``, ``n_permutations``, ``n_undefined``, ``permuted``,
-            ``notes``; see `radiobone.evaluation.permutation.permutation_test`.
+        Permutation
+            See `radiobone.evaluation.permutation.permutation_test`.
         """
         labels = np.asarray(self.y)
         lower_is_better = self.target.metric == "brier"
-        found = permutation_test(
+        return permutation_test(
             lambda dealt: self._score(np.arange(len(labels)), dealt),
             labels,
             groups=np.asarray(self.groups),
@@ -82,15 +81,6 @@ class Refits:
             greater_is_better=not lower_is_better,
             progress=progress,
         )
-        return {
-            **self._head(),
-            "score": found.score,
-            "p_value": found.p_value,
-            "n_permutations": permutations,
-            "n_undefined": found.n_undefined,
-            "permuted": found.permuted.tolist(),
-            "notes": list(found.notes),
-        }
 
     def learning_curve(
         self,
@@ -99,7 +89,7 @@ class Refits:
         repeats: int = 5,
         seed: int = 0,
         progress: Progress | None = None,
-    ) -> dict[str, Any]:
+    ) -> LearningCurve:
         """Ask whether more patients would help.
 
         Parameters
@@ -115,9 +105,8 @@ class Refits:
 
         Returns
         -------
-        dict
-            ``node``, ``metric``, ``n_patients``, ``mean``, ``sd``, ``n_undefined``, ``scores`` (by repeat); see
-            `radiobone.evaluation.learning_curve.learning_curve`. A sample that is too small for the plan has
+        LearningCurve
+            See `radiobone.evaluation.learning_curve.learning_curve`. A sample that is too small for the plan has
             no figure, and is counted.
         """
         labels = np.asarray(self.y)
@@ -130,7 +119,7 @@ class Refits:
                     raise
                 return float("nan")
 
-        found = learning_curve(
+        return learning_curve(
             score,
             labels,
             groups=np.asarray(self.groups),
@@ -139,17 +128,6 @@ class Refits:
             seed=seed,
             progress=progress,
         )
-        return {
-            **self._head(),
-            "n_patients": found.n_patients.tolist(),
-            "mean": found.mean.tolist(),
-            "sd": found.sd.tolist(),
-            "n_undefined": found.n_undefined.tolist(),
-            "scores": found.scores.tolist(),
-        }
-
-    def _head(self) -> dict[str, Any]:
-        return {"node": self.target.node, "metric": self.target.metric}
 
     def _score(self, rows: NDArray[np.intp], labels: NDArray[Any]) -> float:
         found = self.validation.run(
