@@ -28,11 +28,14 @@ class Planned:
         Its columns of X.
     estimator : classifier
         Not fitted.
+    preset : tuple of str or None
+        The columns that the recipe's parameters give, whatever the table holds; None where they are not known.
     """
 
     name: str
     columns: tuple[str, ...]
     estimator: Any
+    preset: tuple[str, ...] | None = None
 
 
 def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
@@ -80,7 +83,22 @@ def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
         # Each part has a step combat of its own, which needs the batch.
         parts = {name: list(dict.fromkeys([*columns, *beside])) for name, columns in parts.items()}
     estimator = procedure(recipe, arm, columns=Columns(parts, dataset.blocks), repeats=dataset.repeats)
-    return Planned(arm.name, tuple(dict.fromkeys([*own, *beside])), estimator)
+    return Planned(arm.name, tuple(dict.fromkeys([*own, *beside])), estimator, _preset(recipe, arm, dataset))
+
+
+def _preset(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> tuple[str, ...] | None:
+    """List the columns that the arm's blocks have by their parameters, so that missing ones are seen."""
+    from radiobone.features.density import COLUMNS
+    from radiobone.features.radiomics.columns import columns
+
+    if recipe.voi is None or arm.features:
+        return None
+    found: list[str] = []
+    for name in arm.blocks:
+        given = COLUMNS if name.endswith("density") else columns(recipe.params())
+        beginnings = dict.fromkeys(column.partition("__")[0] for column in dataset.blocks.get(name, ()))
+        found += [f"{beginning}__{column.name}" for beginning in beginnings for column in given]
+    return tuple(found)
 
 
 def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:

@@ -41,11 +41,14 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
     acquisition = [column.column for column in recipe.acquisition]
     clinical = [column.column for column in recipe.clinical]
     return [
-        controls.acquisition_control(known, acquisition or ["columns under acquisition, such as kvp"], nodes),
-        controls.volume_control(_of_main(dataset, "density", "radiomics", "external"), nodes),
+        controls.acquisition_control(known, acquisition or ["acquisition columns"], nodes),
+        _briefly(
+            controls.volume_control(_of_main(dataset, "density", "radiomics", "external"), nodes),
+            controls.VOLUMES[0],
+        ),
         controls.mean_hu_baseline(_of_main(dataset, "density"), nodes),
         _hu_rule(dataset),
-        controls.clinical_baseline(known, clinical or ["columns under clinical, such as age and sex"], nodes),
+        controls.clinical_baseline(known, clinical or ["clinical columns"], nodes),
     ]
 
 
@@ -56,7 +59,7 @@ def _hu_rule(dataset: Dataset) -> Arm:
     X = _of_main(dataset, f"{HU_RULE}.density")
     arm = hu_rule_baseline(X, HU_RULE_EROSION_MM)
     if arm.needs:
-        return replace(arm, needs=(*arm.needs, "see evaluation.baselines.hu_rule"))
+        return _briefly(arm, "evaluation.baselines.hu_rule")
     lacking = int(arm.X.isna().all(axis=1).sum())
     return replace(arm, X=None, estimator=None, needs=(f"the VOI of {lacking} more patients",)) if lacking else arm
 
@@ -64,3 +67,8 @@ def _hu_rule(dataset: Dataset) -> Arm:
 def _of_main(dataset: Dataset, *blocks: str) -> pd.DataFrame:
     """Return the columns of some blocks."""
     return dataset.X[[column for block in blocks for column in dataset.blocks.get(block, ())]]
+
+
+def _briefly(arm: Arm, needs: str) -> Arm:
+    """Name one thing that would do, where several would: a line of a table has little room."""
+    return replace(arm, needs=(needs,)) if arm.needs else arm

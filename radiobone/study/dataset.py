@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from radiobone.learning.repeats import Repeats
     from radiobone.learning.source import ColumnSource
 
+VOLUME = "VOI volume (ml)"
+"""The attribute against which selected features are held."""
+
+_VOLUME_COLUMN = "density_volume_ml"
+
 Tables = Mapping[str, FeatureTable]
 """The feature tables of a study by the name of their VOI; the main one, or an external one, under ``""``."""
 
@@ -183,7 +188,7 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
         y,
         flow,
         blocks,
-        _attributes(recipe, cohort, flow.analysed),
+        _attributes(recipe, cohort, flow.analysed, X[blocks.get("density", [])]),
         _cohort_columns(recipe, cohort, flow.analysed),
         codes,
         _repeats(measured, codes, cohort),
@@ -318,12 +323,15 @@ def _refuse_strangers(tables: Tables, labels: pd.Series[str], cohort: Cohort) ->
             )
 
 
-def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataFrame:
-    """Collect what the plan and the strata ask of each patient."""
+def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str], density: pd.DataFrame) -> pd.DataFrame:
+    """Collect what the plan and the strata ask of each patient, and the volume where all have one."""
     import pandas as pd
 
     columns = [*recipe.validation.columns, *(stratum.column for stratum in recipe.evaluation.strata)]
     found = {column: plain_values(cohort, column, patients) for column in dict.fromkeys(columns)}
+    volume = density[[name for name in density.columns if short_prefix(name) == _VOLUME_COLUMN]]
+    if len(volume.columns) and volume.notna().all(axis=None):
+        found[VOLUME] = volume.sum(axis=1)
     return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))
 
 

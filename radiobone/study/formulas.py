@@ -1,94 +1,106 @@
-"""What a linear final model amounts to: its formula on raw features at every node, and a nomogram of it."""
+"""The final model as a formula, where it is linear, and as a nomogram, where the recipe asks for one."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from radiobone.core.files import atomic_path
-from radiobone.study.dataset import Dataset
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
-# More lines than this fit on no page.
-_MOST_LINES = 20
+    from radiobone.learning.formula import LinearFormula
+
+MOST_AXES = 20
+"""A nomogram with more axes cannot be read off by hand, which is all that it is for."""
 
 
-def write_formulas(model: Any, folder: Path) -> list[Path]:
-    """Write the formula of each node as JSON, CSV and text.
+def final_formulas(model: Any) -> tuple[dict[str, LinearFormula], dict[str, str]]:
+    """Write each node of a fitted model as a formula.
 
     Parameters
     ----------
-    model : classifier
-        Fitted; one that is no `HierarchicalClassifier` has no formula.
+    model : HierarchicalClassifier
+        The primary arm's procedure, fitted on all patients.
+
+    Returns
+    -------
+    formulas : dict of str to LinearFormula
+        By node, of those that are linear.
+    reasons : dict of str to str
+        By node, why there is none.
+    """
+    from radiobone.learning.linear_form import FormulaError, linear_formula
+
+    formulas: dict[str, LinearFormula] = {}
+    reasons: dict[str, str] = {}
+    for node in model.tree_.nodes:
+        estimator = model.estimators_[node.name]
+        if not hasattr(estimator, "selection_"):
+            reasons[node.name] = f"{type(estimator).__name__} is no linear model of columns"
+            continue
+        try:
+            formulas[node.name] = linear_formula(
+                estimator,
+                positive=" or ".join(map(str, node.positive)),
+                negative=" or ".join(map(str, node.negative)),
+                name=node.name,
+            )
+        except FormulaError as error:
+            reasons[node.name] = error.what + (f": {error.got}" if error.got else "")
+    return formulas, reasons
+
+
+def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Path]:
+    """Write formulas as JSON, which is read back to the last bit, and as text.
+
+    Parameters
+    ----------
+    formulas : dict of str to LinearFormula
+        By node.
     folder : Path
-        For the files, which are named after the nodes; where a node has no formula, the text says why.
+        Made if need be.
 
     Returns
     -------
     list of Path
         What was written.
     """
-    from radiobone.learning import HierarchicalClassifier
-    from radiobone.learning.formula_files import FORMATS, write_formula
-    from radiobone.learning.linear_form import FormulaError, node_formula
+    from radiobone.learning.formula_files import write_formula
 
-    written: list[Path] = []
-    if not isinstance(model, HierarchicalClassifier):
-        return written
-    for node in model.tree_.nodes:
-        paths = [folder / f"{node.name}{suffix}" for suffix in FORMATS]
-        try:
-            formula = node_formula(model, node.name)
-        except FormulaError as error:
-            with atomic_path(paths[-1]) as part:
-                part.write_text(f"No formula: {error}\n", encoding="utf-8", newline="\n")
-            written.append(paths[-1])
-            continue
-        for path in paths:
-            write_formula(path, formula)
-        written += paths
-    return written
+    paths = [folder / f"{name}{suffix}" for name in formulas for suffix in (".json", ".txt")]
+    for path in paths:
+        write_formula(path, formulas[path.stem])
+    return paths
 
 
-def write_nomograms(model: Any, dataset: Dataset, folder: Path) -> list[Path]:
-    """Draw a nomogram of each node that has a formula of few features.
+def nomograms(formulas: dict[str, LinearFormula], X: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+    """Draw formulas as nomograms.
 
     Parameters
     ----------
-    model : classifier
-        Fitted on these patients.
-    dataset : Dataset
-        Its patients, whose ranges the lines span.
-    folder : Path
-        For the figures ``nomogram_<node>``.
+    formulas : dict of str to LinearFormula
+        By node.
+    X : DataFrame
+        The training rows, whose ranges the axes span.
 
-    Returns
-    -------
-    list of Path
-        What was written.
+    Yields
+    ------
+    tuple of str and Figure
+        Name of the file without its suffix, and the figure; nothing for a formula that has no calibration by
+        a sigmoid, or more features than a hand can read off.
     """
     from radiobone.evaluation.nomogram import Nomogram
     from radiobone.evaluation.predictors import RegressionError
-    from radiobone.learning import HierarchicalClassifier
-    from radiobone.learning.linear_form import FormulaError, node_formula
-    from radiobone.reporting.nomogram import nomogram_figure
-    from radiobone.reporting.style import save_figure_as
+    from radiobone.reporting.figures import nomogram_figure
 
-    written: list[Path] = []
-    if not isinstance(model, HierarchicalClassifier):
-        return written
-    for node in model.tree_.nodes:
-        rows = dataset.X[dataset.y.isin(node.members)]
+    for name, formula in formulas.items():
         try:
-            formula = node_formula(model, node.name)
-            nomogram = Nomogram.of_formula(formula, rows)
-        except (FormulaError, RegressionError):
-            continue  # the formula's text says why
-        if len(nomogram.axes) > _MOST_LINES:
+            nomogram = Nomogram.of_formula(formula, X)
+        except RegressionError:
             continue
-        figure = nomogram_figure(
-            nomogram,
-            title=f"{formula.positive} against {formula.negative}: final model, {len(rows)} patients",
-            told="Fitted to all of them: its performance is that of the outer folds, not of this figure.",
-        )
-        written += save_figure_as(figure, folder / f"nomogram_{node.name}")
-    return written
+        if len(nomogram.axes) <= MOST_AXES:
+            title = f"{name.replace('_', ' ')}\npositive: {formula.positive}"
+            told = f"The final model, fitted on {len(X)} patients. Its performance is that of the procedure."
+            yield f"nomogram_{name}", nomogram_figure(nomogram, title=title, told=told)

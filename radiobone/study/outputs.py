@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESULTS, PREDICTIONS, FOLDS, FLOW = "results.json", "predictions.csv", "folds.csv", "flow.csv"
-MODEL, FIGURES, TABLES, KEPT = "model", "figures", "tables", "folds.resume"
+MODEL, FIGURES, TABLES, FORMULA, KEPT = "model", "figures", "tables", "formula", "folds.resume"
 
 LEARNED = ("label", "validate", "fit", "report")
 """The steps after extraction, in order."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiobone.study.clinical import write_clinical_tables
+from radiobone.core.files import write_text
+from radiobone.reporting.figures import save_figure_as
+from radiobone.study.clinical import clinical_tables
 from radiobone.study.dataset import Dataset
-from radiobone.study.formulas import write_formulas, write_nomograms
-from radiobone.study.outputs import FIGURES, TABLES
+from radiobone.study.formulas import final_formulas, nomograms, write_formulas
+from radiobone.study.learned import learned_figures
+from radiobone.study.outputs import FIGURES, FORMULA, TABLES
 from radiobone.study.recipe import Recipe
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from radiobone.evaluation import ArmsResult
+    from radiobone.learning.formula import LinearFormula
 
 
 def write_report(
@@ -31,7 +38,7 @@ def write_report(
     model : classifier
         The primary arm's procedure, fitted on all patients.
     results : dict
-        The content of ``results.json``.
+        The content of ``results.json``; gets what is made here (``formula``, ``clinical``).
     out : Path
         The study's folder.
 
@@ -40,17 +47,37 @@ def write_report(
     list of Path
         What was written.
     """
-    from radiobone.reporting.figures import save_figure_as
-    from radiobone.reporting.gallery import study_figures
     from radiobone.reporting.tables import write_tables
 
-    written = write_tables(results, out / TABLES)
-    if recipe.evaluation.clinical_table:
-        written += write_clinical_tables(recipe, dataset, out / TABLES)
-    written += write_formulas(model, out / TABLES / "formulas")
-    if recipe.evaluation.nomogram:
-        written += write_nomograms(model, dataset, out / FIGURES)
-    predictions = validated.predictions
-    for name, figure in study_figures(results, predictions, model=model, flow=dataset.flow.table):
+    formulas, reasons = final_formulas(model)
+    results["formula"] = {name: formula.text().splitlines() for name, formula in formulas.items()} | {
+        name: f"none: {reason}" for name, reason in reasons.items()
+    }
+    written = [*write_tables(results, out / TABLES), *write_formulas(formulas, out / FORMULA)]
+    regressions = clinical_tables(recipe, dataset)
+    results["clinical"] = {one.node: list(one.notes) for one in regressions}
+    for one in regressions:
+        if len(one.table):
+            path = out / TABLES / f"clinical_{one.node}.csv"
+            write_text(path, one.table.to_csv(index=False, lineterminator="\n"))
+            written.append(path)
+    for name, figure in _figures(recipe, dataset, validated, model, results, formulas):
         written += save_figure_as(figure, out / FIGURES / name)
     return written
+
+
+def _figures(
+    recipe: Recipe,
+    dataset: Dataset,
+    validated: ArmsResult,
+    model: Any,
+    results: dict[str, Any],
+    formulas: dict[str, LinearFormula],
+) -> Iterator[tuple[str, Figure]]:
+    """Draw one figure at a time, so that few are in memory."""
+    from radiobone.reporting.gallery import study_figures
+
+    yield from study_figures(results, validated.predictions, model=model, flow=dataset.flow.table)
+    if recipe.evaluation.nomogram:
+        yield from nomograms(formulas, dataset.X)
+    yield from learned_figures(recipe, results)

@@ -12,6 +12,7 @@ from radiobone.core.files import write_json, write_text
 from radiobone.study.arms import Planned, columns_of, fit_final, plan_arms
 from radiobone.study.dataset import Dataset, Tables, assemble
 from radiobone.study.journal import Journal
+from radiobone.study.learned import curve, learned_content, permutations
 from radiobone.study.outputs import FLOW, FOLDS, KEPT, MODEL, PREDICTIONS, RESULTS, make_way, step_inputs
 from radiobone.study.recipe import Recipe
 from radiobone.study.report import write_report
@@ -109,6 +110,8 @@ def train(
     journal.note("fit", known["fit"], files)
     say("report: tables and figures")
     results = results_content(recipe, dataset, validated, tables, cohort)
+    permuted = permutations(recipe, dataset, arms[0], jobs, progress)
+    results |= learned_content(permuted, curve(recipe, dataset, arms[0], jobs, progress))
     written = write_report(recipe, dataset, validated, model, results, out)
     # Last: a folder with results.json is a finished study.
     write_json(out / RESULTS, results)

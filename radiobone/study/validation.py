@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from radiobone.core.batch import progress_bar
 from radiobone.study.arms import Planned, columns_of
 from radiobone.study.comparators import comparators
-from radiobone.study.dataset import Dataset
+from radiobone.study.dataset import VOLUME, Dataset
 from radiobone.study.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -42,8 +42,12 @@ def validate(
         Of all arms whose columns are there.
     """
     from radiobone.evaluation import Arm, ArmsCV
+    from radiobone.evaluation.strata import Strata
 
-    own = [Arm(planned.name, columns_of(dataset, planned), planned.estimator) for planned in arms]
+    own = [
+        Arm(planned.name, columns_of(dataset, planned), planned.estimator, preset=planned.preset)
+        for planned in arms
+    ]
     every = [*own, *comparators(recipe, dataset)]
     validation = ArmsCV(
         every,
@@ -51,7 +55,10 @@ def validate(
         recipe.validation.plan(),
         jobs=jobs,
         classes=recipe.classes,
+        nodes=recipe.tree(),
         options=recipe.evaluation.options(recipe.primary.node),
+        strata=[Strata(stratum.column, stratum.reference, stratum.bands) for stratum in recipe.evaluation.strata],
+        volume=VOLUME if VOLUME in dataset.attributes.columns else None,
     )
     n_fits = _n_folds(recipe, dataset) * sum(not arm.needs for arm in every)
     with progress_bar("validating, arms x outer folds", n_fits, progress) as advance:
