@@ -9,6 +9,7 @@ out-of-fold predictions that were pooled describes the fitted models only, and s
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from radiobone.evaluation.resampled import corrected_interval
 from radiobone.evaluation.weighted import binary_statistics, class_statistics
 
 CONDITIONAL = "conditional on the fitted models"
+
+NO_WIDTH = "every fold gave the same value: folds show no uncertainty, which is not to say that there is none"
 
 SHARES = ("sensitivity", "specificity", "ppv", "npv", "accuracy")
 """Figures that are a share of rows."""
@@ -69,7 +72,10 @@ def over_folds(result: FoldFigures, values: list[float], key: Key) -> Interval:
     scope, _, _, metric = key
     low = -1.0 if metric == "kappa_quadratic" else 0.0
     high = 2.0 if (scope, metric) == ("three_class", "brier") else 1.0
-    return corrected_interval(values, train, test, result.options.level, bounds=(low, high))
+    found = corrected_interval(values, train, test, result.options.level, bounds=(low, high))
+    if len(values) > 1 and found.low == found.high:
+        found = replace(found, notes=(*found.notes, NO_WIDTH))
+    return found
 
 
 def _is_count(key: Key) -> bool:
@@ -248,7 +254,7 @@ def plain_interval(found: Interval | None, conditional: str | None = None) -> di
     Returns
     -------
     dict or None
-        ``low``, ``high``, ``level``, ``method``, ``conditional``.
+        ``low``, ``high``, ``level``, ``method``, ``conditional``, ``notes``.
     """
     if found is None:
         return None
@@ -258,4 +264,5 @@ def plain_interval(found: Interval | None, conditional: str | None = None) -> di
         "level": found.level,
         "method": found.method,
         "conditional": conditional,
+        "notes": list(found.notes),
     }

@@ -115,8 +115,4 @@ def pooled_content(result: FoldFigures, number: int) -> dict[str, Any] | None:
 
 
 def _estimate(found: Interval, conditional: str | None) -> dict[str, Any]:
-    return {
-        "value": found.estimate,
-        "interval": plain_interval(found, conditional),
-        "notes": list(found.notes),
-    }
+    return {"value": found.estimate, "interval": plain_interval(found, conditional)}

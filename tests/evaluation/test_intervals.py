@@ -129,3 +129,12 @@ def test_options_out_of_range_are_refused():
     for options in ({"level": 1.0}, {"prevalence": {"a": 0.0}}, {"draws": 10}, {"seed": -1}):
         with pytest.raises(UsageError, match="out of range"):
             FigureOptions(**options)
+
+
+def test_folds_that_agree_leave_a_note_and_no_width():
+    X, y, patients, ids, _ = table()
+    X = X + 100 * (y == "normal")[:, None]
+    found = NestedCV(GaussianNB(), KFolds(3), nodes=osteoporosis_first()).run(X, y, groups=patients, ids=ids)
+    interval = found.results()["nodes"][1]["on_true_members"]["auc"]["interval"]
+    assert (interval["low"], interval["high"]) == (1.0, 1.0)
+    assert "every fold gave the same value" in interval["notes"][0]
