@@ -22,7 +22,7 @@ from radiobone.reporting.style import (
     note,
     title_of,
 )
-from radiobone.reporting.words import sample, spaced
+from radiobone.reporting.words import sample, spaced, typeset
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +132,7 @@ def _draw(axes: Axes, node: Calibration) -> None:
     )
     for name, value in (("slope", node.slope), ("calibration in the large", node.in_the_large)):
         if math.isfinite(value.value):
-            axes.plot([], [], linestyle="none", label=f"{name} {value}")
+            axes.plot([], [], linestyle="none", label=f"{name} {typeset(str(value))}")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed share ({node.positive})")
     axes.tick_params(labelbottom=False)
     axes.set_box_aspect(1.0)

@@ -19,7 +19,7 @@ from radiobone.reporting.style import (
     sheet,
     text_width,
 )
-from radiobone.reporting.words import wrapped
+from radiobone.reporting.words import typeset, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -200,7 +200,7 @@ def _text(row: ForestRow | None, name: str) -> str:
     if row is None:
         return ""
     if name == "value":
-        return row.needs or str(row.value)
+        return row.needs or typeset(str(row.value))
     if row.reference:
         return "reference"
-    return "" if row.difference is None else row.difference.text(signed=True)
+    return "" if row.difference is None else typeset(row.difference.text(signed=True))

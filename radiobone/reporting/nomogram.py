@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiobone.reporting.style import INK, PAGE_INCH, SMALL, panel, sheet, text_width
-from radiobone.reporting.words import wrapped
+from radiobone.reporting.words import typeset, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def _ticks(axis: NomogramAxis, share: float, width: float) -> list[tuple[float, 
     """Return place and text of each tick of a predictor whose line covers a share of the width."""
     marks = [(code, name) for name, code in axis.levels]
     if not marks:
-        marks = [(value, f"{value:g}") for value in _steps(axis.low, axis.high, share * width)]
+        marks = [(value, typeset(f"{value:g}")) for value in _steps(axis.low, axis.high, share * width)]
     return [((axis.coef * value - axis.lowest) / axis.reach * share, name) for value, name in marks]
 
 

@@ -46,6 +46,7 @@ LAYOUT_PASSES = 2
 _NOTE_CHARACTERS_PER_INCH = 19.0
 _PAD_INCH = 0.05
 _TITLE_CHARACTERS = 48
+_TICK_SIZE = 7.5
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that pictures are the same everywhere
     "font.size": NORMAL,
@@ -59,11 +60,10 @@ _STYLE: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "axes.unicode_minus": False,  # as numbers in texts are written
     "grid.color": GRID_COLOUR,
     "grid.linewidth": 0.6,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
+    "xtick.labelsize": _TICK_SIZE,
+    "ytick.labelsize": _TICK_SIZE,
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.major.width": 0.7,
@@ -145,6 +145,9 @@ def drawing(
             width_ratios=width_ratios,
             height_ratios=height_ratios,
         ).ravel()
+        for cell in cells:
+            # Else the number of ticks would follow the settings of whoever draws the figure.
+            cell.tick_params(labelsize=_TICK_SIZE)
         for spare in cells[n_panels:]:
             spare.set_axis_off()
         yield figure, list(cells[:n_panels])
@@ -170,7 +173,6 @@ def sheet(width: float, height: float) -> Iterator[Figure]:
     with _style():
         figure = Figure(figsize=(width, height))
         yield figure
-        figure.draw_without_rendering()
 
 
 def panel(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
@@ -189,7 +191,10 @@ def panel(figure: Figure, left: float, bottom: float, width: float, height: floa
         The panel.
     """
     whole_width, whole_height = figure.get_size_inches()
-    return figure.add_axes((left / whole_width, bottom / whole_height, width / whole_width, height / whole_height))
+    place = (left / whole_width, bottom / whole_height, width / whole_width, height / whole_height)
+    axes = figure.add_axes(place)
+    axes.tick_params(labelsize=_TICK_SIZE)
+    return axes
 
 
 def text_width(figure: Figure, texts: Sequence[str], size: float = NORMAL, *, bold: bool = False) -> float:
@@ -337,14 +342,16 @@ def _style() -> Iterator[None]:
 
 def _settle(figure: Figure) -> None:
     """Let the layout come to rest, cut off empty height, and fix it, so that each save gives the same picture."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
     for _ in range(LAYOUT_PASSES):
-        figure.draw_without_rendering()
+        engine.execute(figure)
     width, height = figure.get_size_inches()
     needed = _needed_height(figure)
     if needed is not None and needed < height:
         figure.set_size_inches(width, needed)
-        for _ in range(LAYOUT_PASSES):
-            figure.draw_without_rendering()
+    for _ in range(LAYOUT_PASSES):
+        engine.execute(figure)
     figure.set_layout_engine("none")
 
 

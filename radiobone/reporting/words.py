@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -86,6 +87,29 @@ def p_text(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "p n/a"
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def typeset(text: str) -> str:
+    r"""Write numbers below zero with a minus sign, as the axes of figures do.
+
+    Parameters
+    ----------
+    text : str
+        With hyphens.
+
+    Returns
+    -------
+    str
+        Hyphens between letters or digits stay.
+
+    Examples
+    --------
+    >>> typeset("-0.04 (-0.08 to +0.01)") == "\N{MINUS SIGN}0.04 (\N{MINUS SIGN}0.08 to +0.01)"
+    True
+    >>> typeset("log-sigma-3")
+    'log-sigma-3'
+    """
+    return re.sub(r"(?<!\w)-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def sample(positive: str, n_positive: int, n_patients: int, n_predictions: int) -> str:

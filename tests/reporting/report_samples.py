@@ -216,6 +216,7 @@ def texts(figure):
     from matplotlib.axis import Axis
     from matplotlib.text import Text
 
+    figure.draw_without_rendering()
     unseen = set()
     for axis in figure.findobj(Axis):
         low, high = sorted(axis.get_view_interval())

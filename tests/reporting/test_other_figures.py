@@ -43,7 +43,7 @@ from radiobone.reporting.figures import (
 )
 from radiobone.reporting.fitted import lasso_curves
 from radiobone.reporting.style import FLAG_COLOUR, MAIN_COLOUR
-from radiobone.reporting.words import wrapped
+from radiobone.reporting.words import typeset, wrapped
 
 
 def _labels(axes):
@@ -71,7 +71,7 @@ def test_calibration_shows_groups_slope_and_who_has_which_probability():
     node = calibration()
     (axes,) = calibration_figure([node]).axes
     labels = _labels(axes.child_axes[0])
-    assert {"slope 0.93 (0.61 to 1.25)", "calibration in the large 0.02 (-0.30 to 0.31)"} < set(labels)
+    assert {"slope 0.93 (0.61 to 1.25)", typeset("calibration in the large 0.02 (-0.30 to 0.31)")} < set(labels)
     assert {"6 groups, 95 % interval", "ideal", "smooth (lowess)", "positive", "negative"} < set(labels)
     heights = [bar.get_height() for bar in axes.child_axes[0].patches]
     assert sum(height for height in heights if height > 0) == node.is_positive.sum()
@@ -220,7 +220,7 @@ def test_forest_has_a_row_for_each_and_its_numbers():
     figure = forest_figure(forest_rows(), metric="AUC", title="node", counts="features", chance=0.5)
     words = _words(figure)
     assert {"arms", "baselines", "  radiomics", "reference"} < set(words)
-    assert {"0.91 (0.86 to 0.95)", "+0.01 (-0.02 to +0.04)"} < set(words)
+    assert {"0.91 (0.86 to 0.95)", typeset("+0.01 (-0.02 to +0.04)")} < set(words)
     assert {"needs column age", "0.80", "1130"} < set(words)
     value, difference = figure.axes
     squares = [line.get_xdata()[0] for line in value.lines if line.get_marker() == "s"]
