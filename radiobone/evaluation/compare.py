@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation.bootstrap import bootstrap_difference
+from radiobone.evaluation.bootstrap import Statistic, bootstrap_difference
 from radiobone.evaluation.estimates import Comparison
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures, Key
@@ -124,64 +124,61 @@ def _check_same(a: FoldFigures, b: FoldFigures) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows of a test set that a figure is judged on, with the truth and what an arm says."""
+class _Side:
+    """What one arm says of the rows that a figure is judged on: its figure, and which decisions are right."""
 
-    positive: NDArray[np.bool_]
+    statistic: Statistic
+    right: NDArray[np.bool_]
     score: NDArray[np.float64]
-    called: NDArray[np.bool_]
 
 
 def _on_test_set(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
-    (fit_a,), (fit_b,) = a.fits, b.fits
-    patients, codes = a.data.groups[fit_a.test], a.data.codes[fit_a.test]
-    level = a.options.level
+    (fit,) = a.fits
+    codes, patients = a.data.codes[fit.test], a.data.groups[fit.test]
+    options = a.options
+    positive = np.ones(len(codes), dtype=bool)
     if target.node == THREE_CLASS:
-        right_a, right_b = (fit.decided(result.decision) == codes for fit, result in ((fit_a, a), (fit_b, b)))
-        statistics = [
-            class_statistics(codes, fit.class_proba, fit.decided(result.decision))[0][target.metric]
-            for fit, result in ((fit_a, a), (fit_b, b))
-        ]
-        tested = np.ones(len(codes), dtype=bool)
+        one, other = _over_classes(a, target.metric), _over_classes(b, target.metric)
     else:
-        number = [node.name for node in fit_a.nodes].index(target.node)
-        judged = a.node_rows(fit_a, number, "true_members").judged
-        one, other = (_at_node(result, fit, target.node, judged) for result, fit in ((a, fit_a), (b, fit_b)))
-        patients, codes = patients[judged], codes[judged]
-        right_a, right_b = one.called == one.positive, other.called == other.positive
-        tested = {"sensitivity": one.positive, "specificity": ~one.positive}.get(
-            target.metric, np.ones(len(codes), dtype=bool)
-        )
+        here = a.node_rows(fit, _number(fit, target.node), "true_members")
+        codes, patients, positive = codes[here.judged], patients[here.judged], here.positive[here.judged]
+        one, other = (_at_node(result, target, here.judged, positive) for result in (a, b))
         if target.metric == "auc":
-            found = auc_comparison(one.positive, one.score, other.score, patients, level)
-            return Difference(found, _mcnemar(right_a, right_b, patients))
-        statistics = [
-            binary_statistics(rows.positive, rows.score, threshold=threshold)[target.metric]
-            for rows, threshold in ((one, _threshold(fit_a, target.node)), (other, _threshold(fit_b, target.node)))
-        ]
+            found = auc_comparison(positive, one.score, other.score, patients, options.level)
+            return Difference(found, _mcnemar(one.right, other.right, patients))
     drawn = bootstrap_difference(
-        statistics[0],
-        statistics[1],
+        one.statistic,
+        other.statistic,
         len(codes),
         groups=patients,
         strata=codes,
-        draws=a.options.draws,
-        level=level,
-        seed=a.options.seed,
+        draws=options.draws,
+        level=options.level,
+        seed=options.seed,
     )
-    mcnemar = _mcnemar(right_a[tested], right_b[tested], patients[tested])
+    # A sensitivity is a share of the positive rows only, a specificity of the others.
+    of = {"sensitivity": positive, "specificity": ~positive}.get(target.metric, np.ones(len(codes), dtype=bool))
+    mcnemar = _mcnemar(one.right[of], other.right[of], patients[of])
     return Difference(_with_mcnemar(drawn, mcnemar) if target.metric in _SHARES else drawn, mcnemar)
 
 
-def _at_node(result: FoldFigures, fit: FoldFit, node: str, judged: NDArray[np.bool_]) -> _Rows:
-    number = [found.name for found in fit.nodes].index(node)
-    positive = result.node_rows(fit, number, "true_members").positive[judged]
-    score = fit.node_proba[judged, number]
-    return _Rows(positive, score, score > fit.nodes[number].threshold)
+def _over_classes(result: FoldFigures, metric: str) -> _Side:
+    (fit,) = result.fits
+    codes, decided = result.data.codes[fit.test], fit.decided(result.decision)
+    statistic = class_statistics(codes, fit.class_proba, decided)[0][metric]
+    return _Side(statistic, decided == codes, np.max(fit.class_proba, axis=1))
 
 
-def _threshold(fit: FoldFit, node: str) -> float:
-    return next(found.threshold for found in fit.nodes if found.name == node)
+def _at_node(result: FoldFigures, target: Target, judged: NDArray[np.bool_], positive: NDArray[np.bool_]) -> _Side:
+    (fit,) = result.fits
+    number = _number(fit, target.node)
+    score, threshold = fit.node_proba[judged, number], fit.nodes[number].threshold
+    statistic = binary_statistics(positive, score, threshold=threshold)[target.metric]
+    return _Side(statistic, (score > threshold) == positive, score)
+
+
+def _number(fit: FoldFit, node: str) -> int:
+    return [found.name for found in fit.nodes].index(node)
 
 
 def _mcnemar(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], patients: NDArray[Any]) -> McNemar | None:

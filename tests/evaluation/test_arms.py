@@ -232,6 +232,20 @@ def test_several_rows_of_a_patient_are_compared_by_patient():
     assert "clustered" in row["mcnemar"]["method"]
 
 
+@pytest.mark.parametrize("metric", ["auc", "sensitivity", "brier"])
+@pytest.mark.parametrize("plan", [KFolds(3), FixedSplit("split")])
+def test_an_arm_does_not_differ_from_itself(metric, plan):
+    X, y, patients, ids, attributes = table()
+    keep = (attributes["split"] != "external").to_numpy()
+    twins = [Arm("one", X[keep], tree()), Arm("other", X[keep], tree())]
+    options = FigureOptions(draws=100)
+    found = ArmsCV(twins, Primary(NODE, metric, "one", "other"), plan, options=options).run(
+        y[keep], groups=patients[keep], ids=ids[keep], attributes=attributes[keep]
+    )
+    row = found.comparisons[0]
+    assert (row["difference"], row["low"], row["high"], row["p_value"]) == (0.0, 0.0, 0.0, 1.0)
+
+
 def test_each_test_set_is_compared_by_itself():
     found = on_test_set(tests=("test", "external"))
     assert {row["test_set"] for row in found.comparisons} == {"test", "external"}
