@@ -76,7 +76,7 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
 
 
 def _as_numbers(frame: pd.DataFrame, estimator: Any, finite: bool | str, least: int) -> pd.DataFrame:
-    text = [is_text(frame.iloc[:, place]) for place in range(frame.shape[1])]
+    text = _text_places(frame)
     numbers = frame.loc[:, [not is_one for is_one in text]] if any(text) else frame
     values = check_array(
         numbers,
@@ -132,10 +132,14 @@ def text_columns(X: Rows) -> list[str]:
     """
     if not isinstance(X, pd.DataFrame):
         return []
+    return [str(name) for name, is_one in zip(X.columns, _text_places(X), strict=True) if is_one]
+
+
+def _text_places(frame: pd.DataFrame) -> list[bool]:
+    # Columns of NumPy's numbers are not looked at one by one: a table may have thousands.
     return [
-        str(X.columns[place])
-        for place, kind in enumerate(X.dtypes)
-        if kind != np.float64 and is_text(X.iloc[:, place])
+        not (isinstance(kind, np.dtype) and kind.kind in "biuf") and is_text(frame.iloc[:, place])
+        for place, kind in enumerate(frame.dtypes)
     ]
 
 

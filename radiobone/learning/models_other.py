@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # Steps after which the solver gives up, with scikit-learn's warning.
 _PATIENCE = 5_000
+Layers = Annotated[tuple[Count, ...], Field(min_length=1)]
 
 
 class Knn(ModelOptions):
@@ -77,10 +78,7 @@ class Mlp(ModelOptions):
         Strengths of the squared penalty, strong ones first.
     """
 
-    hidden: Annotated[tuple[Annotated[tuple[Count, ...], Field(min_length=1)], ...], Field(min_length=1)] = (
-        (8,),
-        (32,),
-    )
+    hidden: Annotated[tuple[Layers, ...], Field(min_length=1)] = ((16,),)
     alpha: Positives = (10.0, 1.0, 0.1)
 
     def _classifier(self, seed: int) -> BaseEstimator:
