@@ -91,8 +91,9 @@ def _preset(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> tuple[str, ...]
     from radiobone.features.density import COLUMNS
     from radiobone.features.radiomics.columns import columns
 
-    if recipe.voi is None or arm.features:
+    if arm.features or (recipe.voi is None and arm.blocks):
         return None
+    # Columns of the cohort table are those that the recipe names.
     found: list[str] = []
     for name in arm.blocks:
         given = COLUMNS if name.endswith("density") else columns(recipe.params())

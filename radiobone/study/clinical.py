@@ -68,7 +68,12 @@ def _of_node(
         **dict.fromkeys(negative, " or ".join(negative)),
     }
     outcome = dataset.y.map(sides).dropna()
-    columns = [column.column for column in recipe.clinical if dataset.cohort_columns[column.column].nunique() > 1]
+    known = dataset.cohort_columns
+    columns = [
+        column.column
+        for column in recipe.clinical
+        if column.column in known and known.loc[outcome.index, column.column].nunique() > 1
+    ]
     table = dataset.cohort_columns.loc[outcome.index, columns].copy()
     for column in recipe.clinical:
         if column.kind == "category" and column.column in columns:

@@ -125,7 +125,7 @@ def code_columns(recipe: Recipe, cohort: Cohort, patients: Sequence[str]) -> lis
     where = str(cohort.path)
     found = []
     for group in GROUPS:
-        for column in getattr(recipe, group):
+        for column in present(getattr(recipe, group), cohort):
             values = patient_values(cohort, column.column, patients)
             filled = values[values != ""]
             if filled.nunique() > 1:
@@ -135,6 +135,24 @@ def code_columns(recipe: Recipe, cohort: Cohort, patients: Sequence[str]) -> lis
             message = f"{where}: {group} column {column.column!r} holds {held}, and is left out"
             warnings.warn(message, RadioboneWarning, stacklevel=2)
     return found
+
+
+def present(columns: Sequence[Column], cohort: Cohort) -> list[Column]:
+    """Leave out optional columns that a cohort table lacks.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        Of a recipe.
+    cohort : Cohort
+        The table.
+
+    Returns
+    -------
+    list of Column
+        The others, whether they are there or not.
+    """
+    return [column for column in columns if not column.optional or column.column in cohort.table.columns]
 
 
 def coded(codes: Iterable[ColumnSource], cohort: Cohort, patients: Sequence[str]) -> pd.DataFrame:

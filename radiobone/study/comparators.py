@@ -38,8 +38,8 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
 
     nodes = recipe.tree()
     known = dataset.cohort_columns
-    acquisition = [column.column for column in recipe.acquisition]
-    clinical = [column.column for column in recipe.clinical]
+    acquisition = [column.column for column in recipe.acquisition if column.column in known]
+    clinical = [column.column for column in recipe.clinical if column.column in known]
     return [
         controls.acquisition_control(known, acquisition or ["acquisition columns"], nodes),
         _briefly(

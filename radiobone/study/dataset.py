@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from radiobone.core.errors import TableError
 from radiobone.study.blocks import block_columns, short_prefix
-from radiobone.study.columns import code_columns, coded, patient_values, plain_values
+from radiobone.study.columns import code_columns, coded, patient_values, plain_values, present
 from radiobone.study.exclusions import exclusions, refuse_empty_classes, warn_of_same_scan
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
@@ -338,6 +338,6 @@ def _attributes(recipe: Recipe, cohort: Cohort, patients: list[str], density: pd
 def _cohort_columns(recipe: Recipe, cohort: Cohort, patients: list[str]) -> pd.DataFrame:
     import pandas as pd
 
-    columns = [column.column for column in (*recipe.clinical, *recipe.acquisition)]
+    columns = [column.column for column in present((*recipe.clinical, *recipe.acquisition), cohort)]
     found = {column: plain_values(cohort, column, patients) for column in columns}
     return pd.DataFrame(found, index=pd.Index(patients, name=PATIENT))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from radiobone.core.hashing import sha256_json
 from radiobone.features.radiomics.params import read_params
+from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import (
     BlockRecord,
@@ -22,6 +23,15 @@ from radiobone.tables.features import (
 
 COLUMNS = [f"original_firstorder_F{number}" for number in range(6)]
 DENSITY = ["density_mean_hu"]
+
+
+def plain_demo() -> Recipe:
+    """The demo's study without what its cohort table has beside BMD: one arm, no clinical columns, no strata."""
+    recipe = read_recipe("demo")
+    keys = recipe.model_dump(
+        exclude={"clinical", "acquisition", "arms", "evaluation", "primary"}, exclude_unset=True
+    )
+    return Recipe.model_validate(keys | {"primary": {"node": recipe.primary.node}})
 
 
 def write_tables(folder: Path, n: int = 60, seed: int = 0, levels: tuple[str, ...] = ("L1", "L2", "L3")) -> None:

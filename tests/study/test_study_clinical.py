@@ -6,7 +6,7 @@ import pytest
 
 from radiobone.evaluation import logistic_regression
 from radiobone.learning import osteoporosis_first
-from radiobone.study.clinical import CLINICAL, CLINICAL_NOTES, write_clinical_tables
+from radiobone.study.clinical import clinical_tables
 from radiobone.study.recipe.table import Column
 
 CLASSES = ["normal", "osteopenia", "osteoporosis"]
@@ -21,7 +21,6 @@ def dataset():
             "age": rng.normal(60.0, 8.0, 120) + 6.0 * (y == "osteoporosis").to_numpy(),
             "sex": rng.choice(["F", "M"], 120),
             "site": rng.choice([1, 2], 120),
-            "kvp": 120,
         },
         index=y.index,
     )
@@ -29,31 +28,31 @@ def dataset():
     return SimpleNamespace(cohort_columns=columns, y=y)
 
 
-def recipe(*columns):
-    return SimpleNamespace(clinical=columns, tree=osteoporosis_first, evaluation=SimpleNamespace(level=0.9))
+def recipe(*columns, wanted=True):
+    return SimpleNamespace(
+        clinical=columns,
+        nodes=osteoporosis_first(),
+        evaluation=SimpleNamespace(level=0.9, clinical_table=wanted),
+    )
 
 
-def test_every_node_and_column_has_its_row(dataset, tmp_path):
+def test_every_node_has_each_column_alone_and_all_together(dataset):
     columns = (Column(column="age"), Column(column="sex", reference="M"), Column(column="site", kind="category"))
-    written = write_clinical_tables(recipe(*columns), dataset, tmp_path)
-    assert written == [tmp_path / CLINICAL, tmp_path / CLINICAL_NOTES]
-    rows = pd.read_csv(tmp_path / CLINICAL, dtype={"level": str, "reference": str})
-    assert rows["node"].tolist() == ["osteoporosis_vs_rest"] * 3 + ["osteopenia_vs_normal"] * 3
-    assert rows["predictor"].tolist() == ["age", "sex", "site"] * 2
-    assert rows["reference"].tolist()[1:3] == ["M", "1"]
-    assert rows["n"].tolist()[:2] == [119, 120]
+    first, second = clinical_tables(recipe(*columns), dataset)
+    assert (first.node, second.node) == ("osteoporosis_vs_rest", "osteopenia_vs_normal")
+    for one in (first, second):
+        assert one.table["predictor"].tolist() == ["age", "sex", "site"]
+        assert one.table["reference"].tolist()[1:] == ["M", "1"]
+        assert one.table["adjusted_odds_ratio"].notna().all()
+    assert first.table["n"].tolist() == [119, 120, 120]
+    assert second.table["n"].tolist() == [79, 80, 80]
     table = dataset.cohort_columns.assign(y=dataset.y)
     direct = logistic_regression(table, "y", ["age"], positive="osteoporosis", level=0.9).coefficients[0]
-    np.testing.assert_allclose(rows.loc[0, ["odds_ratio", "low", "high"]].astype(float), direct.odds_ratio)
-    notes = pd.read_csv(tmp_path / CLINICAL_NOTES)
-    assert notes["note"][0] == "odds of true class = osteoporosis (against osteopenia or normal)"
-    assert notes["note"].str.contains("1 of 120 rows lack a value").any()
-    assert rows.columns[:3].tolist() == ["node", "positive", "negative"]
+    np.testing.assert_allclose(first.table.loc[0, ["odds_ratio", "low", "high"]].astype(float), direct.odds_ratio)
+    assert first.notes[0] == "odds of outcome = osteoporosis (against osteopenia or normal)"
+    assert any(note.startswith("1 of 120 rows lack a value") for note in first.notes)
 
 
-def test_a_constant_column_is_told_and_nothing_is_written_without_columns(dataset, tmp_path):
-    write_clinical_tables(recipe(Column(column="kvp"), Column(column="sex")), dataset, tmp_path)
-    rows = pd.read_csv(tmp_path / CLINICAL)
-    assert rows.loc[rows["predictor"] == "kvp", "note"].tolist() == ["a predictor has one value only"] * 2
-    assert write_clinical_tables(recipe(), dataset, tmp_path / "none") == []
-    assert not (tmp_path / "none").exists()
+def test_nothing_is_fitted_without_columns_or_unasked(dataset):
+    assert clinical_tables(recipe(), dataset) == []
+    assert clinical_tables(recipe(Column(column="age"), wanted=False), dataset) == []

@@ -3,17 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from study_tables import COLUMNS, tables, write_table, write_tables
+from study_tables import COLUMNS, plain_demo, tables, write_table, write_tables
 
 from radiobone.core.errors import RadioboneWarning, TableError
 from radiobone.study.dataset import assemble
-from radiobone.study.recipe import Recipe, read_recipe
+from radiobone.study.recipe import Recipe
 from radiobone.tables.features import manifest_path, read_features
 
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe("demo")
+    return plain_demo()
 
 
 def rewrite(folder, change, **manifest):

@@ -1,18 +1,10 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.svm import SVC
 
-from radiobone.learning import (
-    FlatClassifier,
-    HierarchicalClassifier,
-    SelectiveClassifierCV,
-    osteoporosis_first,
-    read_formula,
-)
-from radiobone.study.formulas import write_formulas, write_nomograms
+from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV, osteoporosis_first, read_formula
+from radiobone.study.formulas import final_formulas, nomograms, write_formulas
 
 
 @pytest.fixture(scope="module")
@@ -26,30 +18,22 @@ def study():
     )
     parts = {"osteoporosis_vs_rest": linear, "osteopenia_vs_normal": curved}
     model = HierarchicalClassifier(estimator=parts, nodes=osteoporosis_first(), cv=3).fit(X, y)
-    return SimpleNamespace(X=X, y=y), model
+    return X, model, *final_formulas(model)
 
 
 def test_linear_nodes_have_formulas_and_others_a_reason(study, tmp_path):
-    dataset, model = study
-    written = write_formulas(model, tmp_path)
-    assert [path.name for path in written] == [
-        "osteoporosis_vs_rest.json",
-        "osteoporosis_vs_rest.csv",
-        "osteoporosis_vs_rest.txt",
-        "osteopenia_vs_normal.txt",
-    ]
-    formula = read_formula(tmp_path / "osteoporosis_vs_rest.csv")
-    np.testing.assert_allclose(formula.probability(dataset.X), model.node_proba(dataset.X)[:, 0], rtol=1e-10)
-    assert written[-1].read_text().startswith("No formula: the model is not linear")
-    assert write_formulas(FlatClassifier(), tmp_path / "flat") == []
+    X, model, formulas, reasons = study
+    assert list(formulas) == ["osteoporosis_vs_rest"]
+    assert reasons["osteopenia_vs_normal"].startswith("the model is not linear")
+    written = write_formulas(formulas, tmp_path)
+    assert [path.name for path in written] == ["osteoporosis_vs_rest.json", "osteoporosis_vs_rest.txt"]
+    formula = read_formula(written[0])
+    assert (formula.positive, formula.negative) == ("osteoporosis", "osteopenia or normal")
+    np.testing.assert_allclose(formula.probability(X), model.node_proba(X)[:, 0], rtol=1e-10)
 
 
-def test_nomograms_are_drawn_of_linear_nodes(study, tmp_path):
-    dataset, model = study
-    written = write_nomograms(model, dataset, tmp_path)
-    assert [path.name for path in written] == [
-        "nomogram_osteoporosis_vs_rest.png",
-        "nomogram_osteoporosis_vs_rest.pdf",
-    ]
-    assert all(path.stat().st_size > 1000 for path in written)
-    assert write_nomograms(FlatClassifier(), dataset, tmp_path) == []
+def test_nomograms_are_drawn_of_linear_nodes(study):
+    X, _, formulas, _ = study
+    ((name, figure),) = nomograms(formulas, X)
+    assert name == "nomogram_osteoporosis_vs_rest"
+    assert figure.axes

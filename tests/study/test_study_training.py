@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from study_tables import COLUMNS, tables, write_table, write_tables
+from study_tables import COLUMNS, plain_demo, tables, write_table, write_tables
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import radiobone.learning.routing
@@ -15,7 +15,7 @@ from radiobone.core.errors import ModelError, RadioboneWarning, TableError, Usag
 from radiobone.learning.persistence import load_model
 from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict
-from radiobone.study.recipe import Recipe, read_recipe
+from radiobone.study.recipe import Recipe
 from radiobone.study.training import train
 from radiobone.tables.cohort import read_cohort
 from radiobone.tables.features import manifest_path, read_features
@@ -38,7 +38,7 @@ def quick(recipe: Recipe) -> Recipe:
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     write_tables(folder)
-    return folder, train(quick(read_recipe("demo")), *tables(folder), folder / "out", progress=False)
+    return folder, train(quick(plain_demo()), *tables(folder), folder / "out", progress=False)
 
 
 def test_everything_that_was_promised_is_written(study):
@@ -82,9 +82,9 @@ def test_bytes_are_the_same_for_any_jobs_and_any_order_of_rows(study, tmp_path):
     written = read_features(tmp_path / "features.csv").table
     assert written["patient_id"].tolist() == shuffled["patient_id"].tolist() != table["patient_id"].tolist()
     assert set(table.groupby("patient_id").size()) == {3}, "two terms have the same sum in either order"
-    one, other = (assemble(read_recipe("demo"), *tables(each)).X for each in (folder, tmp_path))
+    one, other = (assemble(plain_demo(), *tables(each)).X for each in (folder, tmp_path))
     assert one.to_numpy().tobytes() == other.to_numpy().tobytes()
-    again = train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", jobs=2, progress=False)
+    again = train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", jobs=2, progress=False)
     for name in ("predictions.csv", "folds.csv", "flow.csv"):
         assert (folder / "out" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
     same = {key: value for key, value in again.results.items() if key not in NOT_COMPARED}
@@ -173,7 +173,7 @@ def test_a_model_takes_tables_of_either_engine_and_says_so(tmp_path, learned):
     other = {"native": "pyradiomics", "pyradiomics": "native"}[learned]
     write_tables(tmp_path)
     write_table(tmp_path, read_features(tmp_path / "features.csv").table, radiomics={"engine": learned})
-    train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
     same = predict_table(tmp_path, tmp_path / "one", lambda table: table, radiomics={"engine": learned})
     with pytest.warns(RadioboneWarning) as told:
         predicted = predict_table(tmp_path, tmp_path / "two", lambda table: table, radiomics={"engine": other})
@@ -208,7 +208,7 @@ def test_a_table_of_more_levels_is_predicted_by_the_rows_of_the_model(study, tmp
 
 def test_the_model_knows_the_levels_of_the_recipe_not_of_the_table(tmp_path):
     write_tables(tmp_path)
-    recipe = quick(read_recipe("demo"))
+    recipe = quick(plain_demo())
     recipe = recipe.model_copy(update={"voi": recipe.voi.model_copy(update={"levels": "L1,L2"})})
     train(recipe, *tables(tmp_path), tmp_path / "out", progress=False)
     manifest = json.loads((tmp_path / "out/model/manifest.json").read_text())
@@ -222,7 +222,7 @@ def test_the_model_knows_the_levels_of_the_recipe_not_of_the_table(tmp_path):
 def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tmp_path):
     write_tables(tmp_path)
     manifest_path(tmp_path / "features.csv").unlink()
-    recipe = quick(read_recipe("demo"))
+    recipe = quick(plain_demo())
     changes = {
         "voi": recipe.voi.model_copy(update={"levels": "L1,L2"}),
         "table": recipe.table.model_copy(update={"levels": "min"}),
@@ -238,18 +238,18 @@ def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tm
 
 def test_a_stopped_second_study_leaves_no_results_of_the_first(tmp_path, monkeypatch):
     write_tables(tmp_path)
-    train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+    train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
     features, cohort = tables(tmp_path)
     strangers = replace(features, table=features.table.replace({"patient_id": {"p000": "stranger"}}))
     with pytest.raises(TableError, match="stranger"):
-        train(quick(read_recipe("demo")), strangers, cohort, tmp_path / "out", progress=False)
+        train(quick(plain_demo()), strangers, cohort, tmp_path / "out", progress=False)
     assert (tmp_path / "out/results.json").is_file(), "nothing was written yet"
 
     def stop(*args: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(radiobone.study.training, "write_report", stop)
-    other = quick(read_recipe("demo")).model_copy(update={"decision": "routed"})
+    other = quick(plain_demo()).model_copy(update={"decision": "routed"})
     with pytest.raises(KeyboardInterrupt):
         train(other, features, cohort, tmp_path / "out", progress=False)
     assert not (tmp_path / "out/results.json").exists()
@@ -265,7 +265,7 @@ def test_the_final_fit_holds_one_native_thread(tmp_path, monkeypatch):
 
     monkeypatch.setattr(radiobone.learning.routing, "fit_with_groups", spy)
     with threadpool_limits(limits=2):
-        train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+        train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
     assert threads == [{1}]
 
 
@@ -301,7 +301,7 @@ def test_a_table_of_another_cohort_is_refused(study, tmp_path):
     features, cohort = tables(tmp_path)
     cohort.table["patient_id"] = cohort.table["patient_id"].str.upper()
     with pytest.raises(TableError, match="not in the cohort table"):
-        train(quick(read_recipe("demo")), features, cohort, tmp_path / "out", progress=False)
+        train(quick(plain_demo()), features, cohort, tmp_path / "out", progress=False)
 
 
 @pytest.mark.parametrize("name", ["flow.csv", "predictions.csv"])
@@ -315,7 +315,7 @@ def test_an_input_in_the_folder_of_results_is_never_touched(tmp_path, name):
     features = dataclasses.replace(features, manifest=read_features(tmp_path / "features.csv").manifest)
     cohort = read_cohort(out / name if name == "flow.csv" else tmp_path / "cohort.csv", images=False)
     with pytest.raises(UsageError, match="overwrite an input"):
-        train(quick(read_recipe("demo")), features, cohort, out, progress=False)
+        train(quick(plain_demo()), features, cohort, out, progress=False)
     assert (out / name).read_bytes() == source.read_bytes()
 
 
@@ -324,7 +324,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     (tmp_path / "out/model").mkdir(parents=True)
     (tmp_path / "out/results.json").write_text("[]")
     with pytest.raises(UsageError, match="no study of radiobone"):
-        train(quick(read_recipe("demo")), *tables(tmp_path), tmp_path / "out", progress=False)
+        train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
     assert (tmp_path / "out/results.json").read_text() == "[]"
 
 
@@ -335,7 +335,7 @@ def test_a_second_study_takes_the_place_of_the_first_and_of_nothing_else(study, 
     shutil.copytree(folder / "out", out)
     (out / "model/mine.txt").write_text("mine")
     (out / "mine.txt").write_text("mine")
-    train(quick(read_recipe("demo")), *tables(tmp_path), out, progress=False)
+    train(quick(plain_demo()), *tables(tmp_path), out, progress=False)
     assert (out / "mine.txt").exists()
     assert (out / "model/mine.txt").exists()
     assert (out / "results.json").exists()

@@ -100,11 +100,14 @@ class Column(FileModel):
         but the reference; a value that was not seen in training has 0 in all of them.
     reference : str, optional
         The category without a column; by default the first in sorted order.
+    optional : bool
+        Leave it out of cohort tables that lack it, instead of refusing them.
     """
 
     column: str
     kind: Literal["auto", "number", "category"] = "auto"
     reference: str | None = None
+    optional: bool = False
 
     @model_validator(mode="before")
     @classmethod
