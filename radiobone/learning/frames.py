@@ -67,7 +67,11 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
             ensure_all_finite=finite,
             ensure_min_samples=least,
         )
-        return checked if reset else (checked, None)
+        if reset:
+            return checked
+        # scikit-learn has warned of the missing names by now; steps that were fitted on names need them.
+        names = getattr(estimator, "feature_names_in_", None)
+        return (checked if names is None else pd.DataFrame(checked, columns=names, copy=False)), None
     checked = validate_data(estimator, X, **given, reset=reset, skip_check_array=True)
     frame, y = checked if reset else (checked, None)
     if y is not None:

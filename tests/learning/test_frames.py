@@ -127,3 +127,12 @@ def test_numbers_in_object_columns_are_numbers():
     frame["k"] = pd.Categorical(["x", "y"])
     frame["b"] = [True, False]
     assert [name for name in frame if is_text(frame[name])] == ["t", "k"]
+
+
+def test_an_array_gets_the_names_of_the_fit_after_one_warning():
+    X, y = table()
+    model = SelectiveClassifierCV(selection=StandardScaler(), model=LogisticRegression()).fit(X, y)
+    with pytest.warns(UserWarning, match="valid feature names") as caught:
+        proba = model.predict_proba(X.to_numpy())
+    assert len(caught) == 1
+    np.testing.assert_array_equal(proba, model.predict_proba(X))
