@@ -11,6 +11,7 @@ from radiobone.evaluation.bootstrap import (
     metric_statistic,
 )
 from radiobone.evaluation.clustered import clustered_auc_interval, clustered_auc_test
+from radiobone.evaluation.compare import Target
 from radiobone.evaluation.delong import delong_interval, delong_test, delong_test_unpaired
 from radiobone.evaluation.estimates import Comparison, Interval
 from radiobone.evaluation.fold_figures import FigureOptions
@@ -21,6 +22,7 @@ from radiobone.evaluation.nested import NestedCV
 from radiobone.evaluation.permutation import permutation_test
 from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
 from radiobone.evaluation.proportions import proportion_interval
+from radiobone.evaluation.refits import Refits
 from radiobone.evaluation.regression import (
     Nomogram,
     backward_elimination,
@@ -50,7 +52,9 @@ __all__ = [
     "NestedResult",
     "Nomogram",
     "Primary",
+    "Refits",
     "Strata",
+    "Target",
     "TemporalSplit",
     "auc_statistic",
     "backward_elimination",

@@ -64,7 +64,7 @@ def test_noise_stays_noise_with_selection_inside_the_folds(draw):
     node = SelectiveClassifierCV(selection=SelectKBest(k=5), model=GaussianNB(), cv=2, calibration=None)
     means, covered = nested(draw, DRAWS, 100, node)
     error = means.std(ddof=1) / np.sqrt(DRAWS)
-    # One nested AUC of 100 patients spreads by 0.08; the mean of 1,000 has an error of 0.0025, that of 250 of 0.005.
+    # One nested AUC of 100 patients spreads by 0.08: the mean of 1,000 has an error of 0.0025, of 250 of 0.005.
     assert error < 0.1 / np.sqrt(DRAWS)
     assert abs(means.mean() - 0.5) < (0.01 if FULL else 3 * error)
     assert LOW <= covered <= HIGH
