@@ -138,3 +138,22 @@ def test_folds_that_agree_leave_a_note_and_no_width():
     interval = found.results()["nodes"][1]["on_true_members"]["auc"]["interval"]
     assert (interval["low"], interval["high"]) == (1.0, 1.0)
     assert "every fold gave the same value" in interval["notes"][0]
+
+
+def test_a_fixed_test_set_that_lacks_a_class_is_undefined_where_it_needs_it():
+    X, y, patients, ids, attributes = table()
+    keep = ((attributes["split"] == "train") | (y == "normal")).to_numpy() & (attributes["split"] != "external")
+    plan = FixedSplit("split")
+    found = NestedCV(GaussianNB(), plan, classes=BONE, nodes=osteoporosis_first(), options=LIGHT).run(
+        X[keep], y[keep], groups=patients[keep], ids=ids[keep], attributes=attributes[keep]
+    )
+    results = found.results()
+    assert results["validation"]["folds"][0]["missing_classes"] == ["osteoporosis", "osteopenia"]
+    first = results["nodes"][0]
+    assert (first["on_true_members"]["auc"]["mean"], first["on_true_members"]["auc"]["n_undefined"]) == (None, 1)
+    assert first["on_true_members"]["auc"]["interval"]["low"] is None
+    assert first["on_true_members"]["sensitivity"]["interval"]["low"] is None
+    assert first["on_true_members"]["specificity"]["interval"]["low"] > 0
+    assert first["pooled"]["calibration_slope"]["value"] is None
+    assert results["three_class"]["auc_macro"]["mean"] is None
+    assert results["three_class"]["accuracy"]["interval"]["low"] is not None
