@@ -114,6 +114,8 @@ def calibration_figure(nodes: Sequence[Calibration]) -> Figure:
 
 
 def _draw(axes: Axes, node: Calibration) -> None:
+    from matplotlib.lines import Line2D
+
     truth = np.asarray(node.is_positive, dtype=bool)
     axes.plot([0, 1], [0, 1], color=QUIET_COLOUR, linestyle=(0, (4, 3)), linewidth=0.8, label="ideal")
     if len(node.smooth_probability):
@@ -130,9 +132,6 @@ def _draw(axes: Axes, node: Calibration) -> None:
         elinewidth=0.8,
         label=f"{len(node.predicted)} groups, 95 % interval",
     )
-    for name, value in (("slope", node.slope), ("calibration in the large", node.in_the_large)):
-        if math.isfinite(value.value):
-            axes.plot([], [], linestyle="none", label=f"{name} {typeset(str(value))}")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed share ({node.positive})")
     axes.tick_params(labelbottom=False)
     axes.set_box_aspect(1.0)
@@ -142,7 +141,10 @@ def _draw(axes: Axes, node: Calibration) -> None:
     counts = sample(node.positive, n_positive, n_patients, len(truth))
     title_of(axes, spaced(node.name), counts, node.judged_on)
     below = _histogram(axes, node, truth, unit)
-    handles = [handle for panel in (axes, below) for handle in panel.get_legend_handles_labels()[0]]
+    handles = [handle for part in (axes, below) for handle in part.get_legend_handles_labels()[0]]
+    for name, value in (("slope", node.slope), ("calibration in the large", node.in_the_large)):
+        if math.isfinite(value.value):
+            handles.append(Line2D([], [], linestyle="none", label=f"{name} {typeset(str(value))}"))
     legend_below(below, handles=handles)
 
 

@@ -13,8 +13,8 @@ from radiobone.reporting.lasso import LassoCurves, lasso_figure
 from radiobone.reporting.nomogram import nomogram_figure
 from radiobone.reporting.procedure import LearningCurve, Permutations, learning_curve_figure, permutation_figure
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
+from radiobone.reporting.saving import save_figure, save_figure_as
 from radiobone.reporting.selection import Selected, selection_figure
-from radiobone.reporting.style import save_figure, save_figure_as
 
 __all__ = [
     "Calibration",

@@ -12,12 +12,15 @@ from radiobone.reporting.style import (
     COLUMN_INCH,
     FLAG_COLOUR,
     MAIN_COLOUR,
+    NOTE_COLOUR,
     PAGE_INCH,
     QUIET_COLOUR,
     SMALL,
     panel,
     sheet,
+    small_lines,
     text_width,
+    title_lines,
 )
 from radiobone.reporting.words import typeset, wrapped
 
@@ -100,27 +103,30 @@ def forest_figure(
     lines = _lines(rows)
     compared = any(row.difference is not None for row in rows)
     width = PAGE_INCH if compared else COLUMN_INCH * 1.5
-    inches = [_ROW_INCH + _LINE_INCH * text.count("\n") for text, _ in lines]
-    below = 0.5 + (0.18 if told else 0.0)
-    above = 0.35 + 0.16 * (title.count("\n") + 1)
-    with sheet(width, below + sum(inches) + above) as figure:
-        table = _Table(figure, lines, _places(inches), below, sum(inches))
+    names = [name for name in ("value", "difference") if name == "value" or compared]
+    cells = [[_text(row, name) for _, row in lines] for name in names]
+    heights = [_row_height(*texts) for texts in zip([text for text, _ in lines], *cells, strict=True)]
+    told_lines, header = small_lines(told, width - 0.2), title_lines(title, inches=width - 0.2)
+    below = 0.45 + _LINE_INCH * len(told_lines) + (_MARGIN if told_lines else 0.0)
+    above = 0.35 + 0.16 * len(header)
+    height = below + sum(heights) + above
+    with sheet(width, height) as figure:
+        table = _Table(figure, lines, _places(heights), below, sum(heights))
         left = table.texts(_MARGIN, "", [text for text, _ in lines])
         left = table.texts(left + _GAP, counts, [row.count if row else "" for _, row in lines], align="right")
-        figure.text(_MARGIN / width, 1.0 - 0.06 / (below + sum(inches) + above), title, va="top", ha="left")
-        columns = [("value", f"{metric} (95 % interval)", chance)]
-        if compared:
-            columns.append(("difference", "difference to reference", 0.0))
-        texts = [[_text(row, name) for _, row in lines] for name, _, _ in columns]
-        needed = [table.width([heading, *column]) for column, (_, heading, _) in zip(texts, columns, strict=True)]
-        room = (width - left - sum(needed) - (2 * len(columns)) * _GAP - _MARGIN) / len(columns)
-        for column, (name, heading, line) in zip(texts, columns, strict=True):
+        figure.text(_MARGIN / width, 1.0 - _MARGIN / height, "\n".join(header), va="top", ha="left")
+        headings = [f"{metric} (95 % interval)", "difference to reference"]
+        needed = [table.width([heading, *texts]) for heading, texts in zip(headings, cells, strict=False)]
+        room = (width - left - sum(needed) - 2 * len(cells) * _GAP - _MARGIN) / len(cells)
+        for name, heading, texts in zip(names, headings, cells, strict=False):
+            own = name == "value"
             table.intervals(
-                left + _GAP, room, name, metric if name == "value" else f"difference in {metric}", line
+                left + _GAP, room, name, metric if own else f"difference in {metric}", chance if own else 0.0
             )
-            left = table.texts(left + 2 * _GAP + room, heading, column)
-        if told:
-            figure.text(_MARGIN / width, 0.04, told, fontsize=SMALL, color="#555555")
+            left = table.texts(left + 2 * _GAP + room, heading, texts)
+        if told_lines:
+            text = "\n".join(told_lines)
+            figure.text(_MARGIN / width, _MARGIN / height, text, fontsize=SMALL, color=NOTE_COLOUR, va="bottom")
     return figure
 
 
@@ -162,7 +168,7 @@ class _Table:
         used = self.width([heading, *texts])
         x = (left + (used if align == "right" else 0.0)) / width
         top = (self.bottom + self.height + 0.05) / height
-        self.figure.text(x, top, heading, ha=align, va="bottom", fontsize=SMALL, color="#555555")
+        self.figure.text(x, top, heading, ha=align, va="bottom", fontsize=SMALL, color=NOTE_COLOUR)
         for (_, row), place, text in zip(self.lines, self.places, texts, strict=True):
             weight = "bold" if row is None or (row.reference and align == "left") else "normal"
             self.figure.text(
@@ -189,6 +195,10 @@ class _Table:
         axes.locator_params(axis="x", nbins=max(3, int(width / 0.4)))
 
 
+def _row_height(*texts: str) -> float:
+    return _ROW_INCH + _LINE_INCH * max(text.count("\n") for text in texts)
+
+
 def _places(inches: Sequence[float]) -> list[float]:
     """Return the middle of each row, in inches from the bottom."""
     total = sum(inches)
@@ -200,7 +210,7 @@ def _text(row: ForestRow | None, name: str) -> str:
     if row is None:
         return ""
     if name == "value":
-        return row.needs or typeset(str(row.value))
+        return wrapped(row.needs, _NAME_CHARACTERS) or typeset(str(row.value))
     if row.reference:
         return "reference"
     return "" if row.difference is None else typeset(row.difference.text(signed=True))

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from radiobone.reporting.style import INK, PAGE_INCH, SMALL, panel, sheet, text_width
+from radiobone.reporting.style import (
+    INK,
+    NOTE_COLOUR,
+    PAGE_INCH,
+    SMALL,
+    panel,
+    sheet,
+    small_lines,
+    text_width,
+    title_lines,
+)
 from radiobone.reporting.words import typeset, wrapped
 
 if TYPE_CHECKING:
@@ -42,7 +52,8 @@ def nomogram_figure(nomogram: Nomogram, *, title: str, told: str = "") -> Figure
     used = [axis for axis in nomogram.axes if axis.reach > 0]
     names = ["Points", *(wrapped(axis.name, _NAME_CHARACTERS) for axis in used), "Total points"]
     names.append(f"Probability\n({wrapped(nomogram.positive, _NAME_CHARACTERS)})")
-    below, above = (0.3 if told else 0.1), 0.15 + 0.16 * (title.count("\n") + 1)
+    header, told_lines = title_lines(title, inches=PAGE_INCH), small_lines(told, PAGE_INCH - 0.2)
+    below, above = 0.15 + 0.12 * len(told_lines), 0.15 + 0.16 * len(header)
     height = _ROW_INCH * len(names)
     with sheet(PAGE_INCH, below + height + above) as figure:
         left = 0.08 + text_width(figure, names) + 0.15
@@ -63,8 +74,8 @@ def nomogram_figure(nomogram: Nomogram, *, title: str, told: str = "") -> Figure
         _line(axes, len(used) + 1, [(value / scale, f"{value:g}") for value in totals], width)
         found = [(nomogram.total(probability) / scale, f"{probability:g}") for probability in PROBABILITIES]
         _line(axes, len(used) + 2, [tick for tick in found if 0.0 <= tick[0] <= 1.0], width)
-        figure.text(0.08 / PAGE_INCH, 1.0 - 0.06 / (below + height + above), title, va="top")
-        figure.text(0.08 / PAGE_INCH, 0.04, told, fontsize=SMALL, color="#555555")
+        figure.text(0.08 / PAGE_INCH, 1.0 - 0.06 / (below + height + above), "\n".join(header), va="top")
+        figure.text(0.08 / PAGE_INCH, 0.02, "\n".join(told_lines), fontsize=SMALL, color=NOTE_COLOUR, va="bottom")
     return figure
 
 

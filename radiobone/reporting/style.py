@@ -1,4 +1,4 @@
-"""One quiet style for all figures: colours, sizes, the canvas that they are drawn on, and how they are written.
+"""One quiet style for all figures: colours, sizes, and the canvas that they are drawn on.
 
 Figures belong to no window system and touch no global state of matplotlib. The same input gives the same bytes.
 """
@@ -8,11 +8,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from radiobone.core.errors import UsageError
-from radiobone.core.files import atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -31,7 +27,8 @@ DASHES: tuple[Any, ...] = (
     (0, (1, 2)),
 )
 MAIN_COLOUR, FLAG_COLOUR = COLOURS[0], COLOURS[1]
-FOLD_COLOUR, QUIET_COLOUR, GRID_COLOUR, INK = "#A9BFCC", "#8C8C8C", "#E8E8E8", "#262626"
+FOLD_COLOUR, QUIET_COLOUR, GRID_COLOUR = "#A9BFCC", "#8C8C8C", "#E8E8E8"
+INK, NOTE_COLOUR = "#262626", "#555555"
 
 COLUMN_INCH = 3.4
 """Width of one column of a journal (86 mm)."""
@@ -43,9 +40,9 @@ SMALL, NORMAL = 6.5, 8.0
 """Sizes of text in points, at the size of print."""
 
 LAYOUT_PASSES = 2
-_NOTE_CHARACTERS_PER_INCH = 19.0
+_SMALL_PER_INCH = 19.0
 _PAD_INCH = 0.05
-_TITLE_CHARACTERS = 48
+_TITLE_PER_INCH = 14.2
 _TICK_SIZE = 7.5
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that pictures are the same everywhere
@@ -83,11 +80,6 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "radiobone",
     "pdf.fonttype": 42,
-}
-_METADATA: dict[str, dict[str, None]] = {
-    ".png": {"Software": None},
-    ".svg": {"Date": None, "Creator": None},
-    ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
 
 
@@ -134,7 +126,7 @@ def drawing(
         raise ValueError("nothing to draw")
     columns = n_columns or min(n_panels, 2)
     rows = -(-n_panels // columns)
-    with _style():
+    with styled():
         figure = Figure(figsize=(columns * width, rows * height), layout="constrained")
         cells = figure.subplots(
             rows,
@@ -170,7 +162,7 @@ def sheet(width: float, height: float) -> Iterator[Figure]:
     """
     from matplotlib.figure import Figure
 
-    with _style():
+    with styled():
         figure = Figure(figsize=(width, height))
         yield figure
 
@@ -224,55 +216,6 @@ def text_width(figure: Figure, texts: Sequence[str], size: float = NORMAL, *, bo
     return widest
 
 
-def save_figure(figure: Figure, path: Path, *, dpi: int = 300) -> None:
-    """Write a figure atomically; the same figure gives the same bytes.
-
-    Parameters
-    ----------
-    figure : Figure
-        From this room, or any other.
-    path : Path
-        Ends in .png, .svg or .pdf.
-    dpi : int, default 300
-        Dots per inch of a PNG.
-
-    Raises
-    ------
-    UsageError
-        If the suffix is none of these.
-    """
-    metadata = _METADATA.get(path.suffix.lower())
-    if metadata is None:
-        raise UsageError("figures are not written in this format", where=str(path), expected=", ".join(_METADATA))
-    with _style(), atomic_path(path) as part:
-        figure.savefig(part, dpi=dpi, format=path.suffix.lower()[1:], metadata=metadata)
-
-
-def save_figure_as(figure: Figure, path: Path, suffixes: Sequence[str] = (".png", ".pdf")) -> list[Path]:
-    """Write a figure once for each format, such as a PNG to look at and a PDF for the printer.
-
-    Parameters
-    ----------
-    figure : Figure
-        The figure.
-    path : Path
-        Folder and name, without or with one of these suffixes.
-    suffixes : sequence of str
-        Of .png, .svg and .pdf.
-
-    Returns
-    -------
-    list of Path
-        The files.
-    """
-    # A name may hold points of its own.
-    stem = path.stem if path.suffix.lower() in _METADATA else path.name
-    paths = [path.parent / f"{stem}{suffix}" for suffix in suffixes]
-    for one in paths:
-        save_figure(figure, one)
-    return paths
-
-
 def note(figure: Figure, text: str) -> None:
     """Write what a reader must know below all panels, small and wrapped to the width of the figure.
 
@@ -284,9 +227,45 @@ def note(figure: Figure, text: str) -> None:
         Sentences; nothing is written if there is none.
     """
     if text:
-        width = int(figure.get_size_inches()[0] * _NOTE_CHARACTERS_PER_INCH)
-        wrapped = "\n".join(textwrap.wrap(text, width, break_long_words=False))
-        figure.supxlabel(wrapped, fontsize=SMALL, color="#555555", x=0.012, ha="left")
+        lines = small_lines(text, float(figure.get_size_inches()[0]))
+        figure.supxlabel("\n".join(lines), fontsize=SMALL, color=NOTE_COLOUR, x=0.012, ha="left")
+
+
+def small_lines(text: str, inches: float) -> list[str]:
+    """Break a small text into lines.
+
+    Parameters
+    ----------
+    text : str
+        Sentences.
+    inches : float
+        Width that there is.
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    return textwrap.wrap(text, int(inches * _SMALL_PER_INCH))
+
+
+def title_lines(*texts: str, inches: float = COLUMN_INCH) -> list[str]:
+    """Break a title into lines.
+
+    Parameters
+    ----------
+    *texts : str
+        Lines; empty ones are left out.
+    inches : float, optional
+        Width that there is.
+
+    Returns
+    -------
+    list of str
+        Lines.
+    """
+    lines = "\n".join(texts).splitlines()
+    return [part for line in lines for part in textwrap.wrap(line, int(inches * _TITLE_PER_INCH))]
 
 
 def title_of(axes: Axes, *lines: str, pad: float | None = None) -> None:
@@ -301,9 +280,7 @@ def title_of(axes: Axes, *lines: str, pad: float | None = None) -> None:
     pad : float, optional
         Distance from the panel, in points.
     """
-    texts = "\n".join(lines).splitlines()
-    fitted = [part for text in texts for part in textwrap.wrap(text, _TITLE_CHARACTERS)]
-    axes.set_title("\n".join(fitted), pad=pad)
+    axes.set_title("\n".join(title_lines(*lines)), pad=pad)
 
 
 def legend_below(
@@ -332,8 +309,14 @@ def legend_below(
 
 
 @contextlib.contextmanager
-def _style() -> Iterator[None]:
-    """Hold matplotlib's own defaults and this module's style, whatever the user's settings are."""
+def styled() -> Iterator[None]:
+    """Hold matplotlib's own defaults and this module's style, whatever the user's settings are.
+
+    Yields
+    ------
+    None
+        While figures are drawn or written.
+    """
     import matplotlib.style
 
     with matplotlib.style.context(["default", _STYLE]):

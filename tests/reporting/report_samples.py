@@ -123,6 +123,7 @@ def forest_rows():
             "TotalSegmentator's published rule", Estimate(0.80), "1", "baselines", Estimate(-0.11, -0.18, -0.04)
         ),
         ForestRow("clinical covariates", group="baselines", needs="needs column age"),
+        ForestRow("rule", group="baselines", needs="needs density_median_hu of the body, eroded by 4 mm"),
     ]
 
 
@@ -202,7 +203,7 @@ FIGURES = {
         title="osteoporosis vs rest",
         counts="features",
         chance=0.5,
-        told="Exploratory.",
+        told="Exploratory, " * 20,
     ),
     "learning": lambda: learning_curve_figure([learning()]),
     "permutation": lambda: permutation_figure([permutations()]),

@@ -12,7 +12,8 @@ from report_samples import CONFUSION, FIGURES, overlaps, texts
 
 from radiobone.core.errors import UsageError
 from radiobone.reporting.confusion import Confusion, confusion_figure
-from radiobone.reporting.style import PAGE_INCH, drawing, save_figure, save_figure_as
+from radiobone.reporting.saving import save_figure, save_figure_as
+from radiobone.reporting.style import PAGE_INCH, drawing
 
 
 @pytest.fixture(scope="module", params=FIGURES)
