@@ -20,6 +20,7 @@ from radiobone.learning.column_choice import choose_columns, column_names, colum
 from radiobone.learning.data import DataError, check_groups, check_labels, patients_by_class, two_classes
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.frames import Rows, check_table, rows_of
+from radiobone.learning.operating import EVEN, OperatingPoint
 from radiobone.learning.prior import PriorClassifier
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.selective import SelectiveClassifierCV
@@ -44,7 +45,10 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         The mean of the probabilities; their mean weighted by how far the inner out-of-fold AUC of each part lies
         above 0.5; or a logistic regression on the log odds of the inner out-of-fold probabilities.
     cv : int, splitter or iterable, default=5
-        Folds of the out-of-fold probabilities; patients stay whole. Not used by ``mean``.
+        Folds of out-of-fold probabilities; patients stay whole. ``mean`` needs them for its operating point only.
+    operating_point : "youden", ("sensitivity", float), ("specificity", float) or None, default=None
+        How ``threshold_`` is chosen on the fused inner out-of-fold probabilities, as in `SelectiveClassifierCV`;
+        those of the parts play no role here.
     random_state : int, RandomState or None, default=0
         Shuffles the folds.
 
@@ -61,7 +65,9 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     meta_ : LogisticRegression or None
         Fitted on the log odds; None but for ``stacked``.
     oof_auc_ : dict of str to float
-        Inner out-of-fold AUC of each part; empty for ``mean``.
+        Inner out-of-fold AUC of each part; empty where none was needed.
+    threshold_ : float
+        ``predict`` calls the second class above this probability; 0.5 without an operating point.
     predicts_prior_ : bool
         True if every part predicts the training prior.
     selected_features_ : ndarray of str
@@ -92,13 +98,23 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         "parts": [dict, None],
         "method": [StrOptions({"mean", "weighted", "stacked"})],
         "cv": ["cv_object"],
+        "operating_point": [StrOptions({"youden"}), tuple, list, None],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, *, parts: Any = None, method: str = "mean", cv: Any = 5, random_state: Any = 0) -> None:
+    def __init__(
+        self,
+        *,
+        parts: Any = None,
+        method: str = "mean",
+        cv: Any = 5,
+        operating_point: Any = None,
+        random_state: Any = 0,
+    ) -> None:
         self.parts = parts
         self.method = method
         self.cv = cv
+        self.operating_point = operating_point
         self.random_state = random_state
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> LateFusionClassifier:
@@ -171,7 +187,9 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.meta_: Any = None
         self.weights_: Array | None = np.full(n_parts, 1.0 / n_parts)
         self.oof_auc_: dict[str, float] = {}
-        if self.method == "mean":
+        point = OperatingPoint.of(self.operating_point)
+        self.threshold_ = EVEN
+        if self.method == "mean" and point is None:
             return
         if self.predicts_prior_:
             # Priors of folds differ by the row held out, so that they tell its class, the wrong way round.
@@ -180,15 +198,23 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         held_out = self._out_of_fold(rows, codes, patients)
         aucs = [float(roc_auc_score(codes, column)) for column in held_out.T]
         self.oof_auc_ = dict(zip(self.columns_, aucs, strict=True))
+        above = np.maximum(np.array(aucs) - 0.5, 0.0)
         if self.method == "stacked":
             self.weights_ = None
             self.meta_ = LogisticRegression().fit(_log_odds(held_out), codes)
-            return
-        above = np.maximum(np.array(aucs) - 0.5, 0.0)
-        if above.sum() > 0.0:
+        elif self.method == "weighted" and above.sum() > 0.0:
             self.weights_ = above / above.sum()
-        else:
+        elif self.method == "weighted":
             self.notes_.append("no part ranked the classes better than chance out of fold; all weigh the same")
+        if point is not None:
+            chosen = point.choose(self._fused(held_out), codes)
+            self.threshold_ = chosen.value
+            self.notes_.append(chosen.note(point))
+
+    def _fused(self, parts: Array) -> Array:
+        if self.weights_ is not None:
+            return parts @ self.weights_
+        return np.asarray(self.meta_.predict_proba(_log_odds(parts))[:, 1], dtype=np.float64)
 
     def _out_of_fold(self, rows: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> Array:
         """Return the probabilities of each row from copies of the parts that have not seen its patient."""
@@ -247,15 +273,11 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, 2)
             Probabilities, in the order of ``classes_``.
         """
-        parts = self.part_proba(X)
-        if self.weights_ is not None:
-            second = parts @ self.weights_
-        else:
-            second = np.asarray(self.meta_.predict_proba(_log_odds(parts))[:, 1], dtype=np.float64)
+        second = self._fused(self.part_proba(X))
         return np.column_stack([1.0 - second, second])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Return the more probable class of each row; the first one where they are even.
+        """Return the second class where its probability lies above ``threshold_``, else the first.
 
         Parameters
         ----------
@@ -267,7 +289,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples,)
             Classes.
         """
-        codes = np.argmax(self.predict_proba(X), axis=1)
+        codes = (self.predict_proba(X)[:, 1] > self.threshold_).astype(np.intp)
         labels: NDArray[Any] = self.classes_[codes]
         return labels
 

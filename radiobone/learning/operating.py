@@ -118,6 +118,24 @@ class Threshold:
     sensitivity: float
     specificity: float
 
+    def note(self, point: OperatingPoint) -> str:
+        """Tell a reader of the result what was chosen.
+
+        Parameters
+        ----------
+        point : OperatingPoint
+            The rule.
+
+        Returns
+        -------
+        str
+            One sentence.
+        """
+        return (
+            f"operating point, {point}: called above {self.value:.3g}, with a sensitivity of "
+            f"{self.sensitivity:.3g} and a specificity of {self.specificity:.3g} on inner out-of-fold rows"
+        )
+
 
 def _between(probability: Array) -> Array:
     """Return one threshold below all probabilities, one between any two neighbours, and one above all."""

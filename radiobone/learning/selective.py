@@ -319,10 +319,7 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         if point is not None:
             chosen = point.choose(self.calibrator_.probability(values), known)
             self.threshold_ = chosen.value
-            self.notes_.append(
-                f"operating point, {point}: called above {chosen.value:.3g}, with a sensitivity of "
-                f"{chosen.sensitivity:.3g} and a specificity of {chosen.specificity:.3g} on inner out-of-fold rows"
-            )
+            self.notes_.append(chosen.note(point))
 
     def _fall_back(self, note: str) -> None:
         self.predicts_prior_ = True

@@ -102,11 +102,16 @@ class _Builder:
 
             return LateFusionClassifier(
                 parts={
-                    name: (list(columns), self.classifier(self.selection(steps), node))
+                    # The operating point is that of the fused probability.
+                    name: (
+                        list(columns),
+                        self.classifier(self.selection(steps), node).set_params(operating_point=None),
+                    )
                     for name, columns in self.columns.parts.items()
                 },
                 method=_LATE[self.arm.fusion],
                 cv=self.context.inner_folds,
+                operating_point=self.recipe.operating_point.choice,
                 random_state=self.context.seed,
             )
         if self.arm.fusion == "blockwise":

@@ -16,6 +16,7 @@ from radiobone.learning import (
     SelectiveClassifierCV,
 )
 from radiobone.learning.folds import inner_folds
+from radiobone.learning.operating import OperatingPoint
 
 PARTS = {"image": (["hu", "glcm"], LogisticRegression()), "clinical": ("age", LogisticRegression())}
 
@@ -80,6 +81,26 @@ def test_stacking_learns_from_out_of_fold_probabilities():
     np.testing.assert_allclose(model.meta_.intercept_, meta.intercept_, rtol=1e-5, atol=1e-8)
     assert (model.meta_.coef_ > 0).all()
     assert roc_auc_score(codes, model.predict_proba(X)[:, 1]) > max(model.oof_auc_.values())
+
+
+@pytest.mark.parametrize("method", ["mean", "weighted", "stacked"])
+def test_the_operating_point_is_that_of_the_fused_probability(method):
+    X, y = table()
+    codes = (y == "well").astype(int)
+    model = LateFusionClassifier(parts=PARTS, method=method, operating_point=("specificity", 0.9)).fit(X, y)
+    held_out = out_of_fold(X, codes)
+    fused = held_out @ model.weights_ if method != "stacked" else model._fused(held_out)
+    point = OperatingPoint("specificity", 0.9).choose(fused, codes)
+    assert model.threshold_ == pytest.approx(point.value)
+    assert point.specificity >= 0.9
+    assert model.notes_ == [point.note(OperatingPoint("specificity", 0.9))]
+    plain = LateFusionClassifier(parts=PARTS, method=method).fit(X, y)
+    assert plain.threshold_ == 0.5
+    np.testing.assert_array_equal(plain.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(model.predict(X) == "well", model.predict_proba(X)[:, 1] > model.threshold_)
+    tree = HierarchicalClassifier(estimator=model, decision="routed").fit(X, y)
+    assert tree.thresholds_.tolist() == [tree.estimators_["ill_vs_well"].threshold_]
+    assert tree.thresholds_[0] != 0.5
 
 
 def test_parts_that_know_nothing_weigh_the_same_and_say_so():
