@@ -30,9 +30,6 @@ def test_the_operating_point_of_late_fusion_is_that_of_the_fused_probability(fus
     assert fused.method == method
     assert fused.operating_point == ("sensitivity", 0.9)
     assert {name: part[0] for name, part in fused.parts.items()} == COLUMNS.parts
-        "radiomics": ["a", "b"],
-        "density": ["c"],
-    }
     assert [part.operating_point for _, part in fused.parts.values()] == [None, None]
 
 
