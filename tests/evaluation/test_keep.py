@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -216,3 +218,19 @@ class Brightness(GaussianNB):
 
     def predict_proba(self, X):
         return super().predict_proba(X.mean(axis=(1, 2, 3))[:, None])
+
+
+class Fewer(FixedSplit):
+    """The same test set, learned from half of the training rows."""
+
+    def divide(self, data):
+        return [dataclasses.replace(fold, train=fold.train[::2]) for fold in super().divide(data)]
+
+
+def test_the_training_rows_are_part_of_the_key(tmp_path):
+    X, y, ids = table()
+    attributes = pd.DataFrame({"split": np.repeat(["train", "train", "test"], 15)})
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    for plan in (FixedSplit("split"), Fewer("split")):
+        NestedCV(Stopping(), plan).run(X, y, groups=ids, attributes=attributes, keep=tmp_path)
+    assert Stopping.fits == 2
