@@ -208,15 +208,9 @@ class ArmsCV:
             If the primary figure names a node that there is not.
         """
         present = [arm for arm in self.arms if not arm.needs]
-        data = []
-        for arm in present:
-            check_memory(arm.X, self.jobs, arm.name)
-            rules = ColumnRules.of(arm.estimator)
-            with _in_arm(arm.name):
-                data.append(prepare(arm.X, y, groups, ids, self.classes, attributes, rules=rules))
+        data = self._prepared(present, y, groups, ids, attributes)
         first = [arm.name for arm in present].index(self.primary.arm)
         nodes = self._nodes(present[first].estimator, data[first])
-        self._check_node(present[first].estimator, nodes)
         for arm, rows in zip(present, data, strict=True):
             with _in_arm(arm.name):
                 check_nodes(arm.estimator, nodes, rows)
@@ -242,16 +236,23 @@ class ArmsCV:
         columns = volume_columns(X)
         return data.X[columns].sum(axis=1, skipna=False).to_numpy(dtype=np.float64) if columns else None
 
-    def _nodes(self, estimator: Any, data: StudyData) -> Sequence[Node]:
-        """Return the nodes at which flat arms are judged: those of the primary arm, if it has any."""
-        if self.nodes is not None:
-            return self.nodes
-        own = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else None
-        return chain(np.unique(data.labels).tolist()) if own is None else own
+    def _prepared(
+        self, arms: Sequence[Arm], y: ArrayLike, groups: ArrayLike, ids: Any, attributes: pd.DataFrame | None
+    ) -> list[StudyData]:
+        data = []
+        for arm in arms:
+            check_memory(arm.X, self.jobs, arm.name)
+            rules = ColumnRules.of(arm.estimator)
+            with _in_arm(arm.name):
+                data.append(prepare(arm.X, y, groups, ids, self.classes, attributes, rules=rules))
+        return data
 
-    def _check_node(self, estimator: Any, nodes: Sequence[Node]) -> None:
+    def _nodes(self, estimator: Any, data: StudyData) -> Sequence[Node]:
+        """Return the nodes at which flat arms are judged: by default those of the primary arm, if it has any."""
         own = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else None
-        known = [node.name for node in (nodes if own is None else own)]
+        by_default = chain(np.unique(data.labels).tolist()) if own is None else own
+        nodes = by_default if self.nodes is None else self.nodes
+        known = [node.name for node in (by_default if isinstance(estimator, HierarchicalClassifier) else nodes)]
         if self.primary.node != THREE_CLASS and self.primary.node not in known:
             raise UsageError(
                 f"the primary figure names no node{nearest(self.primary.node, known)}",
@@ -259,6 +260,7 @@ class ArmsCV:
                 got=self.primary.node,
                 expected=", ".join([*known, THREE_CLASS]),
             )
+        return nodes
 
 
 @contextlib.contextmanager
