@@ -64,7 +64,7 @@ class SharedKernels:
         rows = np.concatenate([train, test])
         self._codes, self._n_train, self._n_features = codes, len(train), train.shape[1]
         self._variance = float(train.var())
-        self._products = np.einsum("ik,jk->ij", rows, train)
+        self._products: Array = np.einsum("ik,jk->ij", rows, train)
         squares = np.einsum("ik,ik->i", rows, rows)
         self._distances = squares[:, None] + squares[: len(train)] - 2.0 * self._products
         self._kernels: dict[tuple[Any, ...], Array] = {}
