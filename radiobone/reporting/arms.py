@@ -9,6 +9,7 @@ from radiobone.reporting.curves import NodeScores
 from radiobone.reporting.estimates import Estimate, estimate
 from radiobone.reporting.forest import ForestRow
 from radiobone.reporting.nested import node_scores, test_sets
+from radiobone.reporting.parts import THREE_CLASS, parts
 from radiobone.reporting.words import either, spaced
 
 if TYPE_CHECKING:
@@ -16,28 +17,6 @@ if TYPE_CHECKING:
 
 KINDS = {"arm": "arms", "baseline": "baselines", "control": "controls"}
 """Kinds of arms in the order in which they are listed, with their headings."""
-
-THREE_CLASS = "three_class"
-
-
-def parts(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the figures of each arm that was fitted, the primary arm first.
-
-    Parameters
-    ----------
-    results : mapping
-        The content of ``results.json``, of one procedure or of several arms.
-
-    Returns
-    -------
-    dict of str to mapping
-        Each with ``nodes``, ``three_class`` and ``validation``. One procedure is called ``model``.
-    """
-    arms = [arm for arm in results.get("arms") or () if arm["nodes"] is not None]
-    if not arms:
-        return {"model": results}
-    ordered = sorted(arms, key=lambda arm: not arm["primary"])
-    return {arm["name"]: {**arm, "validation": results["validation"]} for arm in ordered}
 
 
 def arm_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[NodeScores]:
@@ -186,7 +165,7 @@ def node_of(results: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 
 def heading(results: Mapping[str, Any], name: str) -> str:
-    """Name a node, its positive class and its patients, for the title of a figure.
+    """Name a node, its positive class, its patients, and which test set they are of if there are several.
 
     Parameters
     ----------
@@ -200,13 +179,15 @@ def heading(results: Mapping[str, Any], name: str) -> str:
     str
         Lines.
     """
+    sets = list(results.get("test_sets") or ())
+    where = f"\ntest set {sets[0]}" if sets else ""
     node = node_of(results, name)
     if node is None:
         called = "all classes" if name == THREE_CLASS else spaced(name)
-        return f"{called}\n{results[THREE_CLASS]['n_patients']} patients"
+        return f"{called}\n{results[THREE_CLASS]['n_patients']} patients{where}"
     part = node["on_true_members"]
     counts = f"{part['n_patients_positive']} of {part['n_patients']} patients"
-    return f"{spaced(name)}\npositive: {either(node['positive'])}, {counts}"
+    return f"{spaced(name)}\npositive: {either(node['positive'])}, {counts}{where}"
 
 
 def _figure(arm: Mapping[str, Any], target: str, metric: str) -> Estimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import arm_rows, arm_scores, heading, parts, strata_rows
+from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows
 from radiobone.reporting.calibration import calibration_figure
 from radiobone.reporting.confusion import confusion_figure
 from radiobone.reporting.decision import decision_curve_figure
@@ -14,6 +14,7 @@ from radiobone.reporting.flow import flow_figure
 from radiobone.reporting.forest import ForestRow, forest_figure
 from radiobone.reporting.lasso import lasso_figure
 from radiobone.reporting.nested import class_scores, confusions, node_scores, selections, test_sets
+from radiobone.reporting.parts import of_test_sets, parts
 from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
 from radiobone.reporting.selection import selection_figure
@@ -97,7 +98,7 @@ def _compared(
     scores = arm_scores(results, predictions)
     if scores:
         yield "roc_arms", roc_figure(scores)
-    decided = decision_curves(each)
+    decided = decision_curves({name: next(iter(of_test_sets(part).values())) for name, part in each.items()})
     if decided:
         yield "decision_curve_arms", decision_curve_figure(decided)
     primary = results["primary"]
@@ -106,7 +107,7 @@ def _compared(
         forest_figure(
             arm_rows(results),
             metric=METRICS.get(primary["metric"], primary["metric"]),
-            title=f"{heading(results, primary['node'])}, {TRUE_MEMBERS}",
+            title=f"{heading(results, primary['node'])}\n{TRUE_MEMBERS}",
             counts="features",
             chance=0.5 if primary["metric"].startswith("auc") else None,
             told=_told(primary),
@@ -121,7 +122,7 @@ def _strata(results: Mapping[str, Any], rows: Sequence[ForestRow]) -> Figure:
     return forest_figure(
         rows,
         metric=METRICS.get(part["metric"], part["metric"]),
-        title=f"{heading(results, part['node'])}, {TRUE_MEMBERS}",
+        title=f"{heading(results, part['node'])}\n{TRUE_MEMBERS}",
         counts="patients\n(positive)",
         chance=0.5 if part["metric"] == "auc" else None,
         told=f"Exploratory. Intervals: {told}." if told else "Exploratory.",

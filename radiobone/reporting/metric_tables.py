@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import THREE_CLASS, parts
-from radiobone.reporting.tidy import Line, Results, frame
+from radiobone.reporting.parts import THREE_CLASS
+from radiobone.reporting.tidy import Line, Results, frame, sets
 from radiobone.reporting.words import either
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ ROWS = {"on_true_members": "true_members", "on_routed": "routed"}
 """Parts of a node, and which rows they are of."""
 
 _FIGURE = ("mean", "sd", "low", "high", "level", "method", "conditional", "n_folds", "n_undefined")
-_WHERE = ("arm", "scope", "name", "positive", "rows", "metric")
+_WHERE = ("arm", "test_set", "scope", "name", "positive", "rows", "metric")
 
 
 def metrics_by_fold(results: Results) -> pd.DataFrame:
@@ -30,16 +30,17 @@ def metrics_by_fold(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``scope`` (``node``, ``class`` or ``three_class``), ``name`` (of the node or class),
-        ``positive``, ``rows``, ``metric``, ``repeat``, ``fold``, ``fold_name``, ``value``.
+        Columns ``arm``, ``test_set`` (empty but for several), ``scope`` (``node``, ``class`` or ``three_class``),
+        ``name`` (of the node or class), ``positive``, ``rows``, ``metric``, ``repeat``, ``fold``, ``fold_name``,
+        ``value``.
     """
-    folds = results["validation"]["folds"]
     lines = []
-    for head, found in _figures(results):
-        # A study with several test sets shows the first of them in its figures.
-        for fold, value in zip(folds, found["folds"], strict=False):
-            where = {"repeat": fold["repeat"], "fold": fold["fold"], "fold_name": fold.get("name")}
-            lines.append({**head, **where, "value": value})
+    for head, part in sets(results):
+        folds = part["validation"]["folds"]
+        for where, found in _figures(part):
+            for fold, value in zip(folds, found["folds"], strict=True):
+                place = {"repeat": fold["repeat"], "fold": fold["fold"], "fold_name": fold.get("name")}
+                lines.append({**head, **where, **place, "value": value})
     return frame(lines, (*_WHERE, "repeat", "fold", "fold_name", "value"))
 
 
@@ -54,23 +55,21 @@ def metrics_summary(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``scope``, ``name``, ``positive``, ``rows``, ``metric``, ``mean``, ``sd``, ``low``,
-        ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``, ``primary`` (whether it is
-        the figure that the study was designed for).
+        Columns ``arm``, ``test_set``, ``scope``, ``name``, ``positive``, ``rows``, ``metric``, ``mean``, ``sd``,
+        ``low``, ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``, ``primary``
+        (whether it is the figure that the study was designed for).
     """
     named = results.get("primary") or {}
+    first = next(iter(results.get("test_sets") or ()), None)
     lines = []
-    for head, found in _figures(results):
-        interval = found.get("interval") or {}
-        primary = (
-            bool(named)
-            and (head["name"] or THREE_CLASS, head["metric"]) == (named["node"], named["metric"])
-            and head["scope"] != "class"
-            and head["rows"] in ("all", "true_members")
-            and head["arm"] == (named.get("arm") or head["arm"])
-        )
-        line = {name: found.get(name, interval.get(name)) for name in _FIGURE}
-        lines.append({**head, **line, "primary": primary})
+    for head, part in sets(results):
+        own = bool(named) and head["test_set"] == first and head["arm"] == (named.get("arm") or head["arm"])
+        for where, found in _figures(part):
+            interval = found.get("interval") or {}
+            at = (where["name"] or THREE_CLASS, where["metric"])
+            primary = own and at == (named["node"], named["metric"]) and where["rows"] in ("all", "true_members")
+            line = {name: found.get(name, interval.get(name)) for name in _FIGURE}
+            lines.append({**head, **where, **line, "primary": primary and where["scope"] != "class"})
     return frame(lines, (*_WHERE, *_FIGURE, "primary"))
 
 
@@ -85,19 +84,18 @@ def per_class(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``class``, ``n_patients``, ``n_predictions``, ``metric``, ``mean``, ``sd``, ``low``,
-        ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``.
+        Columns ``arm``, ``test_set``, ``class``, ``n_patients``, ``n_predictions``, ``metric``, ``mean``, ``sd``,
+        ``low``, ``high``, ``level``, ``method``, ``conditional``, ``n_folds``, ``n_undefined``.
     """
     lines = []
-    for arm, part in parts(results).items():
+    for head, part in sets(results):
         for label, found in part[THREE_CLASS]["by_class"].items():
-            head = {"arm": arm, "class": label, **{name: found[name] for name in ("n_patients", "n_predictions")}}
-            for metric, value in found.items():
-                if isinstance(value, Mapping):
-                    interval = value.get("interval") or {}
-                    line = {name: value.get(name, interval.get(name)) for name in _FIGURE}
-                    lines.append({**head, "metric": metric, **line})
-    return frame(lines, ("arm", "class", "n_patients", "n_predictions", "metric", *_FIGURE))
+            counts = {name: found[name] for name in ("n_patients", "n_predictions")}
+            for where, value in _metrics({}, found):
+                interval = value.get("interval") or {}
+                line = {name: value.get(name, interval.get(name)) for name in _FIGURE}
+                lines.append({**head, "class": label, **counts, **where, **line})
+    return frame(lines, ("arm", "test_set", "class", "n_patients", "n_predictions", "metric", *_FIGURE))
 
 
 def confusion(results: Results) -> pd.DataFrame:
@@ -111,36 +109,33 @@ def confusion(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``name`` (a node or ``three_class``), ``rows``, ``true``, ``decided``, ``predictions``
-        (pooled over outer folds and repeats).
+        Columns ``arm``, ``test_set``, ``name`` (a node or ``three_class``), ``rows``, ``true``, ``decided``,
+        ``predictions`` (pooled over outer folds and repeats).
     """
     lines = []
-    for arm, part in parts(results).items():
+    for head, part in sets(results):
         for node in part["nodes"]:
             names = (either(node["positive"]), either(node["negative"]))
             for key, rows in ROWS.items():
                 counts = node[key]["confusion"]
                 matrix = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
-                lines += _cells({"arm": arm, "name": node["name"], "rows": rows}, names, matrix)
+                lines += _cells({**head, "name": node["name"], "rows": rows}, names, matrix)
         overall = part[THREE_CLASS]["confusion"]
         labels = [str(label) for label in overall["labels"]]
-        lines += _cells({"arm": arm, "name": THREE_CLASS, "rows": "all"}, labels, overall["matrix"])
-    return frame(lines, ("arm", "name", "rows", "true", "decided", "predictions"))
+        lines += _cells({**head, "name": THREE_CLASS, "rows": "all"}, labels, overall["matrix"])
+    return frame(lines, ("arm", "test_set", "name", "rows", "true", "decided", "predictions"))
 
 
-def _figures(results: Results) -> Iterator[tuple[Line, Mapping[str, Any]]]:
+def _figures(part: Mapping[str, Any]) -> Iterator[tuple[Line, Mapping[str, Any]]]:
     """Yield where each figure stands, and the figure."""
-    for arm, part in parts(results).items():
-        for node in part["nodes"]:
-            for key, rows in ROWS.items():
-                head = {"arm": arm, "scope": "node", "name": node["name"], "positive": either(node["positive"])}
-                yield from _metrics({**head, "rows": rows}, node[key])
-        overall = part[THREE_CLASS]
-        yield from _metrics({"arm": arm, "scope": THREE_CLASS, "name": "", "positive": "", "rows": "all"}, overall)
-        for label, found in overall["by_class"].items():
-            yield from _metrics(
-                {"arm": arm, "scope": "class", "name": label, "positive": label, "rows": "all"}, found
-            )
+    for node in part["nodes"]:
+        head = {"scope": "node", "name": node["name"], "positive": either(node["positive"])}
+        for key, rows in ROWS.items():
+            yield from _metrics({**head, "rows": rows}, node[key])
+    overall = part[THREE_CLASS]
+    yield from _metrics({"scope": THREE_CLASS, "name": "", "positive": "", "rows": "all"}, overall)
+    for label, found in overall["by_class"].items():
+        yield from _metrics({"scope": "class", "name": label, "positive": label, "rows": "all"}, found)
 
 
 def _metrics(head: Line, part: Mapping[str, Any]) -> Iterator[tuple[Line, Mapping[str, Any]]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from radiobone.reporting.confusion import Confusion
 from radiobone.reporting.curves import NodeScores
 from radiobone.reporting.estimates import estimate
+from radiobone.reporting.parts import of_test_sets
 from radiobone.reporting.selection import Selected
 from radiobone.reporting.words import TRUE_MEMBERS, either
 from radiobone.tables.keys import PATIENT
@@ -113,24 +114,18 @@ def test_sets(
     list of (str, mapping, DataFrame)
         Name, results and predictions of each set; without several sets, one of no name that is all.
     """
-    sets = results.get("test_sets")
-    if not sets:
+    if not results.get("test_sets"):
         return [("", results, predictions)]
     found: list[tuple[str, Mapping[str, Any], pd.DataFrame]] = []
-    for fold in results["validation"]["folds"]:
+    for name, part in of_test_sets(results).items():
+        (fold,) = part["validation"]["folds"]
         own = (predictions["repeat"] == fold["repeat"]) & (predictions["fold"] == fold["fold"])
-        part = {
-            **{name: value for name, value in results.items() if name != "test_sets"},
-            **sets[fold["name"]],
-            "validation": {**results["validation"], "folds": [fold]},
-            "judged_on": f"test set {fold['name']}",
-        }
-        found.append((str(fold["name"]), part, predictions[own].reset_index(drop=True)))
+        found.append((name, part, predictions[own].reset_index(drop=True)))
     return found
 
 
 def confusions(results: Mapping[str, Any]) -> list[Confusion]:
-    """Take the confusion matrix of each node on its true members, and that over all classes.
+    """Take the confusion matrix of each node on its true members, and that over all classes if these say more.
 
     Parameters
     ----------
@@ -152,6 +147,8 @@ def confusions(results: Mapping[str, Any]) -> list[Confusion]:
         found.append(Confusion(title, (positive, negative), matrix, part["n_patients"]))
     classes = results["three_class"]
     overall = classes["confusion"]
+    if found and len(overall["labels"]) == 2:
+        return found  # The one node has said it all.
     labels = [str(label) for label in overall["labels"]]
     title = "\n".join(
         ["all classes", overall["columns"], *([results["judged_on"]] if "judged_on" in results else [])]

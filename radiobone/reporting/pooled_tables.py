@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.tidy import Results, frame, nodes
+from radiobone.reporting.tidy import Line, Results, frame, sets
 from radiobone.reporting.words import either
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ def calibration(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``node``, ``positive``, ``n_rows``, ``quantity``, ``value``, ``low``, ``high``, ``level``,
-        ``method``, ``conditional``.
+        Columns ``arm``, ``test_set``, ``node``, ``positive``, ``n_rows``, ``quantity``, ``value``, ``low``,
+        ``high``, ``level``, ``method``, ``conditional``.
     """
     lines = []
-    for arm, node, pooled in _pooled(results):
-        head = {"arm": arm, "node": node["name"], "positive": either(node["positive"]), "n_rows": pooled["n_rows"]}
+    for where, node, pooled in _pooled(results):
+        head = {**where, "node": node["name"], "positive": either(node["positive"]), "n_rows": pooled["n_rows"]}
         for quantity in ("calibration_in_the_large", "calibration_intercept", "calibration_slope"):
             found = pooled[quantity]
             interval = found["interval"] or {}
@@ -42,7 +42,7 @@ def calibration(results: Results) -> pd.DataFrame:
         }.items():
             lines.append({**head, "quantity": quantity, "value": value, "conditional": pooled["conditional"]})
     columns = ("value", "low", "high", "level", "method", "conditional")
-    return frame(lines, ("arm", "node", "positive", "n_rows", "quantity", *columns))
+    return frame(lines, ("arm", "test_set", "node", "positive", "n_rows", "quantity", *columns))
 
 
 def calibration_curve(results: Results) -> pd.DataFrame:
@@ -56,7 +56,8 @@ def calibration_curve(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``node``, ``positive``, ``probability``, ``observed``, ``low``, ``high``, ``n``.
+        Columns ``arm``, ``test_set``, ``node``, ``positive``, ``probability``, ``observed``, ``low``, ``high``,
+        ``n``.
     """
     return _curves(results, "calibration_curve", ("probability", "observed", "low", "high", "n"))
 
@@ -72,23 +73,24 @@ def decision_curve(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``node``, ``positive``, ``thresholds``, ``net_benefit``, ``low``, ``high``, ``treat_all``,
-        ``treat_none``.
+        Columns ``arm``, ``test_set``, ``node``, ``positive``, ``thresholds``, ``net_benefit``, ``low``, ``high``,
+        ``treat_all``, ``treat_none``.
     """
     names = ("thresholds", "net_benefit", "low", "high", "treat_all", "treat_none")
     return _curves(results, "decision_curve", names)
 
 
-def _pooled(results: Results) -> Iterator[tuple[str, Mapping[str, Any], Mapping[str, Any]]]:
-    for arm, node in nodes(results):
-        if node.get("pooled"):
-            yield arm, node, node["pooled"]
+def _pooled(results: Results) -> Iterator[tuple[Line, Mapping[str, Any], Mapping[str, Any]]]:
+    for head, part in sets(results):
+        for node in part["nodes"]:
+            if node.get("pooled"):
+                yield head, node, node["pooled"]
 
 
 def _curves(results: Results, key: str, names: Sequence[str]) -> pd.DataFrame:
     lines = []
-    for arm, node, pooled in _pooled(results):
-        head = {"arm": arm, "node": node["name"], "positive": either(node["positive"])}
+    for where, node, pooled in _pooled(results):
+        head = {**where, "node": node["name"], "positive": either(node["positive"])}
         points = zip(*(pooled[key][name] for name in names), strict=True)
         lines += [{**head, **dict(zip(names, point, strict=True))} for point in points]
-    return frame(lines, ("arm", "node", "positive", *names))
+    return frame(lines, ("arm", "test_set", "node", "positive", *names))

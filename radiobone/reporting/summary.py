@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import KINDS, THREE_CLASS, arm_rows, heading
+from radiobone.reporting.arms import KINDS, arm_rows, heading
 from radiobone.reporting.estimates import NOT_DEFINED, estimate
+from radiobone.reporting.parts import THREE_CLASS
 from radiobone.reporting.words import METRICS, counted, either, p_text, spaced, wrapped
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def summary(results: Mapping[str, Any]) -> Group:
     if results.get("arms"):
         parts.append(_arm_table(results))
     parts += [_node_table(node, results["classes"], repeated) for node in results["nodes"]]
-    parts.append(_class_table(classes, repeated))
+    if len(classes["by_class"]) > 2 or not results["nodes"]:
+        parts.append(_class_table(classes, repeated))
     overall = ", ".join(f"{METRICS[name]} {_value(classes[name])}" for name in ("accuracy", "balanced_accuracy"))
     parts.append(f"{overall}\n(balanced accuracy is the mean sensitivity)\n")
     return Group(*parts, _confusion_table(classes), _note(results))
@@ -148,12 +150,10 @@ def _flags(results: Mapping[str, Any]) -> Iterable[RenderableType]:
         yield Text("To be looked at:\n" + "\n".join(f"- {line}" for line in lines) + "\n")
 
 
-def _arm_table(results: Mapping[str, Any]) -> Table:
+def _arm_table(results: Mapping[str, Any]) -> Group:
     named = results["primary"]
     metric = METRICS.get(named["metric"], named["metric"])
-    table = _table(
-        f"arms at {spaced(named['node'])}, on identical folds", ("arm",), ("features", metric, "difference")
-    )
+    table = _table(("arm",), ("features", metric, "difference"))
     rows = arm_rows(results)
     for group in KINDS.values():
         of_kind = [row for row in rows if row.group == group]
@@ -168,24 +168,27 @@ def _arm_table(results: Mapping[str, Any]) -> Table:
     table.columns[0].overflow = "fold"
     for column in table.columns[2:]:
         column.no_wrap = False
-    return table
+    return _block(f"arms at {spaced(named['node'])}, on identical folds", table)
 
 
-def _node_table(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> Table:
-    table = _table(
-        f"{spaced(node['name'])} (positive: {either(node['positive'])})",
-        ("judged on",),
-        [f"{text}\n{_count(node[rows], repeated)}" for rows, text in ROWS.items()],
-    )
+def _node_table(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> Group:
+    # Everyone comes to a node of all classes: those routed there are its members.
+    shown = dict(ROWS) if _others(node, classes) else {"on_true_members": ROWS["on_true_members"]}
+    table = _table(("judged on",), [f"{text}\n{_count(node[rows], repeated)}" for rows, text in shown.items()])
     for metric in NODE_METRICS:
-        table.add_row(METRICS[metric], *(_value(node[rows][metric]) for rows in ROWS))
-    table.caption = _not_routed(node, classes, repeated)
-    return table
+        table.add_row(METRICS[metric], *(_value(node[rows][metric]) for rows in shown))
+    title = f"{spaced(node['name'])} (positive: {either(node['positive'])})"
+    return _block(title, table, _not_routed(node, classes, repeated))
+
+
+def _others(node: Mapping[str, Any], classes: Sequence[Any]) -> list[Any]:
+    """Return the classes that a node does not know."""
+    return [label for label in classes if label not in (*node["positive"], *node["negative"])]
 
 
 def _not_routed(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool) -> str | None:
     """Say whom the line of routed patients leaves out; None for a first node, to which everyone comes."""
-    others = [label for label in classes if label not in (*node["positive"], *node["negative"])]
+    others = _others(node, classes)
     if not others:
         return None
     unit = "prediction" if repeated else "patient"
@@ -194,56 +197,52 @@ def _not_routed(node: Mapping[str, Any], classes: Sequence[Any], repeated: bool)
         for count in (node["on_routed"]["n_predictions_foreign"], node["on_routed"]["n_predictions_missed"])
     )
     came = f"not in routed: {foreign} sent here from {either(others)},"
-    return f"{came}\nand {missed} of its own classes sent elsewhere\n"
+    return f"{came} and {missed} of its own classes sent elsewhere"
 
 
-def _class_table(classes: Mapping[str, Any], repeated: bool) -> Table:
+def _class_table(classes: Mapping[str, Any], repeated: bool) -> Group:
     title = f"each class against the rest, by {classes['confusion']['columns']}"
     each = classes["by_class"]
     if len(each) <= _SIDE_BY_SIDE:
         named = [f"{wrapped(name, _WIDE)}\n{_count(part, repeated)}" for name, part in each.items()]
-        table = _table(title, ("class",), named)
+        table = _table(("class",), named)
         for metric in CLASS_METRICS:
             table.add_row(METRICS[metric], *(_value(part[metric]) for part in each.values()))
     else:
-        table = _table(title, ("class",), [METRICS[metric] for metric in CLASS_METRICS])
+        table = _table(("class",), [METRICS[metric] for metric in CLASS_METRICS])
         for name, part in each.items():
             text = f"{wrapped(name, _NARROW)}\n{_count(part, repeated)}"
             table.add_row(text, *(_value(part[metric]) for metric in CLASS_METRICS))
     means = ", ".join(f"{METRICS[metric]} {_value(classes[f'{metric}_macro'])}" for metric in CLASS_METRICS)
-    table.caption = f"means of the classes: {means}\n"
-    return table
+    return _block(title, table, f"means of the classes: {means}")
 
 
 def _count(part: Mapping[str, Any], repeated: bool) -> str:
     return f"n = {part['n_patients']}" + (f" ({part['n_predictions']})" if repeated else "")
 
 
-def _confusion_table(classes: Mapping[str, Any]) -> Table:
+def _confusion_table(classes: Mapping[str, Any]) -> Group:
     confusion = classes["confusion"]
     labels = [str(label) for label in confusion["labels"]]
-    table = _table(
-        f"true class by {confusion['columns']}\n{counted(classes['n_patients'], classes['n_predictions'])}",
-        ("true class",),
-        labels,
-    )
+    table = _table(("true class",), labels)
     for label, counts in zip(labels, confusion["matrix"], strict=True):
         table.add_row(label, *(str(count) for count in counts))
-    return table
+    counts_of = counted(classes["n_patients"], classes["n_predictions"])
+    return _block(f"true class by {confusion['columns']}, {counts_of}", table)
 
 
 def _note(results: Mapping[str, Any]) -> str:
     """Say what the figures in the tables are."""
-    accuracy = results[THREE_CLASS]["accuracy"]
+    n_folds = results[THREE_CLASS]["accuracy"]["n_folds"]
     sets = list(results.get("test_sets") or ())
-    interval = accuracy.get("interval")
-    if accuracy["n_folds"] == 1:
+    intervals = [figure["interval"] for figure in _figures(results) if figure.get("interval")]
+    if n_folds == 1:
         note = f"the first of {len(sets)} test sets, {sets[0]}" if len(sets) > 1 else "one test set"
     else:
-        spread_as = "mean" if interval else "mean ± SD"
-        note = f"{spread_as} over {accuracy['n_folds']} outer folds"
-    if interval:
-        note += f", with {100 * interval['level']:.0f} % interval ({interval['method']})"
+        note = f"{'mean' if intervals else 'mean ± SD'} over {n_folds} outer folds"
+    if intervals:
+        methods = dict.fromkeys(interval["method"] for interval in intervals)
+        note += f", with {100 * intervals[0]['level']:.0f} % interval ({'; '.join(methods)})"
     if results[THREE_CLASS]["n_predictions"] > results[THREE_CLASS]["n_patients"]:
         note += "; n: patients (predictions)"
     if any(figure["mean"] is None for figure in _figures(results)):
@@ -259,18 +258,19 @@ def _figures(results: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
     yield from (figures[metric] for figures in classes["by_class"].values() for metric in CLASS_METRICS)
 
 
-def _table(title: str, texts: Sequence[str], numbers: Sequence[str]) -> Table:
+def _block(title: str, table: Table, below: str | None = None) -> Group:
+    """Put a title above a table and a remark below it, neither broken at the width of the table."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(Text(title, style="italic"), table, *([Text(f"{below}\n", style="dim italic")] if below else []))
+
+
+def _table(texts: Sequence[str], numbers: Sequence[str]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        title=title,
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for text in texts:
         table.add_column(text)
     for text in numbers:

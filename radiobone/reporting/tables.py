@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from radiobone.core.files import write_text
 from radiobone.reporting.metric_tables import confusion, metrics_by_fold, metrics_summary, per_class
+from radiobone.reporting.parts import parts
 from radiobone.reporting.pooled_tables import calibration, calibration_curve, decision_curve
-from radiobone.reporting.tidy import Results, frame, nodes
+from radiobone.reporting.tidy import Results, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,11 +103,12 @@ def selection(results: Results) -> pd.DataFrame:
         Columns ``arm``, ``node``, ``feature``, ``folds``, ``n_folds``, ``frequency``.
     """
     lines = []
-    for arm, node in nodes(results):
-        n_folds = len(node["n_selected"])
-        for one in node["selected_features"] or ():
-            counts = {"folds": one["folds"], "n_folds": n_folds, "frequency": one["frequency"]}
-            lines.append({"arm": arm, "node": node["name"], "feature": one["name"], **counts})
+    for arm, part in parts(results).items():
+        for node in part["nodes"]:
+            n_folds = len(node["n_selected"])
+            for one in node["selected_features"] or ():
+                counts = {"folds": one["folds"], "n_folds": n_folds, "frequency": one["frequency"]}
+                lines.append({"arm": arm, "node": node["name"], "feature": one["name"], **counts})
     return frame(lines, ("arm", "node", "feature", "folds", "n_folds", "frequency"))
 
 

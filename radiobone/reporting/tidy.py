@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import parts
+from radiobone.reporting.parts import of_test_sets, parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,8 +14,8 @@ Results = Mapping[str, Any]
 Line = dict[str, Any]
 
 
-def nodes(results: Results) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield every node of every arm.
+def sets(results: Results) -> Iterator[tuple[Line, Mapping[str, Any]]]:
+    """Yield the figures of every arm, on every test set if there are several.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def nodes(results: Results) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
     Yields
     ------
-    tuple of str and mapping
-        Arm, and node.
+    tuple of dict and mapping
+        ``arm`` and ``test_set`` (None if there is but one, or outer folds), and the figures.
     """
     for arm, part in parts(results).items():
-        for node in part["nodes"]:
-            yield arm, node
+        for name, found in of_test_sets(part).items():
+            yield {"arm": arm, "test_set": name or None}, found
 
 
 def frame(lines: Sequence[Line], columns: Sequence[str]) -> pd.DataFrame:

@@ -16,12 +16,13 @@ from radiobone.evaluation import FixedSplit, KFolds, NestedCV
 from radiobone.evaluation.arms import Arm, ArmsCV, Primary
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
-from radiobone.reporting.arms import arm_rows, arm_scores, parts, strata_rows
+from radiobone.reporting.arms import arm_rows, arm_scores, strata_rows
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
 from radiobone.reporting.gallery import study_figures
 from radiobone.reporting.nested import class_scores, node_scores, selections
 from radiobone.reporting.nested import test_sets as parted
+from radiobone.reporting.parts import parts
 from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.summary import summary
 from radiobone.reporting.tables import TABLES, write_tables
@@ -235,6 +236,18 @@ def test_each_test_set_has_figures_of_its_own():
         assert roc_auc_score(first.is_positive, first.score) == pytest.approx(first.area.value)
         assert first.judged_on == f"judged on its true members, test set {name}"
     assert far[1]["nodes"] == results["test_sets"]["far"]["nodes"]
+    summed = TABLES["metrics_summary"](results).query("name == 'osteoporosis_vs_rest' and metric == 'auc'")
+    expected = [
+        results["test_sets"][name]["nodes"][0]["on_true_members"]["auc"]["mean"] for name in ("near", "far")
+    ]
+    assert summed.query("rows == 'true_members'").set_index("test_set")["mean"].to_dict() == dict(
+        zip(("near", "far"), expected, strict=True)
+    )
+    by_fold = TABLES["metrics_by_fold"](results)
+    assert (by_fold["fold_name"] == by_fold["test_set"]).all()
+    assert set(TABLES["decision_curve"](results)["test_set"]) == {"near", "far"}
+    text = " ".join(_text(results).split())
+    assert "the first of 2 test sets, near, with 95 % interval (DeLong" in text
 
 
 def test_scores_of_classes_have_the_areas_of_the_results(ran, results):
