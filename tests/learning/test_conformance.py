@@ -85,7 +85,7 @@ ESTIMATORS = [
     VarianceFilter(),
     LassoSelector(loss="binomial"),
     LassoSelector(l1_ratio=[0.5, 1.0]),
-    BlockSelector(),
+    BlockSelector(selections=StandardScaler()),
     BoostedTreesClassifier(n_trees=10),
     LateFusionClassifier(parts=PARTS, method="stacked", cv=3),
     FlatClassifier(estimator=LogisticRegression()),
@@ -112,6 +112,7 @@ def of(name: str, **options: Any) -> SelectiveClassifierCV:
 
 
 FAMILIES = [
+    BlockSelector(),
     of("svm", kernel=["poly"]),
     of("logistic"),
     of("logistic", penalty="elastic_net"),

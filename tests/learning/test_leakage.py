@@ -103,7 +103,17 @@ def everything():
     ]
 
 
-@pytest.mark.parametrize("model", everything(), ids=["blocks", "flat", "fusion"])
+BLOCKS, FLAT, FUSION = everything()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(BLOCKS, id="blocks"),
+        pytest.param(FLAT, id="flat", marks=pytest.mark.slow),
+        pytest.param(FUSION, id="fusion", marks=pytest.mark.slow),
+    ],
+)
 def test_poison_in_a_test_fold_changes_nothing_learned(model):
     X, y = table()
     train, test = np.arange(40), np.arange(40, 60)

@@ -16,6 +16,7 @@ SMALL = {
     "adaboost": {"trees": [10]},
     "gradient_boosting": {"trees": [10]},
     "mlp": {"hidden": [[4]]},
+    "lightgbm": {"trees": [20], "leaves": [3]},
     "stacking": {"of": [{"naive_bayes": {"smoothing": [1e-9]}}, {"lda": None}], "folds": 2},
 }
 WEIGHTED = ("svm", "logistic", "random_forest", "extra_trees", "lightgbm", "decision_tree", "sgd")
@@ -35,7 +36,13 @@ def table(n=60, shift=1.5, seed=0):
     return X, y, patients
 
 
-@pytest.mark.parametrize("name", list(ModelChoice.model_fields))
+SLOW = ("stacking", "adaboost", "gradient_boosting", "extra_trees", "mlp")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ModelChoice.model_fields],
+)
 def test_every_model_learns_the_same_thing_twice(name, capfd):
     X, y, patients = table()
     chosen = options(name)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -68,7 +69,14 @@ def round_trip(folder, estimator, X, y, **settings):
     return model, saved
 
 
-@pytest.mark.parametrize("name", list(ModelChoice.model_fields))
+# The quick suite tries one of each kind of file: plain numbers, boosted trees, scikit-learn's trees.
+QUICK = ("svm", "lightgbm", "random_forest")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in ModelChoice.model_fields],
+)
 def test_every_model_comes_back_the_same(name, tmp_path):
     X, y = table()
     chosen = ModelChoice.model_validate({name: SMALL.get(name)}).chosen
@@ -95,8 +103,7 @@ def test_blocks_and_late_fusion_come_back(tmp_path):
     X, y = table()
     blocks = BlockSelector(blocks={"one": ["a", "b", "c"], "two": "[def]"}, selections=StandardScaler())
     parts = {"blocks": (None, node(selection=blocks)), "rest": (["d", "e"], node(LogisticRegression()))}
-    for method in ("mean", "stacked"):
-        round_trip(tmp_path / method, LateFusionClassifier(parts=parts, method=method, cv=2), X, y)
+    round_trip(tmp_path / "m", LateFusionClassifier(parts=parts, method="stacked", cv=2), X, y)
 
 
 def test_columns_of_text_come_back_and_new_values_are_told(tmp_path):
@@ -201,6 +208,7 @@ def more_columns_than_given(nodes, tree):
     nodes["feature"][0] = 90
 
 
+FORESTS = ("random_forest", "extra_trees", "gradient_boosting", "adaboost")
 SPOILT = [
     child_outside,
     child_in_a_circle,
@@ -211,15 +219,25 @@ SPOILT = [
 ]
 
 
-@pytest.mark.parametrize("name", ["decision_tree", "random_forest", "gradient_boosting"])
-@pytest.mark.parametrize("change", SPOILT)
-def test_trees_that_were_put_together_by_hand_are_refused(name, change, tmp_path):
+@pytest.fixture(
+    scope="module", params=["decision_tree", *(pytest.param(name, marks=pytest.mark.slow) for name in FORESTS)]
+)
+def of_trees(request, tmp_path_factory):
     X, y = table(60)
-    chosen = ModelChoice.model_validate({name: SMALL.get(name)}).chosen
+    chosen = ModelChoice.model_validate({request.param: SMALL.get(request.param)}).chosen
     grid = {key: values[-1:] for key, values in chosen.grid()[0].items()}
-    model = HierarchicalClassifier(estimator=node(chosen.build(0), grid=grid, calibration=None)).fit(X, y)
-    save_model(tmp_path, model, X, y, label={}, source=None)
-    load_model(tmp_path)
+    part = node(chosen.build(0), grid=grid, calibration=None, cv=2)
+    model = HierarchicalClassifier(estimator=part).fit(X, y)
+    folder = tmp_path_factory.mktemp("trees")
+    save_model(folder, model, X, y, label={}, source=None)
+    load_model(folder)
+    return folder
+
+
+@pytest.mark.parametrize("change", SPOILT)
+def test_trees_that_were_put_together_by_hand_are_refused(of_trees, change, tmp_path):
+    for name in (MODEL, MANIFEST):
+        shutil.copy(of_trees / name, tmp_path)
     spoil(tmp_path / MODEL, change)
     content = json.loads((tmp_path / MANIFEST).read_text())
     content["model_sha256"] = sha256_file(tmp_path / MODEL)
