@@ -11,8 +11,19 @@ from radiobone.core.batch import exit_code
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a model, from 'radiobone train'.", file_okay=False)],
-    features: Annotated[Path, typer.Option("--features", help="Feature table of new scans.", dir_okay=False)],
+    model: Annotated[
+        Path, typer.Argument(help="Folder of a model, from 'radiobone run' or 'train'.", file_okay=False)
+    ],
+    features: Annotated[
+        list[str] | None,
+        typer.Option("--features", help="Feature table of new scans; NAME=FILE for one more VOI of the recipe."),
+    ] = None,
+    cohort: Annotated[
+        Path | None,
+        typer.Option(
+            "--cohort", help="Cohort table of new patients, for a model with clinical columns.", dir_okay=False
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Predictions (CSV).")] = Path("predictions.csv"),
 ) -> None:
     """Predict the class of every patient of a feature table, and flag features outside the training range.
@@ -22,15 +33,16 @@ def predict(
     from rich.console import Console
     from rich.markup import escape
 
+    from radiobone.cli.train import named_tables
     from radiobone.core.files import check_output
     from radiobone.study.prediction import predict as run
-    from radiobone.study.prediction import write_predictions
-    from radiobone.tables.features import read_features
+    from radiobone.study.prediction import read_inputs, write_predictions
 
-    check_output(out, [features], (".csv",))
-    given = read_features(features)
-    table = run(model, given)
-    write_predictions(out, table, model, given)
+    paths = named_tables(features or [])
+    check_output(out, [*paths.values(), *([cohort] if cohort else [])], (".csv",))
+    tables, patients = read_inputs(model, paths, cohort)
+    table = run(model, tables, patients)
+    write_predictions(out, table, model, tables, patients)
     console = Console(soft_wrap=True)
     done = table[table["status"] == "ok"]
     counts = ", ".join(f"{count} {name}" for name, count in done["decision"].value_counts().sort_index().items())

@@ -78,6 +78,12 @@ class FeatureSource(FileModel):
         Whether only the first of the levels that a mask holds was extracted (``missing_levels: first``).
     columns : list of ColumnSource
         The columns of the cohort table that are columns of X.
+    patient : str or None, default "patient_id"
+        The column that names patients in that table; None where each of its rows is one.
+    external : str or None
+        The column that names patients in a feature table that radiobone did not extract.
+    more : dict of str to FeatureSource
+        How the features of further VOIs were made, by the name that stands before their columns.
     """
 
     voi_recipe: str
@@ -87,6 +93,9 @@ class FeatureSource(FileModel):
     blocks: list[BlockSource]
     first_level: bool = False
     columns: list[ColumnSource] = []
+    patient: str | None = "patient_id"
+    external: str | None = None
+    more: dict[str, FeatureSource] = {}
 
     @staticmethod
     def of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,13 +92,39 @@ def read_external(recipe: Recipe, path: Path) -> FeatureTable:
         If the patient's column is missing, a patient has two rows, a column named in full is missing or holds
         other text than numbers, or no column is left.
     """
-    import pandas as pd
-
     assert recipe.external is not None
     text = read_text_table(path)
+    patient = None if recipe.cohort.rows == "patients" else recipe.external.patient
+    return _external(text, path, patient, _feature_columns(recipe, text, str(path)))
+
+
+def external_table(path: Path, patient: str | None, columns: Sequence[str]) -> FeatureTable:
+    """Read named columns of a feature table that radiobone did not extract.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet: one row for each patient.
+    patient : str or None
+        The column that names patients; None where each row is one.
+    columns : sequence of str
+        The features.
+
+    Returns
+    -------
+    FeatureTable
+        As `read_external` gives it.
+    """
+    text = read_text_table(path)
+    require_columns(list(text.columns), columns, str(path))
+    return _external(text, path, patient, list(columns))
+
+
+def _external(text: pd.DataFrame, path: Path, patient: str | None, chosen: list[str]) -> FeatureTable:
+    import pandas as pd
+
     where = str(path)
-    patients = _patients(recipe, text, where)
-    chosen = _feature_columns(recipe, text, where)
+    patients = _patients(text, patient, where)
     keys = pd.DataFrame(
         {PATIENT: patients, SCAN: DEFAULT_SCAN, VOI: EXTERNAL, LEVEL: "", STATUS: "ok", REASON: ""},
         index=text.index,
@@ -108,13 +135,12 @@ def read_external(recipe: Recipe, path: Path) -> FeatureTable:
     return FeatureTable(table, chosen, None, path)
 
 
-def _patients(recipe: Recipe, text: pd.DataFrame, where: str) -> pd.Series[str]:
-    assert recipe.external is not None
-    if recipe.cohort.rows == "patients":
+def _patients(text: pd.DataFrame, patient: str | None, where: str) -> pd.Series[str]:
+    if patient is None:
         width = len(str(text.index.max()))
         return text.index.map(lambda number: f"{text.index.name}_{number:0{width}d}").to_series(index=text.index)
-    require_columns(list(text.columns), (recipe.external.patient,), where)
-    return text[recipe.external.patient].str.strip()
+    require_columns(list(text.columns), (patient,), where)
+    return text[patient].str.strip()
 
 
 def _feature_columns(recipe: Recipe, text: pd.DataFrame, where: str) -> list[str]:

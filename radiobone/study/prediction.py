@@ -10,10 +10,13 @@ from radiobone.core.batch import Status
 from radiobone.core.files import write_json, write_text
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import machine, now, versions
-from radiobone.tables.features import FeatureTable, manifest_path
-from radiobone.tables.flow import unusable_patients
+from radiobone.study.blocks import external_table, short_prefix
+from radiobone.study.dataset import Tables
+from radiobone.study.model_inputs import joined, model_rows, names_of, refuse_missing, unusable_rows
+from radiobone.tables.cohort import Cohort, read_cohort
+from radiobone.tables.features import FeatureTable, manifest_path, read_features
 from radiobone.tables.keys import PATIENT, REASON, STATUS
-from radiobone.tables.wide import Aggregation, incomplete_rows, restrict_levels, wide
+from radiobone.tables.wide import Aggregation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +26,9 @@ if TYPE_CHECKING:
     from radiobone.study.recipe import Recipe
 
 
-def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
+def predict(
+    folder: Path, features: Tables | FeatureTable | None = None, cohort: Cohort | None = None
+) -> pd.DataFrame:
     """Predict every patient of a feature table; one who cannot be predicted keeps a row with the reason.
 
     Only rows of the model's levels count; a table may hold more of them than the model needs.
@@ -32,8 +37,10 @@ def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
     ----------
     folder : Path
         A saved model, as `radiobone.study.training.train` writes it.
-    features : FeatureTable
-        The long table.
+    features : mapping of str to FeatureTable, FeatureTable or None
+        The long tables by VOI; one alone is the main one; none for a model of clinical columns alone.
+    cohort : Cohort, optional
+        The table with the clinical and acquisition columns, where the model has any.
 
     Returns
     -------
@@ -44,31 +51,88 @@ def predict(folder: Path, features: FeatureTable) -> pd.DataFrame:
     Raises
     ------
     ModelError
-        If the model must not be loaded, or the table was made in another way than what the model learned from.
+        If the model must not be loaded, a table is missing, or one was made in another way than what the model
+        learned from.
     """
     from radiobone.learning.persistence import load_model
 
-    where = str(features.path)
     model = load_model(folder)
-    source = model.manifest.source
-    aggregation: Aggregation = "mean" if source is None else source.aggregation
-    blocks = [block.name for block in source.blocks] if source is not None and source.blocks else None
-    levels = None if source is None else source.levels
-    found = feature_source(features, aggregation, blocks)
-    model.manifest.check_source(found, where)
-    reasons = unusable_patients(features, levels)
-    predicted = _no_predictions(model.manifest)
-    rows = restrict_levels(features, levels)
-    if (rows.table[STATUS] == "ok").any():
-        X = _wide(rows, aggregation, model.manifest, where)
-        gaps = incomplete_rows(X)
-        reasons |= gaps
-        if len(gaps) < len(X):
-            predicted = model.predict(X.drop(index=list(gaps)), source=found, where=where)
+    manifest, source = model.manifest, model.manifest.source
+    tables = {"": features} if isinstance(features, FeatureTable) else dict(features or {})
+    refuse_missing(manifest, tables, cohort)
+    given: list[object] = [*(table.path for table in tables.values()), cohort and cohort.path]
+    where = ", ".join(str(path) for path in given if path is not None)
+    found = source
+    parts, reasons = [], {}
+    for voi in ["", *(source.more if source is not None else ())]:
+        names = names_of(manifest, voi)
+        if not names:
+            continue
+        own = source if voi == "" or source is None else source.more[voi]
+        made = _made(tables[voi], own)
+        manifest.model_copy(update={"source": own}).check_source(made, where)
+        found = made if voi == "" else found
+        part, unusable = model_rows(tables[voi], voi, own, names)
+        parts.append(part)
+        reasons |= unusable
+    X = joined(manifest, parts, cohort, reasons)
+    # On no row: columns that are missing are refused, while rows with gaps are told one by one.
+    manifest.arrange(X.iloc[:0], where)
+    X = X[manifest.feature_names]
+    gaps = unusable_rows(X, manifest)
+    reasons |= gaps
+    predicted = _no_predictions(manifest)
+    if len(gaps) < len(X):
+        predicted = model.predict(X.drop(index=list(gaps)), source=found, where=where)
     return _table(predicted, reasons)
 
 
-def write_predictions(out: Path, table: pd.DataFrame, folder: Path, features: FeatureTable) -> None:
+def read_inputs(
+    folder: Path, features: Mapping[str, Path], cohort: Path | None
+) -> tuple[dict[str, FeatureTable], Cohort | None]:
+    """Read new tables by the names that a saved model's tables had.
+
+    Parameters
+    ----------
+    folder : Path
+        The model.
+    features : mapping of str to Path
+        Feature tables by VOI.
+    cohort : Path or None
+        The cohort table.
+
+    Returns
+    -------
+    tables : dict of str to FeatureTable
+        By VOI.
+    cohort : Cohort or None
+        The cohort table.
+    """
+    from radiobone.learning.persistence import load_model
+
+    manifest = load_model(folder).manifest
+    source = manifest.source
+    external = None if source is None else source.external
+    tables = {
+        voi: read_features(path)
+        if external is None
+        else external_table(path, external, [short_prefix(name) for name in names_of(manifest, "")])
+        for voi, path in features.items()
+    }
+    patient = PATIENT if source is None else source.patient
+    return tables, None if cohort is None else read_cohort(cohort, images=False, patient=patient)
+
+
+def _made(features: FeatureTable, model: FeatureSource | None) -> FeatureSource:
+    """Say how the columns of a new table came about, as far as the model asks."""
+    aggregation: Aggregation = "mean" if model is None else model.aggregation
+    blocks = [block.name for block in model.blocks] if model is not None and model.blocks else None
+    return feature_source(features, aggregation, blocks)
+
+
+def write_predictions(
+    out: Path, table: pd.DataFrame, folder: Path, features: Tables | FeatureTable, cohort: Cohort | None = None
+) -> None:
     """Write predictions as CSV, and beside them a manifest that says what they stand on.
 
     Parameters
@@ -79,12 +143,22 @@ def write_predictions(out: Path, table: pd.DataFrame, folder: Path, features: Fe
         From `predict`.
     folder : Path
         The model.
-    features : FeatureTable
-        The table that was predicted.
+    features : mapping of str to FeatureTable, or FeatureTable
+        The tables that were predicted.
+    cohort : Cohort, optional
+        The cohort table.
     """
     from radiobone.learning.persistence import MANIFEST, MODEL
 
     write_text(out, table.to_csv(index=False, lineterminator="\n"))
+    tables = {"": features} if isinstance(features, FeatureTable) else features
+    hashes = {
+        f"features_{name}_sha256" if name else "features_sha256": sha256_file(one.path)
+        for name, one in tables.items()
+        if one.path is not None
+    }
+    if cohort is not None:
+        hashes["cohort_sha256"] = cohort.sha256
     manifest = {
         "created": now(),
         "versions": versions(),
@@ -92,7 +166,8 @@ def write_predictions(out: Path, table: pd.DataFrame, folder: Path, features: Fe
         "table_sha256": sha256_file(out),
         "model_sha256": sha256_file(folder / MODEL),
         "model_manifest_sha256": sha256_file(folder / MANIFEST),
-        "features_sha256": sha256_file(features.path) if features.path else None,
+        "features_sha256": None,
+        **hashes,
         "counts": {str(status): int(count) for status, count in table[STATUS].value_counts().sort_index().items()},
     }
     write_json(manifest_path(out), manifest)
@@ -129,9 +204,7 @@ def feature_source(
     return FeatureSource.of(features.manifest, aggregation=aggregation, blocks=blocks, levels=levels)
 
 
-def study_source(
-    recipe: Recipe, tables: Mapping[str, FeatureTable], dataset: Dataset, columns: Sequence[str]
-) -> FeatureSource:
+def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequence[str]) -> FeatureSource:
     """Say how the columns of a study's model came about.
 
     Parameters
@@ -153,26 +226,22 @@ def study_source(
     from radiobone.learning.manifest import FeatureSource
 
     used = set(columns)
-    codes = [code for code in dataset.codes if used & set(code.names)]
+    facts = {
+        "columns": [code for code in dataset.codes if used & set(code.names)],
+        "patient": None if recipe.cohort.rows == "patients" else recipe.cohort.patient,
+        "external": None if recipe.external is None else recipe.external.patient,
+    }
     aggregation = recipe.table.levels
-    if "" not in tables:
-        return FeatureSource.unknown(aggregation=aggregation).model_copy(update={"columns": codes})
-    blocks = [name for name in recipe.primary_arm.blocks if "." not in name]
-    levels = None if recipe.voi is None else recipe.voi.level_names
-    return feature_source(tables[""], aggregation, blocks, levels).model_copy(update={"columns": codes})
-
-
-def _wide(features: FeatureTable, aggregation: Aggregation, manifest: ModelManifest, where: str) -> pd.DataFrame:
-    """Return the model's columns, one row for each patient with an ``ok`` row."""
-    X = wide(features, aggregation)
-    if aggregation == "concat":
-        # A level that succeeded in no patient has no columns: its patients lack values, the table lacks none.
-        known = set(features.features)
-        absent = [name for name in manifest.feature_names if name not in X.columns]
-        X = X.reindex(columns=[*X.columns, *(name for name in absent if name.partition("__")[2] in known)])
-    # On no row: columns that are missing are refused, while rows with gaps are the caller's.
-    manifest.arrange(X.iloc[:0], where)
-    return X[manifest.feature_names]
+    blocks: dict[str, list[str]] = {}
+    for block in recipe.primary_arm.blocks:
+        voi, _, name = block.rpartition(".")
+        blocks.setdefault(voi, []).append(name)
+    sources = {
+        voi: feature_source(tables[voi], aggregation, names, recipe.vois[voi].level_names if recipe.vois else None)
+        for voi, names in blocks.items()
+    }
+    main = sources.pop("", None) or FeatureSource.unknown(aggregation=aggregation)
+    return main.model_copy(update=facts | {"more": sources})
 
 
 def _no_predictions(manifest: ModelManifest) -> pd.DataFrame:

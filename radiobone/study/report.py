@@ -61,8 +61,10 @@ def write_report(
             path = out / TABLES / f"clinical_{one.node}.csv"
             write_text(path, one.table.to_csv(index=False, lineterminator="\n"))
             written.append(path)
-    for name, figure in _figures(recipe, dataset, validated, model, results, formulas):
-        written += save_figure_as(figure, out / FIGURES / name)
+    suffixes = [f".{kind}" for kind in recipe.evaluation.figures]
+    if suffixes:
+        for name, figure in _figures(recipe, dataset, validated, model, results, formulas):
+            written += save_figure_as(figure, out / FIGURES / name, suffixes)
     return written
 
 

@@ -12,7 +12,7 @@ from radiobone.voi import VoiOptions
 
 
 def plain_content() -> dict:
-    """The demo's recipe as its file has it, without arms, columns of the cohort table and what is reported of them."""
+    """The demo's recipe as its file has it, without arms and columns of the cohort table."""
     content = yaml.safe_load(find("pipelines", "demo").read_text(encoding="utf-8"))
     for key in ("clinical", "acquisition", "arms", "evaluation"):
         del content[key]

@@ -30,6 +30,7 @@ def quick(recipe: Recipe) -> Recipe:
         update={
             "model": type(recipe.model)(svm=svm),
             "validation": recipe.validation.model_copy(update={"outer_folds": 4, "inner_folds": 3}),
+            "evaluation": recipe.evaluation.model_copy(update={"figures": (), "draws": 100}),
         }
     )
 
@@ -45,7 +46,7 @@ def test_everything_that_was_promised_is_written(study):
     folder, _ = study
     names = {path.name for path in (folder / "out").iterdir()}
     assert names == {
-        "results.json", "predictions.csv", "folds.csv", "flow.csv", "figures", "model", "steps.json",
+        "results.json", "predictions.csv", "folds.csv", "flow.csv", "tables", "formula", "model", "steps.json",
         "folds.resume",
     }  # fmt: skip
 

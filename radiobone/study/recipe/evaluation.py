@@ -81,6 +81,8 @@ class Evaluation(FileModel):
         Further baselines.
     clinical_table : bool
         Write tables of univariable and multivariable regression of the clinical columns.
+    figures : tuple of {"png", "pdf", "svg"}
+        Formats of the figures; empty for none.
     nomogram : bool
         Draw a nomogram of the final model of the first arm, where it is linear.
     """
@@ -95,6 +97,7 @@ class Evaluation(FileModel):
     thresholds: tuple[Share, Share] = (0.05, 0.95)
     baselines: Baselines = Baselines()
     clinical_table: bool = True
+    figures: tuple[Literal["png", "pdf", "svg"], ...] = ("png", "pdf")
     nomogram: bool = False
 
     @model_validator(mode="after")

@@ -97,7 +97,8 @@ class Column(FileModel):
         Its name.
     kind : {"auto", "number", "category"}
         ``auto``: a number if every filled cell is one. A category becomes one 0/1 column for each of its values
-        but the reference; a value that was not seen in training has 0 in all of them.
+        but the reference, whatever the class of the patients who have it. In tables that are predicted later,
+        a value that no patient of the study has counts as missing.
     reference : str, optional
         The category without a column; by default the first in sorted order.
     optional : bool
