@@ -68,7 +68,7 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
             ensure_min_samples=least,
         )
         if reset:
-            return checked
+            return checked[0], checked[1]
         # scikit-learn has warned of the missing names by now; steps that were fitted on names need them.
         names = getattr(estimator, "feature_names_in_", None)
         return (checked if names is None else pd.DataFrame(checked, columns=names, copy=False)), None

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.utils import Tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -296,7 +296,15 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        parts = list((self.parts or {}).values())
+        tags.input_tags.allow_nan = bool(parts) and all(_takes_gaps(part) for part in parts)
         return tags
+
+
+def _takes_gaps(part: Any) -> bool:
+    # Tags are asked for before the parts are checked.
+    is_part = isinstance(part, (tuple, list)) and len(part) == 2 and hasattr(part[1], "__sklearn_tags__")
+    return is_part and bool(get_tags(part[1]).input_tags.allow_nan)
 
 
 def _fit_part(estimator: Any, X: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:

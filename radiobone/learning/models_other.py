@@ -19,6 +19,9 @@ Layers = Annotated[tuple[Count, ...], Field(min_length=1)]
 class Knn(ModelOptions):
     """The nearest training rows; a node with fewer training rows than neighbours is an error.
 
+    A saved model holds the selected columns of every training row, as a support vector machine holds those of its
+    support vectors: think of that before a model is given away.
+
     Parameters
     ----------
     neighbours : tuple of int

@@ -127,6 +127,9 @@ def test_models_that_fill_gaps_take_them_after_loading(tmp_path):
     assert saved.manifest.gaps
     with pytest.raises(ModelError, match="infinite"):
         saved.predict(X.assign(a=np.inf), source=None, where="t")
+    parts = {"one": (["a", "b"], node(selection=steps)), "two": (["d", "b"], node(selection=steps))}
+    _, fused = round_trip(tmp_path / "f", LateFusionClassifier(parts=parts), X, y)
+    assert fused.manifest.gaps
     full, _ = table()
     _, strict = round_trip(tmp_path / "n", node(), full, y)
     assert not strict.manifest.gaps
