@@ -11,6 +11,7 @@ import numpy as np
 from radiobone.core.errors import RadioboneWarning, TableError
 from radiobone.study.columns import patient_values
 from radiobone.study.recipe import Recipe
+from radiobone.study.rows import REVIEW_COLUMNS, raised
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.flow import EXCLUDED, Flow, short_reason, unusable_patients
@@ -69,6 +70,7 @@ def exclusions(
             {str(name): f"class {label} is in no node" for name, label in labels.items() if label in left_out},
         ),
         ("by user", _excluded_by_user(cohort, recipe)),
+        ("needs review", _to_be_reviewed(cohort, recipe)),
         ("needed columns", _without_attribute(cohort, recipe)),
     ]
     if main is not None and recipe.table.status == "drop":
@@ -113,6 +115,22 @@ def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
         texts = given[given != ""].groupby(cohort.table[PATIENT]).agg(lambda texts: "; ".join(sorted(set(texts))))
         found = {str(name): reason for name, reason in texts.items()} | found
     return found
+
+
+def _to_be_reviewed(cohort: Cohort, recipe: Recipe) -> dict[str, str]:
+    """Leave out flagged patients where there are no rows of VOIs, which are flagged one by one."""
+    if recipe.table.needs_review == "keep" or recipe.voi is not None:
+        return {}
+    names = [name for name in REVIEW_COLUMNS if name in cohort.table.columns]
+    if not names:
+        raise TableError(
+            "table.needs_review: drop, and no table says which rows need a review",
+            where=str(cohort.path),
+            expected=f"a column {' or '.join(REVIEW_COLUMNS)}",
+            do="add it, or say keep",
+        )
+    flagged = cohort.table[PATIENT][raised(cohort.table[names[0]])]
+    return dict.fromkeys(map(str, flagged), "flagged")
 
 
 def _without_attribute(cohort: Cohort, recipe: Recipe) -> dict[str, str]:

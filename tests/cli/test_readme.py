@@ -64,9 +64,6 @@ def test_every_radiobone_command_of_the_readme_runs(tmp_path, monkeypatch):
     for arguments in commands():
         if arguments[0] == "verify" and find_spec("radiomics") is None:
             continue
-        if arguments[0] == "predict":
-            for name in ("features.csv", "features.csv.manifest.json"):
-                shutil.copy(f"cohort_{name}", f"new_{name}")
         assert run(arguments) == 0, arguments
         ran.add(arguments[0])
         if arguments[:2] == ["extract", "--cohort"]:
@@ -75,12 +72,12 @@ def test_every_radiobone_command_of_the_readme_runs(tmp_path, monkeypatch):
         elif arguments[0] == "extract":
             for name in ("features.csv", "features.csv.manifest.json"):
                 shutil.copy(f"cohort_{name}", name)
-    assert {"inspect", "extract", "train", "predict"} == ran - {"verify"}
+    assert {"inspect", "extract", "run", "train", "predict"} == ran - {"verify"}
     manifest = json.loads(Path("predictions.csv.manifest.json").read_text())
-    assert manifest["features_sha256"] == sha256_file(Path("new_features.csv"))
+    assert manifest["features_sha256"] == sha256_file(Path("study/features.csv"))
     assert manifest["model_sha256"] == sha256_file(Path("study/model/model.skops"))
     assert manifest["counts"] == {"ok": 30}
-    results = json.loads(Path("study/results.json").read_text())
+    results = json.loads(Path("trained/results.json").read_text())
     assert results["inputs"]["cohort_sha256"] == sha256_file(Path("cohort.csv"))
     assert results["inputs"]["features_sha256"] == sha256_file(Path("cohort_features.csv"))
     assert results["recipe"]["content"]["name"] == "two_level_osteoporosis_first"
