@@ -35,6 +35,7 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
         Controls first; those whose columns are absent say what they need.
     """
     from radiobone.evaluation import controls
+    from radiobone.evaluation.volume import VOLUMES
 
     nodes = recipe.tree()
     known = dataset.cohort_columns
@@ -44,7 +45,7 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
         controls.acquisition_control(known, acquisition or ["acquisition columns"], nodes),
         _briefly(
             controls.volume_control(_of_main(dataset, "density", "radiomics", "external"), nodes),
-            controls.VOLUMES[0],
+            VOLUMES[0],
         ),
         controls.mean_hu_baseline(_of_main(dataset, "density"), nodes),
         _hu_rule(dataset),

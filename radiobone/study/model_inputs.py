@@ -140,8 +140,8 @@ def model_rows(
     X = wide(rows, aggregation)
     if aggregation == "concat":
         # A level that succeeded in no patient has no columns: its patients lack values, the table lacks none.
-        known = set(features.features)
-        absent = [name for name in names if name not in X.columns and short_prefix(name) in known]
+        held = set(features.features)
+        absent = [name for name in names if name not in X.columns and short_prefix(name) in held]
         X = X.reindex(columns=[*X.columns, *absent])
     return X[[name for name in names if name in X.columns]], reasons
 

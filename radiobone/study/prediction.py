@@ -63,7 +63,8 @@ def predict(
     given: list[object] = [*(table.path for table in tables.values()), cohort and cohort.path]
     where = ", ".join(str(path) for path in given if path is not None)
     found = source
-    parts, reasons = [], {}
+    parts: list[pd.DataFrame] = []
+    reasons: dict[str, str] = {}
     for voi in ["", *(source.more if source is not None else ())]:
         names = names_of(manifest, voi)
         if not names:

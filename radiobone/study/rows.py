@@ -6,6 +6,8 @@ import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from radiobone.core.errors import RadioboneWarning, TableError
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.images import VoiChoice
@@ -175,7 +177,7 @@ def _flagged(features: FeatureTable, cohort: Cohort) -> pd.Series[bool]:
         scans = cohort.table[raised(cohort.table[theirs[0]])]
         pairs = set(zip(scans[PATIENT], scans[SCAN], strict=True))
         here = [pair in pairs for pair in zip(table[PATIENT], table[SCAN], strict=True)]
-        flagged |= here
+        flagged |= np.array(here, dtype=bool)
     return flagged
 
 

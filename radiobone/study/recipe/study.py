@@ -346,7 +346,8 @@ class Recipe(FileModel):
         return [Node(node.name, node.positive, node.negative) for node in self.nodes]
 
     def _all_steps(self) -> list[Steps]:
-        return [self.steps, *(part.steps for part in (*self.arms, *self.nodes) if part.steps is not None)]
+        of_arms = [arm.steps for arm in self.arms if arm.steps is not None]
+        return [self.steps, *of_arms, *(node.steps for node in self.nodes if node.steps is not None)]
 
     def _column_names(self) -> list[str]:
         groups = [name for name in GROUPS if getattr(self, name)]

@@ -99,4 +99,5 @@ class Validation(FileModel):
             return plans.LeaveOneCentreOut(column)
         if self.scheme == "temporal":
             return plans.TemporalSplit(column, self.cut)
+        assert self.train is not None
         return plans.FixedSplit(column, self.train, self.tests)
