@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.reporting.style import (
-    COLOURS,
     COLUMN_INCH,
-    DASHES,
     INK,
     QUIET_COLOUR,
     drawing,
     legend_below,
+    line_style,
     note,
     title_of,
 )
@@ -104,12 +103,10 @@ def decision_curve_figure(nodes: Sequence[DecisionCurve]) -> Figure:
 
 def _draw(axes: Axes, node: DecisionCurve) -> None:
     for number, (name, benefit) in enumerate(node.models.items()):
-        colour = COLOURS[number % len(COLOURS)]
-        axes.plot(
-            node.threshold, benefit, color=colour, linestyle=DASHES[number % len(DASHES)], label=name, zorder=3
-        )
+        style = line_style(number)
+        axes.plot(node.threshold, benefit, label=name, zorder=3, **style)
         if name in node.bands:
-            axes.fill_between(node.threshold, *node.bands[name], color=colour, alpha=0.13, linewidth=0.0)
+            axes.fill_between(node.threshold, *node.bands[name], color=style["color"], alpha=0.13, linewidth=0.0)
     axes.plot(node.threshold, node.treat_all, color=QUIET_COLOUR, linewidth=1.0, label="act on everyone", zorder=2)
     axes.axhline(0.0, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)), label="act on nobody", zorder=2)
     best = max(float(np.nanmax(values)) for values in (node.treat_all, *node.models.values()))

@@ -61,9 +61,10 @@ def flow_figure(table: pd.DataFrame, title: str = "") -> Figure:
         raise ValueError(f"the table of the flow lacks {', '.join(missing)}")
     boxes = _boxes(table)
     height = sum(box.height for box in boxes) + _GAP * (len(boxes) - 1) + 0.2 + (0.25 if title else 0.0)
-    with sheet(PAGE_INCH, height) as figure:
-        axes = panel(figure, 0.0, 0.0, PAGE_INCH, height)
-        axes.set(xlim=(0.0, PAGE_INCH), ylim=(0.0, height))
+    width = PAGE_INCH if any(box.aside for box in boxes) else _BOX + 2 * _LEFT
+    with sheet(width, height) as figure:
+        axes = panel(figure, 0.0, 0.0, width, height)
+        axes.set(xlim=(0.0, width), ylim=(0.0, height))
         axes.set_axis_off()
         if title:
             axes.text(_LEFT, height - 0.05, title, va="top")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+_IN_ONE_PANEL = 5
+
 
 def study_figures(
     results: Mapping[str, Any],
@@ -51,7 +53,8 @@ def study_figures(
         Name of the file without its suffix, and the figure. ``roc``, ``precision_recall``, ``roc_classes``,
         ``calibration``, ``decision_curve``, ``confusion`` and ``selection_<node>`` are those of the primary arm
         (the first six once for each of several test sets, whose name follows); ``roc_arms``,
-        ``decision_curve_arms`` and ``arms`` compare arms, ``strata`` parts of the patients; ``lasso_<node>`` is
+        ``decision_curve_arms`` and ``arms`` compare arms (of many, baselines and controls stand apart, under
+        ``comparators``), ``strata`` parts of the patients; ``lasso_<node>`` is
         of the final model.
     """
     each = parts(results)
@@ -95,12 +98,15 @@ def _judged(part: Mapping[str, Any], rows: pd.DataFrame, arm: str) -> Iterator[t
 def _compared(
     results: Mapping[str, Any], predictions: pd.DataFrame, each: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, Figure]]:
+    firsts = {name: next(iter(of_test_sets(part).values())) for name, part in each.items()}
     scores = arm_scores(results, predictions)
-    if scores:
-        yield "roc_arms", roc_figure(scores)
-    decided = decision_curves({name: next(iter(of_test_sets(part).values())) for name, part in each.items()})
-    if decided:
-        yield "decision_curve_arms", decision_curve_figure(decided)
+    for group, names in _together(results, list(each)).items():
+        chosen = [one for one in scores if one.arm in names]
+        if chosen:
+            yield f"roc_{group}", roc_figure(chosen)
+        decided = decision_curves({name: firsts[name] for name in names})
+        if decided:
+            yield f"decision_curve_{group}", decision_curve_figure(decided)
     primary = results["primary"]
     yield (
         "arms",
@@ -113,6 +119,19 @@ def _compared(
             told=_told(primary),
         ),
     )
+
+
+def _together(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, list[str]]:
+    """Choose the arms that share a panel: all, or if these are many the arms, and what they are held against."""
+    if len(names) <= _IN_ONE_PANEL:
+        return {"arms": list(names)}
+    kinds = {arm["name"]: arm["kind"] for arm in results["arms"]}
+    first = names[0]  # the primary arm, which the others are compared with
+    groups = {"arms": [name for name in names if kinds[name] == "arm"]}
+    groups["comparators"] = [name for name in names if kinds[name] != "arm"]
+    return {
+        group: [first, *(name for name in of if name != first)] for group, of in groups.items() if {*of} - {first}
+    }
 
 
 def _strata(results: Mapping[str, Any], rows: Sequence[ForestRow]) -> Figure:

@@ -10,12 +10,11 @@ import numpy as np
 from radiobone.reporting.curves import FoldCurves, Kind, NodeScores, fold_curves
 from radiobone.reporting.estimates import NOT_DEFINED
 from radiobone.reporting.style import (
-    COLOURS,
-    DASHES,
     FOLD_COLOUR,
     QUIET_COLOUR,
     drawing,
     legend_below,
+    line_style,
     note,
     title_of,
 )
@@ -136,7 +135,7 @@ def _draw_mean(axes: Axes, number: int, arm: NodeScores, curve: FoldCurves, kind
     name = "" if alone and not arm.arm else f"{arm.arm}, "
     if len(name) > _ARM_CHARACTERS:
         name = f"{name[:-1]}\n"
-    style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+    style = line_style(number)
     if curve.y is None:
         n_folds = len(curve.folds) + curve.n_undefined
         lacking = f"{name}{_AREA[kind]} {NOT_DEFINED}: {curve.n_undefined} of {n_folds} folds lack a class"

@@ -231,6 +231,25 @@ def note(figure: Figure, text: str) -> None:
         figure.supxlabel("\n".join(lines), fontsize=SMALL, color=NOTE_COLOUR, x=0.012, ha="left")
 
 
+def line_style(number: int) -> dict[str, Any]:
+    """Return colour and dashes of a line; no two of the first 49 are alike.
+
+    Parameters
+    ----------
+    number : int
+        From 0, which is a solid line in the main colour.
+
+    Returns
+    -------
+    dict
+        ``color`` and ``linestyle``.
+    """
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": DASHES[(number + number // len(COLOURS)) % len(DASHES)],
+    }
+
+
 def small_lines(text: str, inches: float) -> list[str]:
     """Break a small text into lines.
 

@@ -6,15 +6,15 @@ calls it ``model``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radiobone.core.files import write_text
 from radiobone.reporting.metric_tables import confusion, metrics_by_fold, metrics_summary, per_class
 from radiobone.reporting.parts import parts
 from radiobone.reporting.pooled_tables import calibration, calibration_curve, decision_curve
-from radiobone.reporting.tidy import Results, frame
+from radiobone.reporting.tidy import Line, Results, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,13 +79,13 @@ def comparisons(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The keys of a line of ``comparisons`` but for ``mcnemar``, of which the columns ``mcnemar_`` tell.
+        The keys of a line of ``comparisons``; those of ``mcnemar`` and ``pooled`` with these words before them.
     """
     lines = []
     for line in results.get("comparisons") or ():
-        plain = {name: value for name, value in line.items() if name not in ("mcnemar", "notes")}
-        mcnemar = {f"mcnemar_{name}": value for name, value in (line["mcnemar"] or {}).items()}
-        lines.append({**plain, **mcnemar, "notes": "; ".join(line["notes"])})
+        nested = {name: line.get(name) or {} for name in ("mcnemar", "pooled")}
+        plain = {name: value for name, value in line.items() if name not in (*nested, "notes")}
+        lines.append({**plain, **_flat(nested), "notes": "; ".join(line["notes"])})
     return frame(lines, ("family", "primary", "arm", "kind", "against", "node", "metric"))
 
 
@@ -207,3 +207,14 @@ def write_tables(results: Results, folder: Path) -> list[Path]:
             write_text(path, table.to_csv(index=False, lineterminator="\n"))
             paths.append(path)
     return paths
+
+
+def _flat(value: Mapping[str, Any], before: str = "") -> Line:
+    """Put what stands in mappings and lists side by side, under the names that lead there."""
+    found: Line = {}
+    for name, one in value.items():
+        if isinstance(one, Mapping):
+            found |= _flat(one, f"{before}{name}_")
+        else:
+            found[f"{before}{name}"] = "; ".join(map(str, one)) if isinstance(one, (list, tuple)) else one
+    return found

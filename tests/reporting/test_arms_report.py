@@ -19,7 +19,7 @@ from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifier
 from radiobone.reporting.arms import arm_rows, arm_scores, strata_rows
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
-from radiobone.reporting.gallery import study_figures
+from radiobone.reporting.gallery import _together, study_figures
 from radiobone.reporting.nested import class_scores, node_scores, selections
 from radiobone.reporting.nested import test_sets as parted
 from radiobone.reporting.parts import parts
@@ -211,6 +211,20 @@ def test_all_figures_are_drawn_and_nothing_overlaps(ran, results):
         assert overlaps(texts(figure)) == [], name
 
 
+def test_many_arms_are_parted_from_what_they_are_held_against(results):
+    def together(n_arms, n_others):
+        kinds = {f"arm {number}": "arm" for number in range(n_arms)}
+        kinds |= {f"other {number}": "control" if number % 2 else "baseline" for number in range(n_others)}
+        return _together({"arms": [{"name": name, "kind": kind} for name, kind in kinds.items()]}, list(kinds))
+
+    assert together(2, 3) == {"arms": ["arm 0", "arm 1", "other 0", "other 1", "other 2"]}
+    assert together(2, 4) == {
+        "arms": ["arm 0", "arm 1"],
+        "comparators": ["arm 0", "other 0", "other 1", "other 2", "other 3"],
+    }
+    assert list(together(1, 6)) == ["comparators"]
+
+
 @pytest.mark.slow
 def test_one_procedure_has_its_figures_too(ran):
     nested = ran.main
@@ -281,7 +295,11 @@ def test_the_table_of_arms_has_a_line_for_each(tables, ran):
     for column in ("mean", "low", "high", "difference", "p_holm", "n_features"):
         np.testing.assert_allclose(table[column].astype(float), expected[column].astype(float))
     assert table.loc["clinical covariates", "needs"] == "age, sex"
-    assert tables["comparisons"]["primary"].sum() == 1
+    compared = tables["comparisons"]
+    assert compared["primary"].sum() == 1
+    assert not compared.map(lambda value: isinstance(value, (dict, list))).any(axis=None)
+    pooled = ran.results()["comparisons"][0]["pooled"]
+    assert compared.loc[0, "pooled_delong_p_value"] == pooled["delong"]["p_value"]
 
 
 def test_other_tables_hold_what_the_results_hold(tables, results):

@@ -13,7 +13,7 @@ from radiobone.evaluation.resampled import corrected_interval
 from radiobone.reporting.curves import NodeScores, fold_curves
 from radiobone.reporting.estimates import Estimate
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
-from radiobone.reporting.style import COLOURS, FOLD_COLOUR
+from radiobone.reporting.style import COLOURS, FOLD_COLOUR, line_style
 
 MAIN = COLOURS[0]
 
@@ -156,6 +156,11 @@ def test_arms_share_a_panel_and_only_the_first_has_a_band():
     assert "Band of radiomics" in figure.get_supxlabel()
     with pytest.raises(ValueError, match="two arms"):
         roc_figure([scores(arm="deep"), scores(arm="deep")])
+
+
+def test_no_two_lines_look_alike():
+    styles = [line_style(number) for number in range(49)]
+    assert len({(style["color"], str(style["linestyle"])) for style in styles}) == 49
 
 
 def test_prevalence_is_drawn_beside_precision():
