@@ -66,6 +66,8 @@ class FigureOptions:
         Draws of patients behind bootstrap intervals.
     seed : int, default 0
         Draws them.
+    thresholds : (float, float), default (0.01, 0.99)
+        First and last probability of decision curves, in steps of 0.01.
 
     Raises
     ------
@@ -77,6 +79,7 @@ class FigureOptions:
     prevalence: Mapping[str, float] = field(default_factory=dict)
     draws: int = 2000
     seed: int = 0
+    thresholds: tuple[float, float] = (0.01, 0.99)
 
     def __post_init__(self) -> None:
         check_fraction("level", self.level)
@@ -84,6 +87,8 @@ class FigureOptions:
             check_fraction(f"prevalence of {node}", share)
         check_whole("draws", self.draws, 100)
         check_whole("seed", self.seed, 0)
+        for share in self.thresholds:
+            check_fraction("thresholds", share)
 
 
 @dataclass(frozen=True, eq=False)

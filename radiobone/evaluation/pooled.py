@@ -84,6 +84,7 @@ def pooled_content(result: FoldFigures, number: int) -> dict[str, Any] | None:
     benefit = decision_curve(
         positive,
         probability,
+        thresholds=_steps(*options.thresholds),
         prevalence=options.prevalence.get(result.fits[0].nodes[number].name),
         groups=groups,
         draws=options.draws,
@@ -112,6 +113,11 @@ def pooled_content(result: FoldFigures, number: int) -> dict[str, Any] | None:
             "notes": list(benefit.notes),
         },
     }
+
+
+def _steps(first: float, last: float) -> NDArray[np.float64]:
+    """Return thresholds in steps of 0.01, each as it is written."""
+    return np.round(np.arange(round(100 * first), round(100 * last) + 1) / 100, 2)
 
 
 def _estimate(found: Interval, conditional: str | None) -> dict[str, Any]:

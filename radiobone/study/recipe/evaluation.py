@@ -76,7 +76,7 @@ class Evaluation(FileModel):
     learning_curve : tuple of float
         Shares of the training patients to learn from; empty for none.
     thresholds : (float, float)
-        First and last threshold probability of the decision curves.
+        First and last threshold probability of the decision curves, in steps of 0.01.
     baselines : Baselines
         Further baselines.
     clinical_table : bool
@@ -94,7 +94,7 @@ class Evaluation(FileModel):
     seed: int = Field(default=0, ge=0)
     permutations: int = Field(default=0, ge=0)
     learning_curve: tuple[Annotated[float, Field(gt=0, le=1)], ...] = ()
-    thresholds: tuple[Share, Share] = (0.05, 0.95)
+    thresholds: tuple[Share, Share] = (0.01, 0.99)
     baselines: Baselines = Baselines()
     clinical_table: bool = True
     figures: tuple[Literal["png", "pdf", "svg"], ...] = ("png", "pdf")
@@ -139,7 +139,7 @@ class Evaluation(FileModel):
         """
         from radiobone.evaluation.fold_figures import FigureOptions
 
-        return FigureOptions(self.level, self.prevalences(node), self.draws, self.seed)
+        return FigureOptions(self.level, self.prevalences(node), self.draws, self.seed, self.thresholds)
 
 
 class Primary(FileModel):
