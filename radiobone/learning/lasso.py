@@ -16,6 +16,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.binomial_path import binomial_path
@@ -171,12 +172,14 @@ class LassoSelector(SelectorMixin, BaseEstimator):
         self.n_splits_ = len(splits)
         self.notes_ = fewer_folds(self.cv, self.n_splits_)
 
-        curves = self._curves(values, target, splits)
-        self.l1_ratio_losses_ = np.array([curve.smallest for curve in curves])
-        curve = min(curves, key=lambda one: one.smallest)
+        # Thousands of small products: more native threads would wait for one another, and add up in another order.
+        with threadpool_limits(limits=1, user_api="blas"):
+            curves = self._curves(values, target, splits)
+            curve = min(curves, key=lambda one: one.smallest)
+            path = self._path(values, target, curve.alphas, curve.l1_ratio)
+        self.l1_ratio_losses_ = np.array([one.smallest for one in curves])
         self.l1_ratio_, self.alphas_, self.loss_path_ = curve.l1_ratio, curve.alphas, curve.losses
         chosen = self._choose()
-        path = self._path(values, target, curve.alphas, curve.l1_ratio)
         self.coef_path_, self.n_iter_ = path.coefs, path.n_steps
         self.coef_ = path.coefs[:, chosen]
         self.intercept_ = float(path.levels[chosen] - path.centre @ self.coef_)
