@@ -105,6 +105,10 @@ def _primary(results: Mapping[str, Any]) -> list[RenderableType]:
     found = named.get("comparison")
     if found:
         lines += [f"Primary comparison: {found['arm']} against {found['against']}", _compared(found, metric)]
+    permuted = results.get("permutation")
+    if permuted:
+        n = len(permuted["null"])
+        lines.append(f"Permutation test of the whole procedure: {p_text(permuted['p_value'])} ({n} permutations)")
     lines.append("All else is exploratory.")
     text = Text("\n".join(line for line in lines if line) + "\n")
     text.stylize("bold", 0, len(lines[0]))

@@ -167,6 +167,49 @@ def strata(results: Results) -> pd.DataFrame:
     return frame(lines, ("column", "stratum", "reference", "node", "metric", "n_patients", "n_positive", "value"))
 
 
+def permutation(results: Results) -> pd.DataFrame:
+    """Give the primary figure on permuted labels.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``labels`` (``true``, on the first line, or ``permuted``), ``value``, ``p_value`` (of the true).
+    """
+    found = results.get("permutation")
+    if not found:
+        return frame([], ("labels", "value", "p_value"))
+    true = {"labels": "true", "value": found["observed"], "p_value": found["p_value"]}
+    lines = [true, *({"labels": "permuted", "value": value} for value in found["null"])]
+    return frame(lines, ("labels", "value", "p_value"))
+
+
+def learning_curve(results: Results) -> pd.DataFrame:
+    """Give the primary figure by the number of patients.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``n_patients``, ``order`` (from 1), ``value``.
+    """
+    found = results.get("learning_curve") or {"n_patients": (), "scores": ()}
+    lines = [
+        {"n_patients": size, "order": order, "value": value}
+        for order, scores in enumerate(found["scores"], start=1)
+        for size, value in zip(found["n_patients"], scores, strict=True)
+    ]
+    return frame(lines, ("n_patients", "order", "value"))
+
+
 TABLES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "metrics_by_fold": metrics_by_fold,
     "metrics_summary": metrics_summary,
@@ -180,6 +223,8 @@ TABLES: dict[str, Callable[[Results], pd.DataFrame]] = {
     "calibration": calibration,
     "calibration_curve": calibration_curve,
     "decision_curve": decision_curve,
+    "permutation": permutation,
+    "learning_curve": learning_curve,
 }
 """All tables by the name of their file."""
 

@@ -335,11 +335,23 @@ def test_strata_have_lines_and_rows(results):
     assert second.difference.low == -0.2
 
 
+def test_what_was_learned_from_permutations_and_sizes_has_tables(results):
+    permuted = {"observed": 0.9, "null": [0.5, None], "p_value": 1 / 3, "n_undefined": 1, "notes": []}
+    sizes = {"n_patients": [30, 60], "mean": [0.7, 0.8], "sd": [0.1, 0.0], "scores": [[0.6, 0.8], [0.8, 0.8]]}
+    changed = results | {"permutation": permuted, "learning_curve": sizes}
+    table = TABLES["permutation"](changed)
+    assert table["labels"].tolist() == ["true", "permuted", "permuted"]
+    assert table["value"].isna().tolist() == [False, False, True]
+    curve = TABLES["learning_curve"](changed)
+    assert curve.values.tolist() == [[30, 1, 0.6], [60, 1, 0.8], [30, 2, 0.8], [60, 2, 0.8]]
+    assert "Permutation test of the whole procedure: p = 0.333 (2 permutations)" in _text(changed)
+
+
 def test_tables_are_written_without_empty_ones(tmp_path, results):
     paths = write_tables(results, tmp_path / "tables")
     names = {path.stem for path in paths}
     assert {"metrics_by_fold", "arms", "decision_curve"} <= names
-    assert not {"strata", "volume"} & names
+    assert not {"strata", "volume", "permutation", "learning_curve"} & names
     read = pd.read_csv(tmp_path / "tables" / "metrics_by_fold.csv")
     assert len(read) == len(TABLES["metrics_by_fold"](results))
     again = write_tables(results, tmp_path / "again")
