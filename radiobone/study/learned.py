@@ -196,19 +196,22 @@ def learned_figures(recipe: Recipe, results: dict[str, Any]) -> Iterator[tuple[s
     tuple of str and Figure
         Name of the file without its suffix, and the figure.
     """
+    from radiobone.reporting.arms import heading
     from radiobone.reporting.figures import (
         LearningCurve,
         Permutations,
         learning_curve_figure,
         permutation_figure,
     )
+    from radiobone.reporting.words import METRICS
 
     primary = recipe.primary
-    title = f"{primary.node.replace('_', ' ')}\n{recipe.primary_arm.name}"
+    title = f"{heading(results, primary.node)}\n{recipe.primary_arm.name}"
+    metric = METRICS.get(primary.metric, primary.metric)
     permuted, sizes = results.get("permutation"), results.get("learning_curve")
     if permuted and permuted["observed"] is not None and None not in permuted["null"]:
         null = np.array(permuted["null"], dtype=np.float64)
-        drawn = Permutations(title, primary.metric, null, permuted["observed"], permuted["p_value"])
+        drawn = Permutations(title, metric, null, permuted["observed"], permuted["p_value"])
         yield "permutation", permutation_figure([drawn])
     if sizes and None not in sizes["mean"]:
         yield (
@@ -217,7 +220,7 @@ def learned_figures(recipe: Recipe, results: dict[str, Any]) -> Iterator[tuple[s
                 [
                     LearningCurve(
                         title,
-                        primary.metric,
+                        metric,
                         np.array(sizes["n_patients"]),
                         np.array(sizes["mean"], dtype=np.float64),
                         values=np.array(sizes["scores"], dtype=np.float64).T,
