@@ -109,7 +109,8 @@ def _draw(axes: Axes, node: DecisionCurve) -> None:
             axes.fill_between(node.threshold, *node.bands[name], color=style["color"], alpha=0.13, linewidth=0.0)
     axes.plot(node.threshold, node.treat_all, color=QUIET_COLOUR, linewidth=1.0, label="act on everyone", zorder=2)
     axes.axhline(0.0, color=INK, linewidth=0.8, linestyle=(0, (1, 1.5)), label="act on nobody", zorder=2)
-    best = max(float(np.nanmax(values)) for values in (node.treat_all, *node.models.values()))
+    # A model's net benefit can be undefined where a class is missing; that of acting on everyone never is.
+    best = float(np.nanmax(np.concatenate([node.treat_all, *node.models.values()])))
     top = max(1.12 * best, 0.02)
     axes.set(
         xlim=(float(node.threshold.min()), float(node.threshold.max())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +64,10 @@ def study_figures(
     own = predictions[predictions["arm"] == first].drop(columns="arm") if several else predictions
     for name, part, rows in test_sets(main, own):
         for kind, figure in _judged(part, rows, first):
-            yield f"{kind}_{name}" if name else kind, figure
+            yield f"{kind}_{_file_name(name)}" if name else kind, figure
     for name, features, n_folds in selections(main, results.get("volume")):
         title = f"{heading(main, name)}\n{first}" if several else heading(main, name)
-        yield f"selection_{name}", selection_figure(features, n_folds, title)
+        yield f"selection_{_file_name(name)}", selection_figure(features, n_folds, title)
     if several and len(each) > 1:
         yield from _compared(results, predictions, each)
     strata = strata_rows(results)
@@ -74,7 +75,7 @@ def study_figures(
         yield "strata", _strata(results, strata)
     if model is not None:
         for number, curves in enumerate(lasso_curves(model)):
-            yield f"lasso_{curves.node or number}", lasso_figure(curves)
+            yield f"lasso_{_file_name(curves.node) or number}", lasso_figure(curves)
     if flow is not None:
         yield "flow", flow_figure(flow)
 
@@ -119,6 +120,11 @@ def _compared(
             told=_told(primary),
         ),
     )
+
+
+def _file_name(name: str) -> str:
+    """Return a name of a node or test set as a part of a file's name."""
+    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def _together(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifier
 from radiobone.reporting.arms import arm_rows, arm_scores, strata_rows
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
-from radiobone.reporting.gallery import _together, study_figures
+from radiobone.reporting.gallery import _file_name, _together, study_figures
 from radiobone.reporting.nested import class_scores, node_scores, selections
 from radiobone.reporting.nested import test_sets as parted
 from radiobone.reporting.parts import parts
@@ -235,31 +235,29 @@ def test_one_procedure_has_its_figures_too(ran):
 
 def test_each_test_set_has_figures_of_its_own():
     table, labels, patients = _table()
-    attributes = pd.DataFrame({"split": np.repeat(["train", "near", "far"], 20)})
+    attributes = pd.DataFrame({"split": np.repeat(["train", "near", "far/away"], 20)})
     model = HierarchicalClassifier(estimator=LogisticRegression(), nodes=NODES)
-    plan = FixedSplit("split", tests=("near", "far"))
+    plan = FixedSplit("split", tests=("near", "far/away"))
     found = NestedCV(model, plan, options=FigureOptions(draws=100)).run(
         table, labels, groups=patients, attributes=attributes
     )
     results = found.results()
     near, far = parted(results, found.predictions)
-    assert (near[0], far[0]) == ("near", "far")
-    for (_, part, rows), name in ((near, "near"), (far, "far")):
+    assert (near[0], far[0]) == ("near", "far/away")
+    for (_, part, rows), name in ((near, "near"), (far, "far/away")):
         (first, _) = node_scores(part, rows)
         assert len(first.score) == len(rows) == 20
         assert roc_auc_score(first.is_positive, first.score) == pytest.approx(first.area.value)
         assert first.judged_on == f"judged on its true members, test set {name}"
-    assert far[1]["nodes"] == results["test_sets"]["far"]["nodes"]
+    assert far[1]["nodes"] == results["test_sets"]["far/away"]["nodes"]
     summed = TABLES["metrics_summary"](results).query("name == 'osteoporosis_vs_rest' and metric == 'auc'")
-    expected = [
-        results["test_sets"][name]["nodes"][0]["on_true_members"]["auc"]["mean"] for name in ("near", "far")
-    ]
-    assert summed.query("rows == 'true_members'").set_index("test_set")["mean"].to_dict() == dict(
-        zip(("near", "far"), expected, strict=True)
-    )
+    means = summed.query("rows == 'true_members'").set_index("test_set")["mean"].to_dict()
+    sets = results["test_sets"].items()
+    assert means == {name: part["nodes"][0]["on_true_members"]["auc"]["mean"] for name, part in sets}
     by_fold = TABLES["metrics_by_fold"](results)
     assert (by_fold["fold_name"] == by_fold["test_set"]).all()
-    assert set(TABLES["decision_curve"](results)["test_set"]) == {"near", "far"}
+    assert set(TABLES["decision_curve"](results)["test_set"]) == {"near", "far/away"}
+    assert _file_name("far/away") == "far_away"
     text = " ".join(_text(results).split())
     assert "the first of 2 test sets, near, with 95 % interval (DeLong" in text
 

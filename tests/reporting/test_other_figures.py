@@ -113,6 +113,13 @@ def test_decision_curves_have_both_defaults_and_a_limit_below():
     assert high > max(curve.max() for curve in node.models.values())
 
 
+def test_a_decision_curve_without_values_leaves_the_others():
+    node = decision()
+    undefined = {**node.models, "mean HU alone": np.full(len(node.threshold), np.nan)}
+    (axes,) = decision_curve_figure([dataclasses.replace(node, models=undefined)]).axes
+    assert axes.get_ylim()[1] == pytest.approx(1.12 * max(node.treat_all.max(), node.models["radiomics"].max()))
+
+
 def test_decision_curves_that_do_not_fit_are_refused():
     node = decision()
     for change, told in (
