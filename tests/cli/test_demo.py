@@ -18,7 +18,7 @@ def test_the_demo_goes_the_whole_way(tmp_path, capsys):
         "SYNTHETIC.txt", "cohort.csv", "images", "masks", "steps.json", "folds.resume",
         "features.csv", "features.csv.manifest.json", "features.csv.resume",
         "features.hu_rule.csv", "features.hu_rule.csv.manifest.json", "features.hu_rule.csv.resume",
-        "flow.csv", "folds.csv", "predictions.csv", "results.json", "figures", "tables", "model",
+        "flow.csv", "folds.csv", "predictions.csv", "results.json", "figures", "tables", "model", "formula",
     }  # fmt: skip
     drawn = {path.stem for path in (out / "figures").glob("*.png")}
     assert {
