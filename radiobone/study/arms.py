@@ -15,6 +15,8 @@ from radiobone.study.recipe.design import ArmChoice
 if TYPE_CHECKING:
     import pandas as pd
 
+    from radiobone.evaluation.plans import Plan
+
 
 @dataclass(frozen=True, eq=False)
 class Planned:
@@ -118,6 +120,26 @@ def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:
         Its columns.
     """
     return dataset.X[list(planned.columns)]
+
+
+def plan_of(recipe: Recipe, dataset: Dataset) -> Plan:
+    """Build the plan that draws the outer folds of a study.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+    dataset : Dataset
+        What its column holds.
+
+    Returns
+    -------
+    Plan
+        Of `radiobone.evaluation.plans`.
+    """
+    column = recipe.validation.column
+    kind = None if column is None else dataset.attributes[column].dtype.kind
+    return recipe.validation.plan(numbers=kind in ("i", "f"))
 
 
 def fit_final(planned: Planned, dataset: Dataset) -> Any:

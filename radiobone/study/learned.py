@@ -10,7 +10,7 @@ import numpy as np
 
 from radiobone.core.batch import progress_bar
 from radiobone.core.errors import RadioboneWarning
-from radiobone.study.arms import Planned, columns_of
+from radiobone.study.arms import Planned, columns_of, plan_of
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
 
@@ -51,7 +51,7 @@ def primary_figure(recipe: Recipe, dataset: Dataset, arm: Planned, rows: Any, la
 
     patients = dataset.X.index[rows]
     attributes = dataset.attributes.iloc[rows]
-    validation = NestedCV(arm.estimator, recipe.validation.plan(), jobs=jobs, classes=recipe.classes)
+    validation = NestedCV(arm.estimator, plan_of(recipe, dataset), jobs=jobs, classes=recipe.classes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RadioboneWarning)
         found = validation.run(

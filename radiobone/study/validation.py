@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.core.batch import progress_bar
-from radiobone.study.arms import Planned, columns_of
+from radiobone.study.arms import Planned, columns_of, plan_of
 from radiobone.study.comparators import comparators
 from radiobone.study.dataset import VOLUME, Dataset
 from radiobone.study.recipe import Recipe
@@ -52,7 +52,7 @@ def validate(
     validation = ArmsCV(
         every,
         _primary(recipe),
-        recipe.validation.plan(),
+        plan_of(recipe, dataset),
         jobs=jobs,
         classes=recipe.classes,
         nodes=recipe.tree(),

@@ -108,10 +108,21 @@ def test_patients_with_gaps_stay_where_a_step_fills_them(tmp_path):
     assert results(tmp_path)["validation"]["n_patients"] == 36
 
 
-def test_each_centre_is_left_out_in_turn(tmp_path):
-    plan = {"scheme": "leave_one_centre_out", "column": "centre", "inner_folds": 2}
-    assert study(tmp_path, cohort_table(), validation=plan) == 0
-    assert [fold["name"] for fold in results(tmp_path)["validation"]["folds"]] == ["A", "B", "C"]
+@pytest.mark.parametrize(
+    ("plan", "names"),
+    [
+        ({"scheme": "leave_one_centre_out", "column": "centre"}, ["A", "B", "C"]),
+        ({"scheme": "temporal", "column": "year", "cut": 2020}, ["from 2020.0"]),
+        ({"scheme": "temporal", "column": "date", "cut": "2020-01-01"}, ["from 2020-01-01"]),
+        ({"scheme": "split", "column": "centre", "train": "A", "tests": ["B", "C"]}, ["B", "C"]),
+    ],
+)
+def test_every_scheme_of_validation_runs(tmp_path, plan, names):
+    table = cohort_table()
+    table["year"] = np.repeat([2018, 2019, 2020], 12)
+    table["date"] = table["year"].astype(str) + "-07-01"
+    assert study(tmp_path, table, validation=plan | {"inner_folds": 2}) == 0
+    assert [fold["name"] for fold in results(tmp_path)["validation"]["folds"]] == names
 
 
 def test_a_table_from_elsewhere_with_constant_empty_and_equal_columns_is_a_study(tmp_path):

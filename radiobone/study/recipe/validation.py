@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from radiobone.core.config import FileModel
+from radiobone.core.errors import ConfigError
 from radiobone.study.recipe.table import Names
 
 if TYPE_CHECKING:
@@ -82,8 +83,13 @@ class Validation(FileModel):
         """The columns of the cohort table that the plan needs."""
         return () if self.column is None else (self.column,)
 
-    def plan(self) -> Plan:
+    def plan(self, *, numbers: bool = False) -> Plan:
         """Build the plan that draws the outer folds.
+
+        Parameters
+        ----------
+        numbers : bool, default False
+            Whether the column holds numbers, such as years, so that the cut is one, too.
 
         Returns
         -------
@@ -98,6 +104,18 @@ class Validation(FileModel):
         if self.scheme == "leave_one_centre_out":
             return plans.LeaveOneCentreOut(column)
         if self.scheme == "temporal":
-            return plans.TemporalSplit(column, self.cut)
+            return plans.TemporalSplit(column, self._number() if numbers else self.cut)
         assert self.train is not None
         return plans.FixedSplit(column, self.train, self.tests)
+
+    def _number(self) -> float:
+        """Return the cut as a number."""
+        try:
+            return float(self.cut or "")
+        except ValueError:
+            raise ConfigError(
+                f"the column {self.column!r} holds numbers, and the cut is none",
+                where="validation.cut",
+                got=self.cut,
+                expected="a number, such as a year",
+            ) from None
