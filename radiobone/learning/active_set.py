@@ -11,6 +11,8 @@ Array = NDArray[np.float64]
 # A gradient exceeds the penalty only if it does so by more than rounding.
 _ROUNDING = 1e-11
 
+_STEPS = 10
+
 # Correlation from which on two columns count as the same.
 _SAME = 1.0 - 1e-10
 
@@ -29,7 +31,8 @@ def minimise_quadratic(hessian: Array, linear: Array, penalty: float, start: Arr
     start : ndarray of shape (n_coefs,)
         Where to begin; the nearer the solution, the fewer steps. Not changed.
     max_iter : int
-        Limit of the steps; the last point is returned when it is reached.
+        Limit of the steps; the last point is returned when it is reached. No more than ten for each coefficient
+        are taken: so many mean that rounding leads in a circle.
 
     Returns
     -------
@@ -45,7 +48,7 @@ def minimise_quadratic(hessian: Array, linear: Array, penalty: float, start: Arr
     """
     coefs = start.copy()
     signs = np.sign(coefs)
-    for _ in range(max_iter):
+    for _ in range(min(max_iter, _STEPS * (len(start) + 10))):
         active = np.flatnonzero(signs)
         if active.size and _walk(hessian, linear, penalty, coefs, signs, active):
             continue
