@@ -150,7 +150,10 @@ def test_a_bad_case_ends_with_three_and_is_named(scans, capsys):
         (["extract", "--cohort", "{cohort}", "--levels", "L9"], "no label scheme that can be detected"),
         (["train", "demo", "--features", "none.csv"], "table not found"),
         (["train", "demmo", "--features", "none.csv"], "did you mean 'demo'"),
-        (["predict", "none", "--features", "{cohort}"], "column missing"),
+        (["train", "demo"], "no feature table is given"),
+        (["run", "demo", "--cohort", "{cohort}", "--features", "a=b", "--features", "a=c"], "two feature tables"),
+        (["run", "demo", "--cohort", "none.csv"], "table not found"),
+        (["predict", "none", "--features", "{cohort}"], "give the folder of a saved model"),
         (["columns", "--params", "ful"], "did you mean 'full'"),
     ],
 )
