@@ -190,6 +190,34 @@ def heading(results: Mapping[str, Any], name: str) -> str:
     return f"{spaced(name)}\npositive: {either(node['positive'])}, {counts}{where}"
 
 
+def trained_heading(results: Mapping[str, Any], name: str, *told: str) -> str:
+    """Name a node, its positive class and all rows of its classes, for figures of what was learned.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of ``results.json``.
+    name : str
+        A node.
+    *told : str
+        More lines.
+
+    Returns
+    -------
+    str
+        Lines.
+    """
+    node = node_of(results, name)
+    assert node is not None
+    validation = results["validation"]
+    positive, negative = (
+        sum(validation["class_counts"][str(label)] for label in node[side]) for side in ("positive", "negative")
+    )
+    unit = "patients" if validation["n_rows"] == validation["n_patients"] else "rows"
+    counts = f"{positive} of {positive + negative} {unit}"
+    return "\n".join([spaced(name), f"positive: {either(node['positive'])}, {counts}", *told])
+
+
 def _figure(arm: Mapping[str, Any], target: str, metric: str) -> Estimate:
     if arm["nodes"] is None:
         return estimate(None)

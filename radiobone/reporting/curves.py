@@ -194,9 +194,10 @@ def _curve(truth: NDArray[np.bool_], score: Array, kind: Kind) -> tuple[Array, A
     positive, negative = _cumulative(truth, score, np.ones(len(score)))
     if kind == "roc":
         return np.append(0.0, negative / negative[-1]), np.append(0.0, positive / positive[-1])
-    precision = positive / (positive + negative)
     # A threshold's precision holds for all recalls since the one before: steps, whose area is average precision.
-    recall = np.append(0.0, positive / positive[-1])
+    # Thresholds that add only negative rows reach no new recall.
+    found = np.diff(positive, prepend=0.0) > 0
+    precision, recall = (positive / (positive + negative))[found], np.append(0.0, positive[found] / positive[-1])
     return np.repeat(recall, 2)[1:-1], np.repeat(precision, 2)
 
 

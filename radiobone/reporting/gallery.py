@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows
+from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows, trained_heading
 from radiobone.reporting.calibration import calibration_figure
 from radiobone.reporting.confusion import confusion_figure
 from radiobone.reporting.decision import decision_curve_figure
@@ -66,7 +67,7 @@ def study_figures(
         for kind, figure in _judged(part, rows, first):
             yield f"{kind}_{_file_name(name)}" if name else kind, figure
     for name, features, n_folds in selections(main, results.get("volume")):
-        title = f"{heading(main, name)}\n{first}" if several else heading(main, name)
+        title = trained_heading(main, name, *([first] if several else []))
         yield f"selection_{_file_name(name)}", selection_figure(features, n_folds, title)
     if several and len(each) > 1:
         yield from _compared(results, predictions, each)
@@ -75,7 +76,9 @@ def study_figures(
         yield "strata", _strata(results, strata)
     if model is not None:
         for number, curves in enumerate(lasso_curves(model)):
-            yield f"lasso_{_file_name(curves.node) or number}", lasso_figure(curves)
+            node = curves.node
+            title = trained_heading(main, node, "final model, fitted on all") if node else curves.title
+            yield f"lasso_{_file_name(node) or number}", lasso_figure(replace(curves, title=title))
     if flow is not None:
         yield "flow", flow_figure(flow)
 

@@ -16,7 +16,7 @@ from radiobone.evaluation import FixedSplit, KFolds, NestedCV
 from radiobone.evaluation.arms import Arm, ArmsCV, Primary
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
-from radiobone.reporting.arms import arm_rows, arm_scores, strata_rows
+from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows, trained_heading
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
 from radiobone.reporting.gallery import _file_name, _together, study_figures
@@ -249,6 +249,10 @@ def test_each_test_set_has_figures_of_its_own():
         assert len(first.score) == len(rows) == 20
         assert roc_auc_score(first.is_positive, first.score) == pytest.approx(first.area.value)
         assert first.judged_on == f"judged on its true members, test set {name}"
+    assert trained_heading(results, "osteoporosis_vs_rest").endswith("positive: osteoporosis, 20 of 60 patients")
+    assert heading(results, "osteoporosis_vs_rest").endswith(
+        "positive: osteoporosis, 7 of 20 patients\ntest set near"
+    )
     assert far[1]["nodes"] == results["test_sets"]["far/away"]["nodes"]
     summed = TABLES["metrics_summary"](results).query("name == 'osteoporosis_vs_rest' and metric == 'auc'")
     means = summed.query("rows == 'true_members'").set_index("test_set")["mean"].to_dict()
@@ -368,8 +372,8 @@ def test_the_summary_begins_with_the_primary_figure(results):
     assert "…" not in text
     (missing,) = [line for line in lines if line.strip().startswith("clinical covariates")]
     assert missing.split("covariates")[1].strip() == "needs age, sex"
-    for heading in ("arms", "baselines", "controls"):
-        assert heading in [line.strip() for line in lines]
+    for kind in ("arms", "baselines", "controls"):
+        assert kind in [line.strip() for line in lines]
 
 
 def test_what_should_be_looked_at_is_said(results):

@@ -43,8 +43,11 @@ def test_each_fold_is_the_curve_of_scikit_learn():
     inside = node.fold == 0
     precision, recall, _ = precision_recall_curve(node.is_positive[inside], node.score[inside])
     x, y = fold_curves(node, "precision_recall").folds[0]
-    drawn = sorted(zip(x[1::2], y[1::2], strict=True))
-    np.testing.assert_allclose(drawn, sorted(zip(recall[:-1], precision[:-1], strict=True)))
+    reached = {value: precision[:-1][recall[:-1] == value].max() for value in recall[:-1]}
+    assert dict(zip(x[1::2], y[1::2], strict=True)) == pytest.approx(reached)
+    assert (np.diff(x) >= 0).all()
+    areas = np.diff(x, prepend=0.0) * y
+    assert areas.sum() == pytest.approx(average_precision_score(node.is_positive[inside], node.score[inside]))
 
 
 def test_area_and_interval_are_those_over_folds():
