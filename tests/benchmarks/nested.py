@@ -60,7 +60,8 @@ class Folds(StratifiedKFold):
 
 
 INNER = Folds(5, shuffle=True, random_state=0)
-"""Inner folds, and those of the LASSO: the same on both sides."""
+PLAIN_INNER = StratifiedKFold(5, shuffle=True, random_state=0)
+"""Inner folds, and those of the LASSO: the same rows on both sides."""
 
 COSTS = [0.01, 0.1, 1.0, 10.0, 100.0]
 GRID: list[dict[str, list[Any]]] = [
@@ -158,12 +159,12 @@ def choices_of(result: Any) -> Choices:
     }
 
 
-def search(X: Array, task: Task, grid: Any, memory: str | None = None, **lasso: Any) -> Choice:
+def search(X: Array, task: Task, grid: Any, memory: str | None) -> Choice:
     """Fit plain scikit-learn's grid search over the whole pipeline."""
-    select = SelectFromModel(LassoCV(alphas=100, cv=INNER, **lasso), threshold=np.finfo(float).tiny)
+    select = SelectFromModel(LassoCV(alphas=100, cv=PLAIN_INNER), threshold=np.finfo(float).tiny)
     steps = [("scale", StandardScaler()), ("lasso", select), ("model", SVC(class_weight="balanced"))]
     settings = [{f"model__{name}": values for name, values in part.items()} for part in grid]
-    found = GridSearchCV(Pipeline(steps, memory=memory), settings, scoring="roc_auc", cv=INNER)
+    found = GridSearchCV(Pipeline(steps, memory=memory), settings, scoring="roc_auc", cv=PLAIN_INNER)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of LassoCV, which stops before it has converged
         found.fit(X[task.rows], task.codes)
@@ -189,7 +190,7 @@ def compare_exactly(X: Array, task: Task) -> str:
     """Compare the selector with a LassoCV that is given the time to converge."""
     rows = StandardScaler().fit_transform(X[task.rows])
     ours, mine = Seconds.of(lambda: LassoSelector(cv=INNER).fit(rows, task.codes))
-    exact = LassoCV(alphas=100, cv=INNER, tol=1e-9, max_iter=1_000_000)
+    exact = LassoCV(alphas=100, cv=PLAIN_INNER, tol=1e-9, max_iter=1_000_000)
     theirs, other = Seconds.of(lambda: exact.fit(rows, task.codes.astype(float)))
     same = np.array_equal(mine.get_support(), other.coef_ != 0)
     return (
