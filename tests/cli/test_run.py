@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import radiobone.study.validation
 from radiobone.cli.app import run
 
 CLINICAL = {
@@ -165,3 +166,22 @@ def test_bad_input_is_told(tmp_path, capsys, change, recipe, told):
     assert study(tmp_path, change(cohort_table()), **recipe) == 2
     assert told in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out/results.json").exists()
+
+
+def test_a_table_beyond_memory_is_refused_with_the_estimate(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(radiobone.study.validation, "machine_memory", lambda: 1000)
+    assert study(tmp_path, cohort_table()) == 2
+    assert "for 36 patients x 2 columns" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.shared_data
+def test_glow500_gives_the_odds_ratios_of_its_textbook(tmp_path, shared_data):
+    cohort = shared_data / "tables/clinical/glow500.csv"
+    assert run(["run", "clinical_glow500", "--cohort", str(cohort), "--out", str(tmp_path / "out")]) == 0
+    found = results(tmp_path)
+    assert 0.60 < found["primary"]["mean"] < 0.80
+    assert len(found["validation"]["folds"]) == 6
+    table = pd.read_csv(tmp_path / "out/tables/clinical_fracture.csv").set_index("predictor")
+    # Counts of the table by hand: a history of fracture in 52 of 125 with and 74 of 375 without a new one.
+    assert table.loc["priorfrac", "odds_ratio"] == pytest.approx((52 * 301) / (73 * 74), rel=1e-6)
