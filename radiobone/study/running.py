@@ -172,6 +172,12 @@ def _extract(
     if journal.done(step, inputs):
         say(f"{step}: done before, {path.name}")
         return path, None
+    if path.exists() and not path.with_name(f"{path.name}.resume").is_dir():
+        raise UsageError(
+            "the study's folder holds a feature table that it did not extract",
+            where=str(path),
+            do="give it with --features, or choose another folder",
+        )
     say(f"{step}: {len(scans)} scans to {path.name}")
     journal.begin()
     summary = extract_cohort(scans, request, path, cohort=cohort, jobs=jobs, progress=progress)

@@ -184,6 +184,14 @@ def test_predictions_are_csv(scans, capsys):
     assert "expected: .csv" in capsys.readouterr().err
 
 
+def test_a_study_never_overwrites_a_feature_table_of_the_users(scans, capsys):
+    (scans / "mine").mkdir()
+    (scans / "mine/features.csv").write_text("mine")
+    assert run(["run", "demo", "--cohort", str(scans / "cohort.csv"), "--out", str(scans / "mine")]) == 2
+    assert "give it with --features" in capsys.readouterr().err
+    assert (scans / "mine/features.csv").read_text() == "mine"
+
+
 def test_the_demo_refuses_a_folder_that_is_not_its_own(scans, capsys):
     assert run(["demo", "--out", str(scans)]) == 2
     assert "was not made by the demo" in capsys.readouterr().err
