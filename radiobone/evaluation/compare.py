@@ -108,7 +108,8 @@ def compare(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
     if not a.fixed:
         train, test = a.patients
         key = target.key
-        return Difference(corrected_test(a.values[key], b.values[key], train, test, a.options.level))
+        folds = a.values[key], b.values[key]
+        return Difference(corrected_test(*folds, train, test, a.options.level, repeats=a.repeats))
     return _on_test_set(a, b, target)
 
 

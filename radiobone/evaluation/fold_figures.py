@@ -158,6 +158,11 @@ class FoldFigures:
         )
         return train, test
 
+    @property
+    def repeats(self) -> int:
+        """How often the rows were divided anew."""
+        return len({fit.repeat for fit in self.fits})
+
     def only(self, number: int) -> FoldFigures:
         """Return one fold by itself, such as one of several test sets.
 

@@ -72,7 +72,9 @@ def over_folds(result: FoldFigures, values: list[float], key: Key) -> Interval:
     scope, _, _, metric = key
     low = -1.0 if metric == "kappa_quadratic" else 0.0
     high = 2.0 if (scope, metric) == ("three_class", "brier") else 1.0
-    found = corrected_interval(values, train, test, result.options.level, bounds=(low, high))
+    found = corrected_interval(
+        values, train, test, result.options.level, repeats=result.repeats, bounds=(low, high)
+    )
     if len(values) > 1 and found.low == found.high:
         found = replace(found, notes=(*found.notes, NO_WIDTH))
     return found

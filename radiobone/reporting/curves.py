@@ -44,6 +44,8 @@ class NodeScores:
     test_share : float, optional
         Test rows for each training row (in k folds 1 / (k - 1)), which the interval over folds is corrected by.
         Without it a band shows one standard deviation and claims no coverage.
+    repeats : int, default 1
+        How often the rows were divided into those folds anew.
     area : Estimate, optional
         AUC with its interval, as the results tell it; by default computed from the scores.
     """
@@ -57,6 +59,7 @@ class NodeScores:
     arm: str = ""
     patient: NDArray[Any] | None = None
     test_share: float | None = None
+    repeats: int = 1
     area: Estimate | None = None
 
     def __post_init__(self) -> None:
@@ -156,7 +159,7 @@ def fold_curves(scores: NodeScores, kind: Kind = "roc", *, seed: int = 0) -> Fol
     low, high, band = _band(scores, stacked, grid, kind, seed)
     area = Estimate(float(found.mean()))
     if len(found) > 1 and scores.test_share is not None:
-        half = float(_half_width(found[:, None], scores.test_share)[0])
+        half = float(_half_width(found[:, None], scores)[0])
         area = Estimate(area.value, area.value - half, area.value + half, LEVEL, "corrected resampled t")
     sd = float(found.std(ddof=1)) if len(found) > 1 else math.nan
     return FoldCurves(tuple(drawn), grid, stacked.mean(axis=0), low, high, area, sd, 0, band)
@@ -173,20 +176,17 @@ def _band(
     if scores.test_share is None:
         half, band = values.std(axis=0, ddof=1), "± 1 SD of the outer folds"
     else:
-        half = _half_width(values, scores.test_share)
+        half = _half_width(values, scores)
         band = f"{percent} interval at each point, corrected resampled t over the outer folds"
     mean = values.mean(axis=0)
     return np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0), band
 
 
-def _half_width(values: Array, test_share: float) -> Array:
-    from scipy.stats import t
+def _half_width(values: Array, scores: NodeScores) -> Array:
+    from radiobone.evaluation.resampled import corrected_reach
 
-    n_folds = len(values)
-    half: Array = t.ppf((1 + LEVEL) / 2, n_folds - 1) * np.sqrt(
-        (1 / n_folds + test_share) * values.var(axis=0, ddof=1)
-    )
-    return half
+    assert scores.test_share is not None
+    return corrected_reach(values, scores.test_share, LEVEL, repeats=scores.repeats)
 
 
 def _curve(truth: NDArray[np.bool_], score: Array, kind: Kind) -> tuple[Array, Array]:

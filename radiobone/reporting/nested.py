@@ -56,6 +56,7 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame, arm: str 
                 arm=arm,
                 patient=patient[member],
                 test_share=_test_share(results) if area.method.startswith("corrected") else None,
+                repeats=results["validation"]["repeats"],
                 area=area if area.has_interval else None,
             )
         )
@@ -91,6 +92,7 @@ def class_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[
                 judged_on=results.get("judged_on", ""),
                 patient=patients(predictions),
                 test_share=_test_share(results) if area.method.startswith("corrected") else None,
+                repeats=results["validation"]["repeats"],
                 area=area if area.has_interval else None,
             )
         )

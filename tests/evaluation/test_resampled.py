@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation.resampled import corrected_interval, corrected_test
+from radiobone.evaluation.resampled import corrected_interval, corrected_reach, corrected_test
 from radiobone.learning.data import DataError
 
 VALUES = np.array([0.80, 0.85, 0.75, 0.90, 0.70])
@@ -27,6 +27,28 @@ def test_paired_test_by_hand():
     assert found.statistic == pytest.approx(0.035 / error)
     assert (found.low, found.high) == pytest.approx((0.035 - 3.182446 * error, 0.035 + 3.182446 * error), rel=1e-6)
     assert (found.a, found.b) == pytest.approx((0.825, 0.79))
+
+
+def test_repeats_add_values_and_no_degrees_of_freedom():
+    values = np.array([0.80, 0.85, 0.75, 0.90, 0.70, 0.78, 0.88, 0.74, 0.86, 0.79])
+    found = corrected_interval(values, n_train=80, n_test=20, repeats=2)
+    error = math.sqrt((1 / 10 + 20 / 80) * np.var(values, ddof=1))
+    assert found.standard_error == pytest.approx(error, rel=1e-12)
+    assert found.high - found.estimate == pytest.approx(2.7764451 * error, rel=1e-7), "t of 4 degrees"
+    once = corrected_interval(values, n_train=80, n_test=20)
+    assert once.high - once.estimate == pytest.approx(2.2621572 * error, rel=1e-7), "t of 9 degrees"
+    paired = corrected_test(values, values[::-1], 80, 20, repeats=2)
+    assert paired.p_value > corrected_test(values, values[::-1], 80, 20).p_value
+    several = corrected_reach(np.column_stack([values, 2 * values]), 0.25, repeats=2)
+    assert several == pytest.approx([found.high - found.estimate, 2 * (found.high - found.estimate)], rel=1e-12)
+
+
+def test_few_folds_keep_four_degrees_of_freedom_where_repeats_give_them():
+    values = np.linspace(0.6, 0.8, 6)
+    wide = corrected_interval(values, 50, 50, repeats=3)
+    assert wide.high - wide.estimate == pytest.approx(2.7764451 * wide.standard_error, rel=1e-7)
+    with pytest.raises(UsageError, match="repeats"):
+        corrected_interval(values, 50, 50, repeats=4)
 
 
 def test_without_the_correction_it_is_the_plain_t():
