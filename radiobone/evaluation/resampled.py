@@ -11,9 +11,9 @@ fold) the nominal 0.95 interval held 0.5 in 0.95 of 2,000 draws with three folds
 0.89 of 1,500 with ten.
 
 Repeats divide the same patients anew: they make the mean steadier, but hardly tell the spread of folds any better.
-With degrees of freedom for all folds of all repeats, two, five and ten repeats of five folds held 0.5 in 0.91, 0.89
-and 0.87 of the draws; with those of one repeat in 0.96, 0.97 and 0.97. So repeats add none here. Ten folds stay
-short of the nominal level with either (0.86 and 0.88 for two repeats): prefer five.
+With degrees of freedom for all folds of all repeats, two, five and ten repeats of five folds held 0.5 in 0.91,
+0.89 and 0.87 of the draws; with those of one repeat in 0.96, 0.97 and 0.97. So repeats add none here. Ten folds
+stay short of the nominal level with either (0.86 and 0.88 for two repeats): prefer five.
 
 What they are not for: folds that are centres or periods, whose figures differ for reasons of their own; the model
 that is fitted to all rows in the end; a single fixed test set (see `radiobone.evaluation.delong`).
