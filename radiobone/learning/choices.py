@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from radiobone.core.config import FileModel
 
 if TYPE_CHECKING:
     from radiobone.learning.repeats import Repeats
 
+Value = TypeVar("Value")
+
+
+def _listed(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Several = Annotated[tuple[Value, ...], BeforeValidator(_listed), Field(min_length=1)]
+"""One value or more; a single one needs no brackets."""
 
 
 @dataclass(frozen=True)

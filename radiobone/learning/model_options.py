@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 
 from radiobone.core.config import FileModel
-from radiobone.learning.choices import Positive
+from radiobone.learning.choices import Positive, Several
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -18,9 +18,9 @@ Balance = Literal["balanced"] | None
 """Whether rows of the rarer class weigh more, so that both classes weigh the same."""
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Positives = Annotated[tuple[Positive, ...], Field(min_length=1)]
-Counts = Annotated[tuple[Count, ...], Field(min_length=1)]
-Shares = Annotated[tuple[Share, ...], Field(min_length=1)]
+Positives = Several[Positive]
+Counts = Several[Count]
+Shares = Several[Share]
 
 
 class ModelOptions(FileModel):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
-
-from radiobone.learning.choices import Positive
+from radiobone.learning.choices import Positive, Several
 from radiobone.learning.model_options import Balance, Counts, Grid, ModelOptions, Positives, Share, Shares
 
 if TYPE_CHECKING:
@@ -34,9 +32,9 @@ class Svm(ModelOptions):
         Weights of the classes.
     """
 
-    kernel: Annotated[tuple[Kernel, ...], Field(min_length=1)] = ("linear", "rbf")
+    kernel: Several[Kernel] = ("linear", "rbf")
     C: Positives = (0.01, 0.1, 1.0, 10.0)
-    gamma: Annotated[tuple[Positive | Literal["scale"], ...], Field(min_length=1)] = ("scale", 0.01)
+    gamma: Several[Positive | Literal["scale"]] = ("scale", 0.01)
     degree: Counts = (3,)
     class_weight: Balance = "balanced"
 
@@ -130,7 +128,7 @@ class Lda(ModelOptions):
         Shares of the diagonal, from 0 to 1, or the one of Ledoit and Wolf.
     """
 
-    shrinkage: Annotated[tuple[Share | Literal["auto"], ...], Field(min_length=1)] = ("auto",)
+    shrinkage: Several[Share | Literal["auto"]] = ("auto",)
 
     def _classifier(self, seed: int) -> BaseEstimator:
         from sklearn.discriminant_analysis import LinearDiscriminantAnalysis

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from radiobone.learning.choices import Several
 from radiobone.learning.model_options import Count, Counts, Grid, ModelOptions, Positives
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Knn(ModelOptions):
     """
 
     neighbours: Counts = (15, 9, 5)
-    weights: Annotated[tuple[Literal["uniform", "distance"], ...], Field(min_length=1)] = ("uniform", "distance")
+    weights: Several[Literal["uniform", "distance"]] = ("uniform", "distance")
 
     def _classifier(self, seed: int) -> BaseEstimator:
         from sklearn.neighbors import KNeighborsClassifier
@@ -81,7 +82,7 @@ class Mlp(ModelOptions):
         Strengths of the squared penalty, strong ones first.
     """
 
-    hidden: Annotated[tuple[Layers, ...], Field(min_length=1)] = ((16,),)
+    hidden: Several[Layers] = ((16,),)
     alpha: Positives = (10.0, 1.0, 0.1)
 
     def _classifier(self, seed: int) -> BaseEstimator:

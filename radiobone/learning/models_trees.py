@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
+from radiobone.learning.choices import Several
 from radiobone.learning.model_options import Balance, Count, Counts, Grid, ModelOptions, Positives
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class RandomForest(ModelOptions):
     """
 
     trees: Count = 300
-    max_features: Annotated[tuple[Fraction | Literal["sqrt"], ...], Field(min_length=1)] = ("sqrt",)
+    max_features: Several[Fraction | Literal["sqrt"]] = ("sqrt",)
     min_samples_leaf: Counts = (5, 1)
     class_weight: Balance = "balanced"
 
@@ -100,7 +101,7 @@ class LightGbm(ModelOptions):
     """
 
     trees: Counts = (50, 200)
-    leaves: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)] = (3, 7)
+    leaves: Several[Annotated[int, Field(ge=2)]] = (3, 7)
     learning_rate: Positives = (0.05,)
     min_samples_leaf: Counts = (10,)
     class_weight: Balance = "balanced"

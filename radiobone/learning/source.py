@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from pydantic import Field
+
 from radiobone.core.config import FileModel
 from radiobone.tables.features import FeatureManifest
 from radiobone.tables.wide import Aggregation
@@ -49,7 +51,7 @@ class ColumnSource(FileModel):
     group: str
     column: str
     kind: Literal["number", "category"]
-    categories: list[str] = []
+    categories: list[str] = Field(default_factory=list)
 
     @property
     def names(self) -> list[str]:
@@ -92,10 +94,10 @@ class FeatureSource(FileModel):
     aggregation: Aggregation
     blocks: list[BlockSource]
     first_level: bool = False
-    columns: list[ColumnSource] = []
+    columns: list[ColumnSource] = Field(default_factory=list)
     patient: str | None = "patient_id"
     external: str | None = None
-    more: dict[str, FeatureSource] = {}
+    more: dict[str, FeatureSource] = Field(default_factory=dict)
 
     @staticmethod
     def of(

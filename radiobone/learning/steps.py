@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from radiobone.core.config import FileModel
-from radiobone.learning.choices import OneKey, StepContext
+from radiobone.learning.choices import OneKey, Several, StepContext
 from radiobone.learning.step_filters import (
     Combat,
     Importance,
@@ -147,7 +147,7 @@ class ElasticNet(Lasso):
         Share of the L1 norm in the penalty, above 0 and at most 1; of several, the cross-validation takes one.
     """
 
-    l1_ratio: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(default=(0.5,), min_length=1)
+    l1_ratio: Several[Annotated[float, Field(gt=0, le=1)]] = (0.5,)
 
     def build(self, context: StepContext) -> BaseEstimator:
         """Return the transformer.

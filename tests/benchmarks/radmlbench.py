@@ -6,9 +6,9 @@ Run by hand, with the folder of the tables:
     python tests/benchmarks/radmlbench.py TABLES --sets final
 
 The recipe is `pipelines/radiomics_table.yaml`, the same for all tables. It was chosen on the four development
-sets; nothing was chosen on the other eight. Each table is validated by nested cross-validation with five seeds
-(five divisions into five folds). The published figures are maxima over trials that were scored on the very rows they
-chose by, so that an honest figure must be expected to fall short of them.
+sets; nothing was chosen on the other eight. Each table is validated by nested cross-validation with five
+seeds (five divisions into five folds). The published figures are maxima over trials that were scored on the
+very rows they chose by, so that an honest figure must be expected to fall short of them.
 """
 
 from __future__ import annotations

@@ -147,3 +147,8 @@ def test_boosted_trees_are_those_of_lightgbm():
         ours.predict_proba(X), theirs.booster_.predict(X.to_numpy())[:, None] @ [[-1, 1]] + [1, 0], atol=1e-12
     )
     np.testing.assert_array_equal(ours.predict(X), ours.predict_proba(X).argmax(axis=1))
+
+
+def test_a_single_value_needs_no_brackets():
+    plain = ModelChoice.model_validate({"svm": {"kernel": "rbf", "C": 1, "gamma": "scale"}})
+    assert plain == ModelChoice.model_validate({"svm": {"kernel": ["rbf"], "C": [1.0], "gamma": ["scale"]}})
