@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -124,13 +125,15 @@ class Journal:
         return dict(found.steps) if found.versions == versions() else {}
 
 
-def state_of(files: Iterable[Path]) -> str:
+def state_of(files: Iterable[Path], base: Path) -> str:
     """Return a hash of the names, sizes and times of change of files, which takes no reading of them.
 
     Parameters
     ----------
     files : iterable of Path
         Files, or folders of files; what does not exist counts as missing.
+    base : Path
+        The folder that names are relative to, so that a study may be moved with its scans.
 
     Returns
     -------
@@ -142,5 +145,5 @@ def state_of(files: Iterable[Path]) -> str:
         members = sorted(path.iterdir()) if path.is_dir() else [path]
         for member in members:
             stat = member.stat() if member.exists() else None
-            found.append([str(member), stat and stat.st_size, stat and stat.st_mtime_ns])
+            found.append([os.path.relpath(member, base), stat and stat.st_size, stat and stat.st_mtime_ns])
     return sha256_json(found)

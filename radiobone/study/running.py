@@ -165,7 +165,7 @@ def _extract(
     journal = Journal(out)
     inputs = {
         "cohort": cohort.sha256,
-        "files": state_of(file for scan in scans for file in scan.files),
+        "files": state_of((file for scan in scans for file in scan.files), cohort.path.parent),
         "settings": sha256_json([recipe.vois[name].model_dump(mode="json"), request.recipe.id, request.align]),
         "blocks": sha256_json([block.record.model_dump(mode="json") for block in request.blocks]),
     }
