@@ -114,7 +114,11 @@ def test_patients_with_gaps_stay_where_a_step_fills_them(tmp_path):
     [
         ({"scheme": "leave_one_centre_out", "column": "centre"}, ["A", "B", "C"]),
         ({"scheme": "temporal", "column": "year", "cut": 2020}, ["from 2020.0"]),
-        ({"scheme": "temporal", "column": "date", "cut": "2020-01-01"}, ["from 2020-01-01"]),
+        pytest.param(
+            {"scheme": "temporal", "column": "date", "cut": "2020-01-01"},
+            ["from 2020-01-01"],
+            marks=pytest.mark.slow,
+        ),
         ({"scheme": "split", "column": "centre", "train": "A", "tests": ["B", "C"]}, ["B", "C"]),
     ],
 )

@@ -88,11 +88,11 @@ def test_a_column_with_one_value_is_left_out_and_told(folder):
 @pytest.mark.parametrize(
     ("arm", "n_features"),
     [
-        ({"blocks": ["radiomics", "density"], "columns": "clinical"}, 9),
+        pytest.param({"blocks": ["radiomics", "density"], "columns": "clinical"}, 9, marks=pytest.mark.slow),
         ({"blocks": ["radiomics", "density"], "columns": "clinical", "fusion": "blockwise"}, 9),
-        ({"blocks": ["radiomics"], "columns": "age", "fusion": "late"}, 7),
+        pytest.param({"blocks": ["radiomics"], "columns": "age", "fusion": "late"}, 7, marks=pytest.mark.slow),
         ({"blocks": ["radiomics"], "flat": True}, 6),
-        ({"blocks": ["radiomics", "density"], "features": "density_*"}, 1),
+        pytest.param({"blocks": ["radiomics", "density"], "features": "density_*"}, 1, marks=pytest.mark.slow),
         ({"blocks": ["radiomics"], "steps": [{"combat": {"batch_column": "scanner"}}, {"standardise": None}]}, 7),
     ],
 )
@@ -175,6 +175,7 @@ def test_patients_without_features_are_kept_where_gaps_are_filled(folder):
     assert len(assemble(small(folder), *given(folder)).X) == 59
 
 
+@pytest.mark.slow
 def test_a_damaged_output_is_made_again(folder):
     recipe = small(folder)
     train(recipe, *given(folder), folder / "out", progress=False)
@@ -186,6 +187,7 @@ def test_a_damaged_output_is_made_again(folder):
     assert list(steps) == ["label", "validate", "fit", "report"]
 
 
+@pytest.mark.slow
 def test_permutations_and_a_learning_curve_are_run_on_request(folder):
     asked = {"figures": [], "draws": 100, "permutations": 4, "learning_curve": [0.5, 1.0]}
     done = train(small(folder, evaluation=asked), *given(folder), folder / "out", progress=False)

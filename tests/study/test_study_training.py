@@ -24,12 +24,12 @@ NOT_COMPARED = {"created", "versions", "machine", "inputs"}
 
 
 def quick(recipe: Recipe) -> Recipe:
-    """The demo recipe with a smaller grid and three inner folds."""
+    """The demo recipe with a smaller grid and fewer folds."""
     svm = recipe.model.chosen.model_copy(update={"kernel": ("linear",), "C": (0.1, 1.0)})
     return recipe.model_copy(
         update={
             "model": type(recipe.model)(svm=svm),
-            "validation": recipe.validation.model_copy(update={"outer_folds": 4, "inner_folds": 3}),
+            "validation": recipe.validation.model_copy(update={"outer_folds": 3, "inner_folds": 2}),
             "evaluation": recipe.evaluation.model_copy(update={"figures": (), "draws": 100}),
         }
     )
