@@ -95,7 +95,9 @@ def test_differences_are_paired_by_fold(found):
     }
     sizes = [(fit.train.size, fit.test.size) for fit in found.main.fits]
     for name, row in rows.items():
-        expected = corrected_test(folds[name], folds["radiomics"], *zip(*sizes, strict=True))
+        expected = corrected_test(
+            folds[name], folds["radiomics"], *zip(*sizes, strict=True), repeats=found.main.repeats
+        )
         for key in ("a", "b", "difference", "low", "high", "p_value", "statistic"):
             assert row[key] == pytest.approx(getattr(expected, key)), key
         assert row["against"] == "radiomics"

@@ -47,7 +47,7 @@ def test_a_mean_over_folds_has_the_corrected_t_interval():
         results["three_class"]["balanced_accuracy"],
     ):
         sizes = [(fit.train.size, fit.test.size) for fit in found.fits]
-        expected = corrected_interval(figure["folds"], *zip(*sizes, strict=True))
+        expected = corrected_interval(figure["folds"], *zip(*sizes, strict=True), repeats=2)
         assert figure["interval"]["low"] == pytest.approx(expected.low)
         assert figure["interval"]["high"] == pytest.approx(min(expected.high, 1.0))
         assert figure["interval"]["method"] == "corrected resampled t"
