@@ -6,12 +6,16 @@ import dataclasses
 import functools
 import hashlib
 import inspect
+import pickle
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
+from sklearn.frozen import FrozenEstimator
 
 import radiobone.learning
 from radiobone.core.errors import UsageError
@@ -134,6 +138,10 @@ def canonical(value: Any, where: str = "estimator") -> Any:
 
 
 def _state(value: Any, where: str) -> dict[str, Any]:
+    if isinstance(value, functools.partial):
+        return {"func": value.func, "args": value.args, "keywords": dict(sorted(value.keywords.items()))}
+    if isinstance(value, FrozenEstimator):
+        return {"learned": _learned_sha(value, where)}
     if hasattr(value, "get_params"):
         return dict(sorted(value.get_params(deep=False).items()))
     if dataclasses.is_dataclass(value):
@@ -148,6 +156,18 @@ def _state(value: Any, where: str) -> dict[str, Any]:
     )
 
 
+def _learned_sha(frozen: FrozenEstimator, where: str) -> str:
+    """Hash a frozen estimator with what it has learned: it goes into every fold as it is."""
+    try:
+        return str(joblib.hash(frozen))
+    except pickle.PicklingError:
+        raise UsageError(
+            "finished folds cannot be kept for a frozen estimator whose content cannot be read",
+            where=where,
+            do="leave keep out",
+        ) from None
+
+
 def _named(value: Any, where: str) -> list[str]:
     """Name a class or function by its module, and its source where no version stands for it."""
     name = value.__qualname__
@@ -159,7 +179,13 @@ def _named(value: Any, where: str) -> list[str]:
             do="define it at the top of a module, or leave keep out",
         )
     module = value.__module__ or ""
-    return [module, name, _source(value) if module.split(".")[0] not in _versioned() else ""]
+    # A class inherits from its bases, of which each can change by itself.
+    parts = [part for part in getattr(value, "__mro__", (value,)) if not _is_versioned(part)]
+    return [module, name, *(_source(part, where) for part in parts)]
+
+
+def _is_versioned(value: Any) -> bool:
+    return (value.__module__ or "").split(".")[0] in _versioned()
 
 
 @functools.cache
@@ -168,11 +194,23 @@ def _versioned() -> frozenset[str]:
     return frozenset({"radiobone", "builtins", *(name.replace("scikit-learn", "sklearn") for name in versions())})
 
 
-def _source(value: Any) -> str:
+def _source(value: Any, where: str) -> str:
+    """Hash the source of a class or function; of a compiled one the file that holds it."""
     try:
         return hashlib.sha256(inspect.getsource(value).encode()).hexdigest()
     except (OSError, TypeError):
-        return ""
+        module = str(value.__module__ or "builtins")
+        file = getattr(sys.modules.get(module), "__file__", None)
+        if module != "__main__" and file is not None:
+            return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+        if module in sys.builtin_module_names:
+            return ""
+    raise UsageError(
+        "finished folds cannot be kept for an estimator with a function or class whose source cannot be read",
+        where=where,
+        got=f"{module}.{value.__qualname__}",
+        do="define it in a file, or leave keep out",
+    )
 
 
 @functools.cache

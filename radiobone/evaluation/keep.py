@@ -13,7 +13,7 @@ from radiobone.core.errors import UsageError
 from radiobone.core.store import ResumeStore
 from radiobone.evaluation.fits import FoldFit, NodeFit
 from radiobone.evaluation.splits import OuterFold
-from radiobone.learning.nodes import Node, NodeTree
+from radiobone.learning.nodes import Node, NodeError, NodeTree
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class KeptFits:
     folder: Path
 
     def get(self, key: str, folds: Sequence[OuterFold]) -> list[FoldFit] | None:
-        """Return the fits kept under a key, or None.
+        """Return the fits kept under a key, or None; a damaged file counts as none.
 
         Parameters
         ----------
@@ -41,7 +41,10 @@ class KeptFits:
         found = ResumeStore(self.folder).get(key)
         if not isinstance(found, list) or len(found) != len(folds):
             return None
-        return [_from_plain(content, fold) for content, fold in zip(found, folds, strict=True)]
+        try:
+            return [_from_plain(content, fold) for content, fold in zip(found, folds, strict=True)]
+        except (KeyError, TypeError, ValueError, AttributeError, NodeError):
+            return None  # JSON that is no fit, as a hand or a failing disk may leave it, is a damaged file
 
     def put(self, key: str, fits: Sequence[FoldFit]) -> None:
         """Keep the fits of one model.
@@ -89,8 +92,8 @@ def _from_plain(content: dict[str, Any], fold: OuterFold) -> FoldFit:
         test=fold.test,
         node_proba=np.array(content["node_proba"], dtype=np.float64).reshape(n_test, len(content["nodes"])),
         class_proba=np.array(content["class_proba"], dtype=np.float64).reshape(n_test, -1),
-        argmax=np.array(content["argmax"], dtype=np.intp),
-        routed=None if content["routed"] is None else np.array(content["routed"], dtype=np.intp),
+        argmax=np.array(content["argmax"], dtype=np.intp).reshape(n_test),
+        routed=None if content["routed"] is None else np.array(content["routed"], dtype=np.intp).reshape(n_test),
         tree=None
         if tree is None
         else NodeTree.build([Node(name, yes, no) for name, yes, no in tree["nodes"]], tree["classes"]),

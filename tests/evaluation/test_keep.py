@@ -1,11 +1,16 @@
 import dataclasses
+import functools
+import inspect
+import json
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.feature_selection import SelectKBest, f_classif, mutual_info_classif
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.naive_bayes import GaussianNB
@@ -127,6 +132,45 @@ def test_a_damaged_file_counts_as_none(tmp_path):
     pd.testing.assert_frame_equal(first.predictions, second.predictions)
 
 
+@pytest.mark.parametrize("damage", ["no key", "short", "nothing"])
+def test_json_that_is_no_fit_counts_as_none(tmp_path, damage):
+    X, y, ids = table()
+    Stopping.fits, Stopping.allowed = 0, 10**6
+    first = NestedCV(Stopping(), KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+    path = sorted(tmp_path.rglob("*.json"))[0]
+    (content,) = json.loads(path.read_text())
+    if damage == "no key":
+        del content["argmax"]
+    else:
+        content["argmax"] = content["argmax"][:-1] if damage == "short" else None
+    path.write_text(json.dumps([content]))
+    second = NestedCV(Stopping(), KFolds(3)).run(X, y, groups=ids, keep=tmp_path)
+    assert Stopping.fits == 4
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+
+
+class Base(GaussianNB):
+    """What a model inherits from."""
+
+
+class Model(Base):
+    """A model whose own lines never change."""
+
+
+def test_a_base_class_is_part_of_the_key(monkeypatch):
+    before = canonical(Model())
+    source = inspect.getsource
+    monkeypatch.setattr(inspect, "getsource", lambda value: source(value) + ("#" if value is Base else ""))
+    assert canonical(Model()) != before
+
+
+def test_a_class_without_source_is_refused():
+    space = {"__name__": "__main__", "GaussianNB": GaussianNB}
+    exec("class Typed(GaussianNB):\n    pass", space)
+    with pytest.raises(UsageError, match=r"source cannot be read.*Typed"):
+        canonical(space["Typed"]())
+
+
 def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
     X, y, ids = table()
     attributes = pd.DataFrame({"split": np.repeat(["train", "test", "external"], 15)})
@@ -160,13 +204,24 @@ def repeats(patient):
             SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=1)),
             SelectiveClassifierCV(cv=StratifiedGroupKFold(5, shuffle=True, random_state=2)),
         ),
+        (
+            SelectKBest(functools.partial(mutual_info_classif, n_neighbors=3)),
+            SelectKBest(functools.partial(mutual_info_classif, n_neighbors=5)),
+        ),
+        (SVC(random_state=np.random.RandomState(0)), SVC(random_state=np.random.RandomState(1))),
+        (FunctionTransformer(np.log1p), FunctionTransformer(np.sqrt)),
+        (FunctionTransformer(math.exp), FunctionTransformer(math.log)),
+        (
+            FrozenEstimator(StandardScaler().fit([[0.0], [1.0]])),
+            FrozenEstimator(StandardScaler().fit([[0.0], [2.0]])),
+        ),
         (StabilityFilter(repeats=repeats("p1")), StabilityFilter(repeats=repeats("p2"))),
         (SelectiveClassifierCV(grid={"C": [1.0]}), SelectiveClassifierCV(grid={"C": np.array([1.0])})),
     ],
 )
 def test_estimators_are_told_apart_by_their_parameters(one, other):
     assert canonical(one) == canonical(clone(one))
-    if isinstance(one, SelectKBest):
+    if isinstance(one, SelectKBest) and one.score_func is f_classif:
         assert canonical(one) == canonical(other), "f_classif is the default"
     else:
         assert canonical(one) != canonical(other)
