@@ -140,6 +140,8 @@ def canonical(value: Any, where: str = "estimator") -> Any:
 def _state(value: Any, where: str) -> dict[str, Any]:
     if isinstance(value, functools.partial):
         return {"func": value.func, "args": value.args, "keywords": dict(sorted(value.keywords.items()))}
+    if inspect.ismethod(value):
+        return {"of": value.__self__, "func": value.__func__}
     if isinstance(value, FrozenEstimator):
         return {"learned": _learned_sha(value, where)}
     if hasattr(value, "get_params"):

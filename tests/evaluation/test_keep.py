@@ -182,6 +182,19 @@ def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
     assert first.results() == second.results()
 
 
+class Scale:
+    """An object whose methods are steps."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def times(self, values):
+        return values * self.by
+
+    def over(self, values):
+        return values / self.by
+
+
 def repeats(patient):
     values = pd.DataFrame({"a": [1.0, 1.1, 2.0, 2.1]})
     return Repeats(values, patients=np.array(["p0", "p0", patient, patient], dtype=object), repeats=[1, 2, 1, 2])
@@ -210,6 +223,8 @@ def repeats(patient):
         ),
         (SVC(random_state=np.random.RandomState(0)), SVC(random_state=np.random.RandomState(1))),
         (FunctionTransformer(np.log1p), FunctionTransformer(np.sqrt)),
+        (FunctionTransformer(Scale(1).times), FunctionTransformer(Scale(2).times)),
+        (FunctionTransformer(Scale(1).times), FunctionTransformer(Scale(1).over)),
         (FunctionTransformer(math.exp), FunctionTransformer(math.log)),
         (
             FrozenEstimator(StandardScaler().fit([[0.0], [1.0]])),
