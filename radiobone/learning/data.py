@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
@@ -19,6 +20,10 @@ class DataError(TableError, ValueError):
 
     It is a ValueError too, since scikit-learn's own tools expect one.
     """
+
+
+class TooFewPatients(DataError):
+    """A class has too few patients to be cross-validated: what has a rule for that, such as a node, catches it."""
 
 
 def check_rows(X: Any) -> None:
@@ -83,13 +88,38 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
 
     Raises
     ------
+    DataError
+        For missing labels.
     ValueError
-        From scikit-learn, for missing labels and for numbers that are no classes.
+        From scikit-learn, for numbers that are no classes.
     """
+    check_no_label_missing(y)
     labels = column_or_1d(y, warn=True)
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return np.asarray(labels)
+
+
+def check_no_label_missing(y: Any) -> None:
+    """Refuse rows without a class, whatever stands for it (NaN, None, pandas' NA).
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples,)
+        Class of each row.
+
+    Raises
+    ------
+    DataError
+        With the number of such rows.
+    """
+    missing = pd.isna(np.asarray(y, dtype=object))
+    if np.any(missing):
+        raise DataError(
+            "Input y contains NaN: rows without a class",
+            got=f"{int(np.sum(missing))} rows",
+            do="leave these rows out, so that they are counted",
+        )
 
 
 def check_groups(groups: ArrayLike | None, y: NDArray[Any]) -> NDArray[Any] | None:
@@ -110,15 +140,24 @@ def check_groups(groups: ArrayLike | None, y: NDArray[Any]) -> NDArray[Any] | No
     Raises
     ------
     DataError
-        If groups have more than one axis.
+        If groups have more than one axis, a row has no patient, or patients are text and numbers at once.
     """
     if groups is None:
         return None
-    patients = np.asarray(groups)
-    if patients.ndim != 1:
-        raise DataError("groups must be one patient id for each row", got=f"shape {patients.shape}")
-    check_consistent_length(y, patients)
-    return patients
+    # As objects: an array of text would turn a missing value into the text nan.
+    given = np.asarray(groups, dtype=object)
+    if given.ndim != 1:
+        raise DataError("groups must be one patient id for each row", got=f"shape {given.shape}")
+    check_consistent_length(y, given)
+    missing = pd.isna(given)
+    if missing.any():
+        # Rows without a patient would count as rows of one patient, or each as a patient of its own.
+        raise DataError(
+            "rows without a patient", got=f"{int(missing.sum())} rows", do="name the patient of each row"
+        )
+    if len({isinstance(patient, str) for patient in given.tolist()}) > 1:
+        raise DataError("groups are text and numbers at once", do="make all of them text: groups.astype(str)")
+    return np.asarray(groups)
 
 
 def two_classes(y: NDArray[Any], who: str) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -7,15 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, patients_by_class
-from radiobone.learning.prior import PriorClassifier
-from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.data import DataError, check_groups, check_labels, check_rows
+from radiobone.learning.prior import fit_or_prior
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -128,14 +127,13 @@ class FlatClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_class(self, code: int, X: Any, is_class: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:
         name = str(self.classes_[code])
-        if min(patients_by_class(is_class, patients)) < 2:
-            note = "fewer than two training patients on one side; the classifier predicts the training prior"
-            warnings.warn(f"{name}: {note}", RadioboneWarning, stacklevel=4)
-            self.notes_.append(f"{name}: {note}")
-            return PriorClassifier().fit(is_class)
         given = self.estimator
-        part = SelectiveClassifierCV(cv=self.cv, random_state=self.random_state) if given is None else clone(given)
-        fit_with_groups(part, X, is_class, patients)
+        chosen = SelectiveClassifierCV(cv=self.cv, random_state=self.random_state) if given is None else given
+        part, why = fit_or_prior(chosen, X, is_class, patients)
+        for reason in why:
+            note = f"{name}: {reason}; the classifier predicts the training prior"
+            warnings.warn(note, RadioboneWarning, stacklevel=4)
+            self.notes_.append(note)
         self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
         return part
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import check_random_state
 
-from radiobone.learning.data import DataError, patients_by_class
+from radiobone.learning.data import DataError, TooFewPatients, patients_by_class
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 """Row numbers of the training part and of the held-out part."""
@@ -74,16 +74,20 @@ def inner_folds(
 
     Raises
     ------
+    TooFewPatients
+        If a class has fewer than two patients.
     DataError
-        If a class has fewer than two patients, a patient lies on both sides of a split, or a training part
+        If a patient lies on both sides of a split, or a training part
         lacks a class.
     """
     if isinstance(cv, (int, np.integer)):
         patients = patients_by_class(codes, groups)
         if min(patients) < 2:
-            raise DataError(
+            raise TooFewPatients(
                 "inner cross-validation needs at least two patients of each class",
                 got=f"{patients} patients by class (n_samples = {len(codes)})",
+                do="give more patients of that class, or merge it with another; a selection that cross-validates "
+                "within inner folds, such as LASSO, needs three of each",
             )
         seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
         splits = stratified_folds(min(int(cv), *patients), codes, groups, seed)

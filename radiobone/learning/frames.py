@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from radiobone.learning.data import DataError
+from radiobone.learning.data import DataError, check_no_label_missing
 
 Array = NDArray[np.float64]
 Rows = Any
@@ -55,6 +55,8 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
         may not pass.
     """
     finite = "allow-nan" if gaps else True
+    if y is not None:
+        check_no_label_missing(y)
     given = {"y": y} if reset else {}
     if not isinstance(X, pd.DataFrame):
         least = 2 if reset else 1
@@ -237,6 +239,8 @@ def lets_gaps_pass(steps: Sequence[Any], model: Any = None) -> bool:
         True if a step that fills comes before any that takes no gaps, or if all down to the model take them.
     """
     for step in steps:
+        if step is None or isinstance(step, str):  # "passthrough"
+            continue
         if fills(step):
             return True
         if not get_tags(step).input_tags.allow_nan:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.utils import Tags, get_tags
@@ -17,12 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.column_choice import choose_columns, column_names, columns_of
-from radiobone.learning.data import DataError, check_groups, check_labels, patients_by_class, two_classes
+from radiobone.learning.data import DataError, check_groups, check_labels, two_classes
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.frames import Rows, check_table, rows_of
 from radiobone.learning.operating import EVEN, OperatingPoint
-from radiobone.learning.prior import PriorClassifier
-from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.prior import fit_or_prior
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -78,8 +77,9 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     Out-of-fold probabilities come from copies of a part that have not seen the row's patient; the parts themselves
-    are fitted on all rows afterwards. With fewer than two training patients of a class a part predicts the
-    training prior. A mean of calibrated probabilities lies too near to 0.5 where the parts know different things;
+    are fitted on all rows afterwards. A part with too few training patients of a class to be cross-validated
+    predicts the training prior, and ``notes_`` says so. A mean of calibrated probabilities lies too near to 0.5
+    where the parts know different things;
     ``stacked`` corrects this at the price of a few coefficients.
 
     Examples
@@ -155,8 +155,12 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.notes_: list[str] = []
         self.estimators_: dict[str, Any] = {}
         for name, (_, estimator) in parts.items():
-            part = _fit_part(estimator, columns_of(rows, self.columns_[name]), codes, patients)
+            part, why = fit_or_prior(estimator, columns_of(rows, self.columns_[name]), codes, patients)
             self.estimators_[name] = part
+            for reason in why:
+                note = f"{name}: {reason}; the part predicts the training prior"
+                warnings.warn(note, RadioboneWarning, stacklevel=2)
+                self.notes_.append(note)
             self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
         fitted = self.estimators_.values()
         self.predicts_prior_ = all(getattr(part, "predicts_prior_", False) for part in fitted)
@@ -229,7 +233,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
                 with warnings.catch_warnings():
                     # What the final fit of the part has to say is said by that fit.
                     warnings.simplefilter("ignore", RadioboneWarning)
-                    part = _fit_part(estimator, columns_of(learned, places), codes[train], inside)
+                    part, _ = fit_or_prior(estimator, columns_of(learned, places), codes[train], inside)
                 result[test, number] = part.predict_proba(columns_of(asked, places))[:, 1]
         if np.isnan(result).any():
             raise DataError(
@@ -305,13 +309,6 @@ def _takes_gaps(part: Any) -> bool:
     # Tags are asked for before the parts are checked.
     is_part = isinstance(part, (tuple, list)) and len(part) == 2 and hasattr(part[1], "__sklearn_tags__")
     return is_part and bool(get_tags(part[1]).input_tags.allow_nan)
-
-
-def _fit_part(estimator: Any, X: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:
-    """Fit a copy; with fewer than two patients of a class nothing can be cross-validated, and the prior stands."""
-    if min(patients_by_class(codes, patients)) < 2:
-        return PriorClassifier().fit(codes)
-    return fit_with_groups(clone(estimator), X, codes, patients)
 
 
 def _log_odds(probability: Array) -> Array:

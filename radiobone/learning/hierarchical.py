@@ -9,19 +9,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, patients_by_class, take_rows
+from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, take_rows
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.nodes import Node, NodeError, NodeTree, chain
 from radiobone.learning.operating import EVEN
-from radiobone.learning.prior import PriorClassifier
-from radiobone.learning.routing import fit_with_groups, routes
+from radiobone.learning.prior import PriorClassifier, fit_or_prior
+from radiobone.learning.routing import routes
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -70,9 +70,10 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
     Notes
     -----
     The probability of a class is the product of the node probabilities along its path, so that they sum to one.
-    A node at which one side has fewer than two patients cannot be cross-validated: it predicts the training prior,
-    and says so in ``notes_`` and by a warning. Groups given to ``fit`` reach every split inside the estimators, by
-    scikit-learn's metadata routing, which is switched on for the duration of the fit.
+    A node at which one side has too few patients to be cross-validated (fewer than two, or than three if a step
+    such as LASSO cross-validates within the inner folds) predicts the training prior, and says so in ``notes_``
+    and by a warning. Groups given to ``fit`` reach every split inside the estimators, by scikit-learn's metadata
+    routing, which is switched on for the duration of the fit.
 
     Operating points of the nodes (`SelectiveClassifierCV` with ``operating_point``) move routed decisions and
     routed training; probabilities and ``argmax`` do not know of them. With ``decision="routed"`` the decided class
@@ -189,30 +190,25 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             found[node.name] = self._fit_node(node, at_node)
             leads_on = any(number in dict(path) for path in tree.paths)
             if self.train_on == "routed" and leads_on:
-                decisions[rows, number] = self._out_of_fold(node, at_node)
+                decisions[rows, number] = self._out_of_fold(node, at_node, found[node.name])
                 foreign = np.flatnonzero(arrived & ~member)
                 if foreign.size:
                     decisions[foreign, number] = _positive(found[node.name], take_rows(X, foreign))
         self.estimators_ = {node.name: found[node.name] for node in tree.nodes}
 
     def _fit_node(self, node: Node, at_node: _Rows) -> Any:
-        if at_node.too_few():
-            note = "fewer than two training patients on one side; the node predicts the training prior"
+        fitted, why = fit_or_prior(self._estimator(node), at_node.X, at_node.codes, at_node.groups)
+        for reason in why:
+            note = f"{reason}; the node predicts the training prior"
             self.notes_[node.name].append(note)
             warnings.warn(f"{node.name}: {note}", RadioboneWarning, stacklevel=4)
-        fitted = self._fit_or_prior(node, at_node)
         self.notes_[node.name].extend(getattr(fitted, "notes_", []))
         return fitted
 
-    def _fit_or_prior(self, node: Node, at_node: _Rows) -> Any:
-        if at_node.too_few():
-            return PriorClassifier().fit(at_node.codes)
-        return fit_with_groups(clone(self._estimator(node)), at_node.X, at_node.codes, at_node.groups)
-
-    def _out_of_fold(self, node: Node, at_node: _Rows) -> NDArray[np.bool_]:
+    def _out_of_fold(self, node: Node, at_node: _Rows, fitted: Any) -> NDArray[np.bool_]:
         """Decide each training row of a node by models that have not seen its patient."""
-        if at_node.too_few():
-            return np.full(len(at_node.codes), at_node.codes.mean() > EVEN)
+        if isinstance(fitted, PriorClassifier):
+            return np.full(len(at_node.codes), fitted.prior_ > EVEN)
         result = np.zeros(len(at_node.codes), dtype=bool)
         held_out = np.zeros(len(at_node.codes), dtype=bool)
         splits = inner_folds(self.cv, at_node.X, at_node.codes, at_node.groups, self.random_state)
@@ -221,8 +217,9 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             with warnings.catch_warnings():
                 # What the final fit of the node has to say is said by that fit.
                 warnings.simplefilter("ignore", RadioboneWarning)
-                fitted = self._fit_or_prior(node, at_node.take(train))
-            result[test] = _positive(fitted, take_rows(at_node.X, test))
+                learned = at_node.take(train)
+                in_fold, _ = fit_or_prior(self._estimator(node), learned.X, learned.codes, learned.groups)
+            result[test] = _positive(in_fold, take_rows(at_node.X, test))
             held_out[test] = True
         if not held_out.all():
             raise DataError(
@@ -357,10 +354,6 @@ class _Rows:
 
     def take(self, rows: NDArray[np.intp]) -> _Rows:
         return _Rows(take_rows(self.X, rows), self.codes[rows], _take(self.groups, rows))
-
-    def too_few(self) -> bool:
-        patients = patients_by_class(self.codes, self.groups)
-        return len(patients) < 2 or min(patients) < 2
 
 
 def _take(groups: NDArray[Any] | None, rows: NDArray[np.intp]) -> NDArray[Any] | None:

@@ -1,4 +1,4 @@
-"""The training prior, for nodes that too few patients reach."""
+"""The training prior, where a class has too few patients to be cross-validated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+
+from radiobone.learning.data import TooFewPatients, patients_by_class
+from radiobone.learning.routing import fit_with_groups
 
 
 class PriorClassifier(BaseEstimator):
@@ -59,3 +62,40 @@ class PriorClassifier(BaseEstimator):
         """
         n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
         return np.tile([1.0 - self.prior_, self.prior_], (n_rows, 1))
+
+
+def fit_or_prior(
+    estimator: Any, X: Any, codes: NDArray[np.intp], groups: NDArray[Any] | None
+) -> tuple[Any, list[str]]:
+    """Fit a copy of a binary classifier, or the training prior where one side has too few patients.
+
+    A side needs two patients, and three if steps inside the classifier cross-validate once more within its inner
+    folds. A small node must not stop a study, so the prior stands in, and says so.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Copied, not changed.
+    X : anything indexable by row
+        Training rows.
+    codes : ndarray of shape (n_samples,)
+        1 for rows of the positive side, 0 for the others.
+    groups : ndarray of shape (n_samples,) or None
+        Patient of each row; None if every row is a patient.
+
+    Returns
+    -------
+    classifier
+        The fitted copy, or a `PriorClassifier`.
+    list of str
+        Why it is the prior; empty if it is not.
+    """
+    patients = patients_by_class(codes, groups)
+    if len(patients) < 2 or min(patients) < 2:
+        why = "fewer than two training patients on one side"
+    else:
+        try:
+            return fit_with_groups(clone(estimator), X, codes, groups), []
+        except TooFewPatients:
+            why = "fewer than two training patients on one side of an inner fold"
+    return PriorClassifier().fit(codes), [why]

@@ -15,14 +15,18 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 
-from radiobone.core.errors import RadioboneWarning
+from radiobone.core.errors import RadioboneError, RadioboneWarning
 from radiobone.learning.columns import ROUNDING
+from radiobone.learning.data import DataError
 from radiobone.learning.folds import Split
-from radiobone.learning.frames import Rows, plain, rows_of, transform_step
+from radiobone.learning.frames import Rows, plain, rows_of, text_columns, transform_step
 from radiobone.learning.routing import fit_with_groups
 from radiobone.learning.svm_grid import SharedKernels, area_under_curve, shares_kernels
 
 Array = NDArray[np.float64]
+
+# How many columns a message names.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,10 @@ def fit_steps(
     """
     fitted = []
     for name, step in selection.steps:
+        if step is None or isinstance(step, str):  # "passthrough"
+            continue
         part = clone(step)
-        fit_with_groups(part, X, codes, groups)
+        _fit_step(name, part, X, codes, groups)
         fitted.append((name, part))
         if hasattr(part, "get_support") and not part.get_support().any():
             return Pipeline(fitted), np.empty((len(codes), 0))
@@ -130,6 +136,22 @@ def fit_steps(
         if not X.shape[1]:
             break
     return Pipeline(fitted), plain(X)
+
+
+def _fit_step(name: str, step: Any, X: Rows, codes: NDArray[np.intp], groups: NDArray[Any] | None) -> None:
+    text = text_columns(X)
+    try:
+        fit_with_groups(step, X, codes, groups)
+    except (TypeError, ValueError) as error:
+        if not text or isinstance(error, RadioboneError):
+            raise
+        # scikit-learn's steps show a value that is no number, and not where it stands.
+        raise DataError(
+            "columns of text among the features, and the step takes numbers only",
+            where=f"step {name}",
+            got=", ".join(text[:_SHOWN]) + f" ({len(text)} columns)",
+            do="leave them out of X, write them as numbers, or put a step first that consumes them (ComBat)",
+        ) from error
 
 
 def transform_steps(selection: Pipeline, X: Rows) -> Array:

@@ -193,7 +193,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         ------
         DataError
             If there are not two classes with two patients each, or no inner fold can be scored; if ``calibration``
-            is None and the model gives no probabilities or an operating point is asked for.
+            is None and the model gives no probabilities or an operating point is asked for; if a row has no class
+            or no patient, or a column of text meets a step of numbers.
 
         Warns
         -----
@@ -205,6 +206,10 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         self.classes_, codes = two_classes(check_labels(labels), type(self).__name__)
         patients = check_groups(groups, codes)
         selection, model, candidates = self._parts()
+        if not candidates:
+            raise DataError(
+                "the grid holds no setting", got=self.grid, do="pass {} to take the model as it stands"
+            )
         self._check_calibration(model)
         self.prior_ = float(codes.mean())
 

@@ -136,3 +136,25 @@ def test_an_array_gets_the_names_of_the_fit_after_one_warning():
         proba = model.predict_proba(X.to_numpy())
     assert len(caught) == 1
     np.testing.assert_array_equal(proba, model.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", ["text", "category", "date"])
+def test_text_that_meets_a_step_of_numbers_is_named(kind):
+    X, y = table(20)
+    text = {"text": "A", "category": pd.Categorical(["A"] * 20), "date": pd.Timestamp("2020-01-01")}
+    X["centre"] = text[kind]
+    model = SelectiveClassifierCV(selection=StandardScaler(), model=LogisticRegression(), cv=2)
+    with pytest.raises(DataError, match=r"columns of text.*where: step selection.*got: centre \(1 columns\)"):
+        model.fit(X, y)
+
+
+def test_steps_that_do_nothing_may_stand_in_a_pipeline():
+    X, y = table()
+    bare = Pipeline([("scale", StandardScaler())])
+    with_gaps = Pipeline([("a", "passthrough"), ("scale", StandardScaler()), ("b", None)])
+    one, other = (
+        SelectiveClassifierCV(selection=steps, model=LogisticRegression(), cv=2).fit(X, y)
+        for steps in (bare, with_gaps)
+    )
+    assert one.predict_proba(X).tolist() == other.predict_proba(X).tolist()
+    assert other.selected_features_.tolist() == list("abcd")

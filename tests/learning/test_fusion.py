@@ -191,6 +191,21 @@ def test_a_flat_class_of_one_patient_has_its_prior():
     assert set(flat.predict(X)) <= {"normal", "osteopenia"}
 
 
+def test_two_patients_of_a_class_stop_neither_flat_classes_nor_fusion():
+    X, y = bone()
+    rows = [*np.flatnonzero(y != "osteoporosis").tolist(), *np.flatnonzero(y == "osteoporosis")[:2].tolist()]
+    few, labels = X.iloc[rows], y[rows]
+    with pytest.warns(RadioboneWarning, match="osteoporosis: fewer than two .* of an inner fold"):
+        flat = FlatClassifier(cv=2).fit(few, labels)
+    assert flat.estimators_[2].prior_ == 2 / len(rows)
+    parts = {"narrow": ([0], LogisticRegression()), "lasso": ([1], SelectiveClassifierCV(cv=2))}
+    with pytest.warns(RadioboneWarning, match="lasso: fewer than two"):
+        fused = LateFusionClassifier(parts=parts).fit(few, labels == "osteoporosis")
+    (note,) = fused.notes_
+    assert note.startswith("lasso: fewer than two training patients")
+    assert note.endswith("the part predicts the training prior")
+
+
 def test_flat_shares_stand_where_all_classes_are_ruled_out():
     class Never(LogisticRegression):
         def predict_proba(self, X):

@@ -194,6 +194,23 @@ def test_a_node_that_predicts_the_prior_says_that_it_uses_nothing():
     assert node.selected_features_.tolist() == []
 
 
+@pytest.mark.parametrize("train_on", ["members", "routed"])
+def test_a_node_with_two_patients_on_a_side_does_not_stop_a_study(train_on):
+    # The LASSO within an inner fold is left with one of them.
+    X, y, _ = cohort(n=40, p=3)
+    keep = np.sort(np.concatenate([np.flatnonzero(y != "osteoporosis"), np.flatnonzero(y == "osteoporosis")[:2]]))
+    model = HierarchicalClassifier(nodes=osteoporosis_first(), train_on=train_on, cv=3)
+    with pytest.warns(RadioboneWarning, match="osteoporosis_vs_rest: fewer than two .* of an inner fold"):
+        model.fit(X.iloc[keep], y[keep])
+    np.testing.assert_allclose(model.node_proba(X)[:, 0], 2 / len(keep))
+    assert "predicts the training prior" in model.notes_["osteoporosis_vs_rest"][0]
+    assert not model.estimators_["osteopenia_vs_normal"].predicts_prior_
+    # Without another cross-validation inside, two are enough.
+    plain = SelectiveClassifierCV(selection="passthrough", model=LogisticRegression(), calibration=None, cv=3)
+    enough = HierarchicalClassifier(estimator=plain, nodes=osteoporosis_first()).fit(X.iloc[keep], y[keep])
+    assert isinstance(enough.estimators_["osteoporosis_vs_rest"], SelectiveClassifierCV)
+
+
 def test_fewer_folds_for_the_routing_are_noted():
     X, y, _ = cohort()
     keep = np.sort(np.concatenate([np.flatnonzero(y != "osteoporosis"), np.flatnonzero(y == "osteoporosis")[:3]]))

@@ -236,3 +236,9 @@ def test_any_transformer_may_select():
     X, y = table(2, signal=2.0)
     fitted = SelectiveClassifierCV(selection=default_selection()[0], model=LogisticRegression()).fit(X, y)
     assert fitted.selected_features_.tolist() == X.columns.tolist()
+
+
+def test_a_grid_without_settings_is_refused():
+    X, y = table(2)
+    with pytest.raises(DataError, match=r"the grid holds no setting.*pass \{\}"):
+        SelectiveClassifierCV(selection="passthrough", grid=[]).fit(X, y)
