@@ -22,7 +22,7 @@ from radiobone.evaluation.fitting import check_estimator, check_nodes
 from radiobone.evaluation.fold_checks import attribute
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
-from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.inputs import LabelsBy, StudyData, prepare
 from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
 from radiobone.evaluation.plans import KFolds, Plan
@@ -126,6 +126,8 @@ class ArmsCV:
     volume : str, optional
         Attribute with the volume of each row's VOIs, against which selected features are held; by default columns
         of volume in X of the primary arm are found by their names, and added up.
+    labels_by : {"patient", "row"}, default "patient"
+        Whose the classes are; see `NestedCV`.
 
     Raises
     ------
@@ -154,6 +156,7 @@ class ArmsCV:
     options: FigureOptions = field(default_factory=FigureOptions)
     strata: Sequence[Strata] = ()
     volume: str | None = None
+    labels_by: LabelsBy = "patient"
 
     def __post_init__(self) -> None:
         check_jobs(self.jobs)
@@ -244,7 +247,9 @@ class ArmsCV:
             check_memory(arm.X, self.jobs, arm.name)
             rules = ColumnRules.of(arm.estimator)
             with _in_arm(arm.name):
-                data.append(prepare(arm.X, y, groups, ids, self.classes, attributes, rules=rules))
+                data.append(
+                    prepare(arm.X, y, groups, ids, self.classes, attributes, rules=rules, labels_by=self.labels_by)
+                )
         return data
 
     def _nodes(self, estimator: Any, data: StudyData) -> Sequence[Node]:

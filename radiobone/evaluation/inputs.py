@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from radiobone.evaluation.input_columns import STRICT, ColumnRules, check_columns, row_name
 from radiobone.learning.data import DataError, take_rows
+
+LabelsBy = Literal["patient", "row"]
 
 # How many offenders a message names.
 _SHOWN = 5
@@ -76,6 +78,7 @@ def prepare(
     attributes: pd.DataFrame | None = None,
     *,
     rules: ColumnRules = STRICT,
+    labels_by: LabelsBy = "patient",
 ) -> StudyData:
     """Check the input of a validation and sort its rows by their identifiers.
 
@@ -95,6 +98,9 @@ def prepare(
         What else is known of each row.
     rules : ColumnRules
         Which gaps and text columns the estimator takes; by default none.
+    labels_by : {"patient", "row"}, default "patient"
+        Whose the class is: the patient's, on which all of a patient's rows must agree, or each row's own (of a
+        vertebra). Patients stay whole on one side of every split either way.
 
     Returns
     -------
@@ -105,8 +111,8 @@ def prepare(
     ------
     DataError
         For missing labels, one class only, unknown classes, duplicated identifiers, names of identifiers that the
-        outputs need, patients whose rows disagree on the class, values that are not finite numbers, or pandas
-        objects that name the rows differently.
+        outputs need, patients whose rows disagree on a class that is the patient's, values that are not finite
+        numbers, or pandas objects that name the rows differently.
     """
     _check_index({"X": X, "y": y, "groups": groups, "ids": ids, "attributes": attributes})
     labels = np.asarray(y)
@@ -125,7 +131,8 @@ def prepare(
     order = table.sort_values(list(table.columns), kind="stable").index.to_numpy()
     table, labels, patients = table.iloc[order].reset_index(drop=True), labels[order], patients[order]
     X = take_rows(X, order)
-    _check_patients(labels, patients)
+    if labels_by == "patient":
+        _check_patients(labels, patients)
     check_columns(X, table, rules)
     number = {name: code for code, name in enumerate(names)}
     codes = np.array([number[label] for label in labels.tolist()], dtype=np.intp)
@@ -249,4 +256,5 @@ def _check_patients(labels: NDArray[Any], patients: NDArray[Any]) -> None:
             "patients whose rows disagree on the class",
             got="; ".join(torn[:_SHOWN]) + f" ({len(torn)} patients)",
             expected="one class for each patient",
+            do="mend them, or pass labels_by='row' if each row (a vertebra) has a class of its own",
         )

@@ -21,7 +21,7 @@ from radiobone.evaluation.flags import flags
 from radiobone.evaluation.fold_checks import check_folds, missing_classes
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
-from radiobone.evaluation.inputs import StudyData, prepare
+from radiobone.evaluation.inputs import LabelsBy, StudyData, prepare
 from radiobone.evaluation.keep import KeptFits
 from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.plans import KFolds, Plan
@@ -57,6 +57,9 @@ class NestedCV:
         Level of intervals, prevalence of predictive values, draws of the bootstrap.
     preset : sequence of str, optional
         Columns that the extraction gave, from its manifest, so that columns taken away before are seen.
+    labels_by : {"patient", "row"}, default "patient"
+        Whose the classes are. With ``row``, the rows of a patient (vertebrae) may differ in class: patients still
+        stay whole, and remain the units of every interval and test.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class NestedCV:
     nodes: Sequence[Node] | None = None
     options: FigureOptions = field(default_factory=FigureOptions)
     preset: Sequence[str] | None = None
+    labels_by: LabelsBy = "patient"
 
     def __post_init__(self) -> None:
         if not (hasattr(self.plan, "divide") and hasattr(self.plan, "describe")):
@@ -136,7 +140,8 @@ class NestedCV:
             `radiobone.evaluation.fold_checks.check_folds`.
         """
         check_memory(X, self.jobs)
-        data = prepare(X, y, groups, ids, self.classes, attributes, rules=ColumnRules.of(self.estimator))
+        rules = ColumnRules.of(self.estimator)
+        data = prepare(X, y, groups, ids, self.classes, attributes, rules=rules, labels_by=self.labels_by)
         check_nodes(self.estimator, self.nodes, data)
         folds = cut(self.plan, data)
         (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
