@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from radiobone.evaluation.fold_figures import FoldFigures, Key
 from radiobone.evaluation.intervals import auc_comparison, several_rows
 from radiobone.evaluation.mcnemar import McNemar, mcnemar_test
 from radiobone.evaluation.metrics import BINARY, OVERALL
-from radiobone.evaluation.resampled import corrected_test
+from radiobone.evaluation.resampled import BY_CENTRE, CENTRES, corrected_test
 from radiobone.evaluation.weighted import binary_statistics, class_statistics
 
 THREE_CLASS = "three_class"
@@ -99,7 +99,8 @@ def compare(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
     Returns
     -------
     Difference
-        Over folds the corrected resampled t test of the differences, fold by fold. On one fixed test set DeLong's
+        Over folds the corrected resampled t test of the differences, fold by fold (approximate where folds are
+        centres, and named so). On one fixed test set DeLong's
         paired test (Obuchowski's where patients have several rows) for an AUC; McNemar's p value for a
         sensitivity, specificity or accuracy; else the bootstrap of patients, which gives all but AUCs their
         interval.
@@ -109,7 +110,10 @@ def compare(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
         train, test = a.patients
         key = target.key
         folds = a.values[key], b.values[key]
-        return Difference(corrected_test(*folds, train, test, a.options.level, repeats=a.repeats))
+        found = corrected_test(*folds, train, test, a.options.level, repeats=a.repeats)
+        if a.by_centre:
+            found = replace(found, method=f"{BY_CENTRE}, paired", notes=(*found.notes, CENTRES))
+        return Difference(found)
     return _on_test_set(a, b, target)
 
 

@@ -6,9 +6,10 @@ predicted, a prediction is one row in one repeat. None stands for what is not de
 
 A **figure** is an object: ``mean``, ``sd`` (divisor n - 1), ``n_folds``, ``n_undefined``, ``folds`` (the values)
 and ``interval``, which is None or ``{low, high, level, method, conditional, notes}``. ``method`` is ``corrected
-resampled t`` over outer folds; of one fixed test set (then ``mean`` is its value) DeLong, Obuchowski, Wilson or
-bootstrap. ``notes`` says why ends are missing, or why there is no width. ``conditional`` is None, or ``conditional
-on the fitted models`` for out-of-fold predictions that were pooled.
+resampled t`` over outer folds (``corrected t over centres`` where these are the folds, approximate); of one fixed
+test set (then ``mean`` is its value) DeLong, Obuchowski, Wilson or bootstrap. ``notes`` says why ends are missing,
+or why there is no width. ``conditional`` is None, or ``conditional on the fitted models`` for out-of-fold
+predictions that were pooled.
 
 Of one procedure (`NestedResult.results`):
 
@@ -28,7 +29,7 @@ Of one procedure (`NestedResult.results`):
     ``notes``, and ``pooled``.
 ``nodes[].pooled``
     Of the predictions on true members, over all folds (the mean over repeats of each row) or of the test set:
-    ``n_rows``, ``conditional``; ``auc``, ``calibration_in_the_large``, ``calibration_intercept`` and
+    ``n_rows``, ``repeats``, ``conditional``; ``auc``, ``calibration_in_the_large``, ``calibration_intercept`` and
     ``calibration_slope``, each ``{value, interval}``; ``expected_calibration_error``,
     ``hosmer_lemeshow`` ``{statistic, degrees, p_value}``; ``calibration_curve`` (lists ``probability``,
     ``observed``, ``low``, ``high``, ``n``, ``smooth_probability``, ``smooth_observed``); ``decision_curve`` (lists

@@ -163,6 +163,11 @@ class FoldFigures:
         """How often the rows were divided anew."""
         return len({fit.repeat for fit in self.fits})
 
+    @property
+    def by_centre(self) -> bool:
+        """True if the folds are units with a name, such as centres, and not drawn by chance."""
+        return not self.fixed and any(fit.name for fit in self.fits)
+
     def only(self, number: int) -> FoldFigures:
         """Return one fold by itself, such as one of several test sets.
 

@@ -1,9 +1,10 @@
 """Which interval stands around which figure.
 
-A mean over outer folds has the corrected resampled t interval, which allows for training sets that overlap. A
-figure of one fixed test set has DeLong's interval if it is an AUC (Obuchowski's where patients have several rows),
-Wilson's if it is a share of rows, such as a sensitivity, else a bootstrap that draws patients. A figure of
-out-of-fold predictions that were pooled describes the fitted models only, and says so.
+A mean over outer folds has the corrected resampled t interval, which allows for training sets that overlap; over
+folds that are centres it is an approximation, and named so. A figure of one fixed test set has DeLong's interval
+if it is an AUC (Obuchowski's where patients have several rows), Wilson's if it is a share of rows, such as a
+sensitivity, else a bootstrap that draws patients. A figure of out-of-fold predictions that were pooled describes
+the fitted models only, and says so.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from radiobone.evaluation.estimates import Comparison, Interval
 from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures, Key
 from radiobone.evaluation.metrics import COUNTS
 from radiobone.evaluation.proportions import proportion_interval
-from radiobone.evaluation.resampled import corrected_interval
+from radiobone.evaluation.resampled import BY_CENTRE, CENTRES, corrected_interval
 from radiobone.evaluation.weighted import binary_statistics, class_statistics
 
 CONDITIONAL = "conditional on the fitted models"
@@ -66,7 +67,7 @@ def over_folds(result: FoldFigures, values: list[float], key: Key) -> Interval:
     Returns
     -------
     Interval
-        Corrected resampled t, cut at the figure's range.
+        Corrected resampled t, cut at the figure's range; over centres named `BY_CENTRE`.
     """
     train, test = result.patients
     scope, _, _, metric = key
@@ -75,6 +76,8 @@ def over_folds(result: FoldFigures, values: list[float], key: Key) -> Interval:
     found = corrected_interval(
         values, train, test, result.options.level, repeats=result.repeats, bounds=(low, high)
     )
+    if result.by_centre:
+        found = replace(found, method=BY_CENTRE, notes=(*found.notes, CENTRES))
     if len(values) > 1 and found.low == found.high:
         found = replace(found, notes=(*found.notes, NO_WIDTH))
     return found

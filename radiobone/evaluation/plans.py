@@ -25,6 +25,7 @@ from radiobone.evaluation.splits import OuterFold, check_plan, outer_folds
 from radiobone.learning.data import DataError
 
 MEAN_OVER_FOLDS = "mean over outer folds"
+MEAN_OVER_CENTRES = "mean over centres, each of which counts once"
 FIXED_TEST_SET = "one model on a test set that was set aside"
 
 
@@ -165,7 +166,7 @@ class LeaveOneCentreOut:
         """Return scheme and column."""
         return {
             "scheme": "leave one centre out: each is tested by a model of all the others",
-            "estimand": MEAN_OVER_FOLDS,
+            "estimand": MEAN_OVER_CENTRES,
             "outer_folds": None,
             "repeats": 1,
             "seed": None,

@@ -15,8 +15,14 @@ With degrees of freedom for all folds of all repeats, two, five and ten repeats 
 0.89 and 0.87 of the draws; with those of one repeat in 0.96, 0.97 and 0.97. So repeats add none here. Ten folds
 stay short of the nominal level with either (0.86 and 0.88 for two repeats): prefer five.
 
-What they are not for: folds that are centres or periods, whose figures differ for reasons of their own; the model
-that is fitted to all rows in the end; a single fixed test set (see `radiobone.evaluation.delong`).
+Folds that are centres are no random parts: their figures differ for reasons of their own, and few centres stand
+for all there could be. The same formula is then an approximation, named so (`BY_CENTRE`), with `CENTRES` as a
+note. In 1,000 simulated studies each of three or five centres (500 of ten), of 20 to 80 patients, without and with
+effects that differ between centres, its nominal 0.95 interval held the mean in 0.90 to 0.96; the plain t interval
+of the centres' figures, which takes models with shared training rows for independent, in 0.77 to 0.90.
+
+What they are not for: the model that is fitted to all rows in the end; a single fixed test set (see
+`radiobone.evaluation.delong`).
 """
 
 from __future__ import annotations
@@ -32,6 +38,10 @@ from radiobone.evaluation.estimates import NAN, Comparison, Interval, check_frac
 from radiobone.learning.data import DataError
 
 METHOD = "corrected resampled t"
+BY_CENTRE = "corrected t over centres"
+CENTRES = (
+    "centres are no random parts of one population: the interval is approximate; look at each centre's figure"
+)
 ONE_FOLD = "a single fold has no variance"
 _ROUNDING = 1e-12
 

@@ -7,6 +7,7 @@ from radiobone.core.errors import UsageError
 from radiobone.evaluation import FixedSplit, KFolds, LeaveOneCentreOut, NestedCV
 from radiobone.evaluation.bootstrap import bootstrap_interval, metric_statistic
 from radiobone.evaluation.clustered import clustered_auc_interval
+from radiobone.evaluation.compare import Target, compare
 from radiobone.evaluation.delong import delong_interval
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.proportions import proportion_interval
@@ -53,6 +54,25 @@ def test_a_mean_over_folds_has_the_corrected_t_interval():
         assert figure["interval"]["method"] == "corrected resampled t"
         assert figure["interval"]["conditional"] is None
         assert figure["interval"]["level"] == 0.95
+
+
+def test_an_interval_over_centres_is_named_as_the_approximation_that_it_is():
+    X, y, patients, _, attributes = table()
+    found = NestedCV(GaussianNB(), LeaveOneCentreOut("split"), nodes=osteoporosis_first()).run(
+        X, y, groups=patients, attributes=attributes
+    )
+    results = found.results()
+    auc = results["nodes"][0]["on_true_members"]["auc"]["interval"]
+    assert auc["method"] == "corrected t over centres"
+    assert "approximate" in auc["notes"][0]
+    assert auc["low"] < auc["high"]
+    assert results["validation"]["estimand"] == "mean over centres, each of which counts once"
+    noise = NestedCV(GaussianNB(), LeaveOneCentreOut("split"), nodes=osteoporosis_first()).run(
+        X[:, :1], y, groups=patients, attributes=attributes
+    )
+    difference = compare(found, noise, Target("osteoporosis_vs_rest", "auc")).found
+    assert difference.method == "corrected t over centres, paired"
+    assert "approximate" in difference.notes[0]
 
 
 def test_an_undefined_fold_leaves_no_interval():
