@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 EXPLORATORY = (
     "only the primary figure and comparison were named beforehand; all other figures and comparisons are "
-    "exploratory, their p values adjusted within each family by Holm's method"
+    "exploratory, their p values adjusted within each family by Holm's method (those of McNemar's tests and of "
+    "pooled predictions, told beside them, are not adjusted)"
 )
 
 # In place of a comparison at a node that one of the arms does not have.

@@ -58,6 +58,8 @@ class Calibration:
         How the intervals of the groups were made.
     n_patients, n_positive : int, optional
         Patients, and those of the positive class; by default each prediction is a patient.
+    level : float, default 0.95
+        Nominal coverage of the intervals of the groups.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Calibration:
     method: str = ""
     n_patients: int | None = None
     n_positive: int | None = None
+    level: float = 0.95
 
     def __post_init__(self) -> None:
         if len(self.is_positive) != len(self.probability):
@@ -130,7 +133,7 @@ def _draw(axes: Axes, node: Calibration) -> None:
         markersize=3.5,
         color=FLAG_COLOUR,
         elinewidth=0.8,
-        label=f"{len(node.predicted)} groups, 95 % interval",
+        label=f"{len(node.predicted)} groups, {100 * node.level:g} % interval",
     )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel=f"Observed share ({node.positive})")
     axes.tick_params(labelbottom=False)

@@ -14,7 +14,6 @@ from radiobone.reporting.estimates import Estimate
 Array = NDArray[np.float64]
 Kind = Literal["roc", "precision_recall"]
 
-LEVEL = 0.95
 GRID_POINTS = 201
 BOOTSTRAP_DRAWS = 1000
 
@@ -46,6 +45,10 @@ class NodeScores:
         Without it a band shows one standard deviation and claims no coverage.
     repeats : int, default 1
         How often the rows were divided into those folds anew.
+    method : str, default "corrected resampled t"
+        What an interval over folds is called.
+    level : float, default 0.95
+        Nominal coverage of band and interval.
     area : Estimate, optional
         AUC with its interval, as the results tell it; by default computed from the scores.
     """
@@ -60,6 +63,8 @@ class NodeScores:
     patient: NDArray[Any] | None = None
     test_share: float | None = None
     repeats: int = 1
+    method: str = "corrected resampled t"
+    level: float = 0.95
     area: Estimate | None = None
 
     def __post_init__(self) -> None:
@@ -160,7 +165,8 @@ def fold_curves(scores: NodeScores, kind: Kind = "roc", *, seed: int = 0) -> Fol
     area = Estimate(float(found.mean()))
     if len(found) > 1 and scores.test_share is not None:
         half = float(_half_width(found[:, None], scores)[0])
-        area = Estimate(area.value, area.value - half, area.value + half, LEVEL, "corrected resampled t")
+        ends = np.clip([area.value - half, area.value + half], 0.0, 1.0).tolist()
+        area = Estimate(area.value, *ends, scores.level, scores.method)
     sd = float(found.std(ddof=1)) if len(found) > 1 else math.nan
     return FoldCurves(tuple(drawn), grid, stacked.mean(axis=0), low, high, area, sd, 0, band)
 
@@ -168,7 +174,7 @@ def fold_curves(scores: NodeScores, kind: Kind = "roc", *, seed: int = 0) -> Fol
 def _band(
     scores: NodeScores, values: Array, grid: Array, kind: Kind, seed: int
 ) -> tuple[Array | None, Array | None, str]:
-    percent = f"{LEVEL:.0%}".replace("%", " %")
+    percent = f"{100 * scores.level:.0f} %"
     if len(values) == 1:
         low, high = _bootstrap(scores, grid, kind, seed)
         unit = "rows" if scores.patient is None else "patients"
@@ -177,7 +183,7 @@ def _band(
         half, band = values.std(axis=0, ddof=1), "± 1 SD of the outer folds"
     else:
         half = _half_width(values, scores)
-        band = f"{percent} interval at each point, corrected resampled t over the outer folds"
+        band = f"{percent} interval at each point, {scores.method}"
     mean = values.mean(axis=0)
     return np.clip(mean - half, 0.0, 1.0), np.clip(mean + half, 0.0, 1.0), band
 
@@ -186,7 +192,7 @@ def _half_width(values: Array, scores: NodeScores) -> Array:
     from radiobone.evaluation.resampled import corrected_reach
 
     assert scores.test_share is not None
-    return corrected_reach(values, scores.test_share, LEVEL, repeats=scores.repeats)
+    return corrected_reach(values, scores.test_share, scores.level, repeats=scores.repeats)
 
 
 def _curve(truth: NDArray[np.bool_], score: Array, kind: Kind) -> tuple[Array, Array]:
@@ -250,5 +256,5 @@ def _bootstrap(scores: NodeScores, grid: Array, kind: Kind, seed: int) -> tuple[
         weight = counts[units]
         if (weight[truth] > 0).any() and (weight[~truth] > 0).any():
             curves.append(_on_grid(truth, scores.score, grid, kind, weight))
-    low, high = np.quantile(curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    low, high = np.quantile(curves, [(1 - scores.level) / 2, (1 + scores.level) / 2], axis=0)
     return low, high

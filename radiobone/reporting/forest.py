@@ -115,7 +115,7 @@ def forest_figure(
         left = table.texts(_MARGIN, "", [text for text, _ in lines])
         left = table.texts(left + _GAP, counts, [row.count if row else "" for _, row in lines], align="right")
         figure.text(_MARGIN / width, 1.0 - _MARGIN / height, "\n".join(header), va="top", ha="left")
-        headings = [f"{metric} (95 % interval)", "difference to reference"]
+        headings = [f"{metric}{_level(rows)}", "difference to reference"]
         needed = [table.width([heading, *texts]) for heading, texts in zip(headings, cells, strict=False)]
         room = (width - left - sum(needed) - 2 * len(cells) * _GAP - _MARGIN) / len(cells)
         for name, heading, texts in zip(names, headings, cells, strict=False):
@@ -193,6 +193,12 @@ class _Table:
         axes.margins(x=0.06)
         axes.spines["left"].set_visible(False)
         axes.locator_params(axis="x", nbins=max(3, int(width / 0.4)))
+
+
+def _level(rows: Sequence[ForestRow]) -> str:
+    """Name the level of the intervals; nothing if there are none."""
+    levels = {row.value.level for row in rows if row.value.has_interval}
+    return f" ({' or '.join(f'{100 * level:g}' for level in sorted(levels))} % interval)" if levels else ""
 
 
 def _row_height(*texts: str) -> float:

@@ -145,8 +145,12 @@ def _together(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, lis
 
 def _strata(results: Mapping[str, Any], rows: Sequence[ForestRow]) -> Figure:
     part = results["strata"][0]
-    methods = dict.fromkeys(one["interval"]["method"] for one in part["strata"] if one["interval"])
-    told = ", ".join([*methods, *([part["conditional"]] if part["conditional"] else [])])
+    lines = [one for of_column in results["strata"] for one in of_column["strata"]]
+    methods = dict.fromkeys(one["interval"]["method"] for one in lines if one["interval"])
+    compared = dict.fromkeys(
+        f"differences: {found['method']}" for one in lines if (found := one["difference_interval"])
+    )
+    told = ", ".join([*methods, *compared, *([part["conditional"]] if part["conditional"] else [])])
     return forest_figure(
         rows,
         metric=METRICS.get(part["metric"], part["metric"]),

@@ -57,6 +57,8 @@ def node_scores(results: Mapping[str, Any], predictions: pd.DataFrame, arm: str 
                 patient=patient[member],
                 test_share=_test_share(results) if area.method.startswith("corrected") else None,
                 repeats=results["validation"]["repeats"],
+                method=area.method,
+                level=area.level,
                 area=area if area.has_interval else None,
             )
         )
@@ -93,6 +95,8 @@ def class_scores(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[
                 patient=patients(predictions),
                 test_share=_test_share(results) if area.method.startswith("corrected") else None,
                 repeats=results["validation"]["repeats"],
+                method=area.method,
+                level=area.level,
                 area=area if area.has_interval else None,
             )
         )

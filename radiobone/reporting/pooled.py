@@ -58,7 +58,8 @@ def calibrations(results: Mapping[str, Any], predictions: pd.DataFrame) -> list[
                 slope=estimate(pooled["calibration_slope"]),
                 in_the_large=estimate(pooled["calibration_in_the_large"]),
                 judged_on=judged_on(results),
-                method=", ".join(text for text in ("Wilson", pooled.get("conditional")) if text),
+                level=estimate(pooled["calibration_slope"]).level,
+                method=", ".join(["Wilson", *_told(pooled)]),
                 n_patients=part["n_patients"],
                 n_positive=part["n_patients_positive"],
             )
@@ -94,8 +95,7 @@ def decision_curves(arms: Mapping[str, Mapping[str, Any]]) -> list[DecisionCurve
         }
         band = (_array(of_first["low"]), _array(of_first["high"]))
         drawn = bool(np.isfinite(band).all())
-        conditional = (node["pooled"] or {}).get("conditional")
-        method = ", ".join(text for text in (of_first.get("method"), conditional) if text)
+        method = ", ".join(text for text in (of_first.get("method"), *_told(node["pooled"])) if text)
         found.append(
             DecisionCurve(
                 name=node["name"],
@@ -111,6 +111,14 @@ def decision_curves(arms: Mapping[str, Mapping[str, Any]]) -> list[DecisionCurve
             )
         )
     return found
+
+
+def _told(pooled: Mapping[str, Any]) -> list[str]:
+    """Say what pooled figures rest on: fitted models, and means over repeats."""
+    repeats = pooled.get("repeats", 1)
+    conditional = pooled.get("conditional")
+    means = f"each probability the mean of {repeats} repeats" if repeats > 1 else None
+    return [text for text in (means, conditional) if text]
 
 
 def _decision_curve(part: Mapping[str, Any], node: str) -> Mapping[str, Any] | None:

@@ -325,6 +325,24 @@ def test_other_tables_hold_what_the_results_hold(tables, results):
     assert tables["strata"].empty
 
 
+def test_figures_tell_level_and_method_of_their_intervals_and_means_over_repeats(ran, results):
+    own = ran.predictions[ran.predictions["arm"] == "radiomics"].drop(columns="arm")
+    assert calibrations(results, own)[0].method == (
+        "Wilson, each probability the mean of 2 repeats, conditional on the fitted models"
+    )
+    assert "mean of 2 repeats" in decision_curves({"radiomics": results})[0].method
+    changed = copy.deepcopy(results) | {"strata": copy.deepcopy(STRATA)}
+    changed["strata"][0]["strata"][0]["interval"]["level"] = 0.9
+    for node in parts(changed)["radiomics"]["nodes"]:
+        node["pooled"]["calibration_slope"]["interval"]["level"] = 0.9
+    drawn = dict(study_figures(changed, ran.predictions))
+    labels = drawn["calibration"].axes[0].get_legend_handles_labels()[1]
+    assert any("groups, 90 % interval" in label for label in labels)
+    words = [text.get_text() for text in drawn["strata"].texts]
+    assert "AUC (90 % interval)" in words
+    assert any("DeLong, differences: bootstrap, conditional" in text.replace("\n", " ") for text in words)
+
+
 def test_strata_have_lines_and_rows(results):
     changed = results | {"strata": STRATA, "volume": VOLUME}
     table = TABLES["strata"](changed)

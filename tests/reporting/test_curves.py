@@ -55,10 +55,23 @@ def test_area_and_interval_are_those_over_folds():
     for kind, function in (("roc", roc_auc_score), ("precision_recall", average_precision_score)):
         curves = fold_curves(node, kind)
         areas = _areas(node, function)
-        expected = corrected_interval(areas, 80, 20)
+        expected = corrected_interval(areas, 80, 20, bounds=(0, 1))
         assert curves.area.value == pytest.approx(np.mean(areas))
         assert (curves.area.low, curves.area.high) == pytest.approx((expected.low, expected.high))
         assert curves.sd == pytest.approx(np.std(areas, ddof=1))
+
+
+def test_intervals_stay_within_what_an_area_can_be_and_tell_their_level_and_method():
+    node = dataclasses.replace(scores(test_share=0.25), level=0.9, method="corrected t over centres")
+    for kind in ("roc", "precision_recall"):
+        curves = fold_curves(node, kind)
+        assert 0 <= curves.area.low < curves.area.high <= 1
+        assert (curves.area.level, curves.area.method) == (0.9, "corrected t over centres")
+        assert curves.band == "90 % interval at each point, corrected t over centres"
+    # One fold is ordered wrongly, the others are perfect.
+    wide = dataclasses.replace(node, score=np.where(node.fold == 0, 1 - 2 * node.is_positive, node.is_positive))
+    assert fold_curves(wide, "precision_recall").area.high == 1.0
+    assert fold_curves(wide).area.high == 1.0
 
 
 def test_the_mean_precision_over_recalls_is_average_precision():
