@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from radiobone.learning.array_audit import audit_arrays
+
 _LEAF = -1
 
 
@@ -50,7 +52,7 @@ def audit_file(path: Path) -> None:
 
 
 def audit_owners(estimator: Any) -> None:
-    """Check that trees look at no more columns than the estimators that hold them let through.
+    """Check that trees look at the columns that their estimators let through, and the arrays of other models.
 
     Parameters
     ----------
@@ -60,9 +62,10 @@ def audit_owners(estimator: Any) -> None:
     Raises
     ------
     ValueError
-        If one looks at more.
+        If one looks at others, or arrays do not fit each other (`radiobone.learning.array_audit`).
     """
     for part in _estimators(estimator, set()):
+        audit_arrays(part)
         seen = getattr(part, "n_features_in_", None)
         trees = [part.tree_] if hasattr(part, "tree_") and hasattr(part.tree_, "n_features") else []
         if type(part).__module__.startswith("sklearn.ensemble."):
@@ -86,7 +89,9 @@ def _parts(state: Any) -> Iterator[dict[str, Any]]:
 
 def _check_tree(part: dict[str, Any], archive: zipfile.ZipFile) -> None:
     content = part["content"]["content"]
-    n_features = json.loads(part["__reduce__"]["args"]["content"][0]["content"])
+    given = part["__reduce__"]["args"]["content"]
+    n_features, n_outputs = (json.loads(given[place]["content"]) for place in (0, 2))
+    n_classes = _array(given[1], archive)
     n_nodes = json.loads(content["node_count"]["content"])
     nodes, values = (_array(content[name], archive) for name in ("nodes", "values"))
     left, right, feature = (nodes[name].astype(np.int64) for name in ("left_child", "right_child", "feature"))
@@ -97,6 +102,8 @@ def _check_tree(part: dict[str, Any], archive: zipfile.ZipFile) -> None:
     inside &= (feature >= 0) & (feature < n_features)
     if n_nodes != len(nodes) or n_nodes != len(values) or not n_nodes or not inside[inner].all():
         raise ValueError("a tree of the model points outside itself")
+    if n_classes.ndim != 1 or values.shape[1:] != (n_outputs, n_classes.max()) or len(n_classes) != n_outputs:
+        raise ValueError("a tree of the model has other classes than its values")
 
 
 def _array(part: dict[str, Any], archive: zipfile.ZipFile) -> NDArray[Any]:

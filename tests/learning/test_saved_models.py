@@ -1,5 +1,6 @@
 """Every kind of model and step that a study can name, on disk and back."""
 
+import copy
 import io
 import json
 import shutil
@@ -11,8 +12,10 @@ import pytest
 import skops.io
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier
 
 from radiobone.core.errors import ModelError
@@ -205,6 +208,10 @@ def two_things_of_one_name(nodes, tree):
     parts["values"]["__id__"] = parts["nodes"]["__id__"]
 
 
+def more_outputs_than_classes(nodes, tree):
+    tree["__reduce__"]["args"]["content"][2] |= {"content": "100000000", "__id__": -2}
+
+
 def more_columns_than_given(nodes, tree):
     tree["__reduce__"]["args"]["content"][0]["content"] = "99"
     tree["__reduce__"]["args"]["content"][0]["__id__"] = -1
@@ -219,6 +226,7 @@ SPOILT = [
     more_nodes_than_there_are,
     two_things_of_one_name,
     more_columns_than_given,
+    more_outputs_than_classes,
 ]
 
 
@@ -258,3 +266,48 @@ def test_sound_trees_pass_the_audit(tmp_path):
     tree.n_features_in_ = 3
     with pytest.raises(ValueError, match="other columns"):
         audit_owners({"model": [tree]})
+
+
+def spoilt(model, **arrays):
+    changed = copy.deepcopy(model)
+    for name, array in arrays.items():
+        setattr(changed, name, array)
+    return changed
+
+
+def test_a_machine_whose_arrays_reach_beyond_their_ends_is_refused():
+    X, y = table(60)
+    machine = SVC().fit(X, y)
+    audit_owners([machine, SVC(), SVC(kernel="linear").fit(X, y), OneClassSVM().fit(X)])
+    audit_owners(SVR().fit(X, np.arange(60.0)))
+    vectors, n = machine.support_vectors_, len(machine.support_vectors_)
+    for spoil_ in (
+        {"_dual_coef_": np.zeros((1, 0))},
+        {"_n_support": np.array([n + 10**7, -(10**7)], dtype=np.int32)},
+        {"_n_support": np.ones(n, dtype=np.int32)},
+        {"_intercept_": np.zeros(0)},
+        {"_probA": np.zeros(2)},
+        {"support_vectors_": vectors[:1], "_n_support": np.array([1, 0], dtype=np.int32)},
+        {"support_vectors_": vectors[:, :1]},
+        {"support_": machine.support_[:1]},
+        {"kernel": "precomputed"},
+    ):
+        with pytest.raises(ValueError, match="arrays of SVC do not fit"):
+            audit_owners({"model": spoilt(machine, **spoil_)})
+
+
+def test_neighbours_whose_arrays_reach_beyond_their_ends_are_refused():
+    X, y = table(60)
+    near = KNeighborsClassifier(algorithm="brute").fit(X.to_numpy(), y)
+    audit_owners([near, KNeighborsClassifier()])
+    for spoil_ in (
+        {"_y": near._y + 5},
+        {"_y": near._y[:3]},
+        {"_fit_X": near._fit_X[:, :1]},
+        {"n_samples_fit_": 10**6},
+        {"_fit_method": "kd_tree"},
+    ):
+        with pytest.raises(ValueError, match="arrays of KNeighborsClassifier do not fit"):
+            audit_owners([spoilt(near, **spoil_)])
+    with pytest.raises(ValueError, match="arrays of RadiusNeighborsClassifier"):
+        audit_owners([RadiusNeighborsClassifier().fit(X, y)])
