@@ -25,6 +25,7 @@ from radiobone.evaluation.inputs import LabelsBy, StudyData, prepare
 from radiobone.evaluation.keep import KeptFits
 from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.plans import KFolds, Plan
+from radiobone.evaluation.repeat_checks import check_repeats
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import OuterFold, check_count
 from radiobone.learning.hierarchical import HierarchicalClassifier
@@ -240,7 +241,14 @@ def fit_all(
     -------
     list of tuple of FoldFit
         For each piece of work, one for each fold.
+
+    Raises
+    ------
+    DataError
+        See `radiobone.evaluation.repeat_checks.check_repeats`.
     """
+    for work in works:
+        check_repeats(work.estimator, work.data, folds)
     tasks = [
         Task(arm, numbers, work, [folds[number] for number in numbers])
         for arm, work in enumerate(works)

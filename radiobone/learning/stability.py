@@ -41,11 +41,13 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
         Level of that interval.
     sample : {"training", "separate"}, default="training"
         ``training``: the repeats are of patients of the study, and only those of the training rows are looked at.
-        ``separate``: they are of other patients, and all of them are looked at.
+        ``separate``: they are of other patients, and all of them are looked at. ``fit`` refuses training patients
+        among them; test patients, whom it cannot know, are refused by a validation before its first fit.
     min_subjects : int, default=5
         Fewest patients that a correlation is computed from. Of the patients with repeats, a node of a hierarchy
         sees those of its classes in the training part of a fold: about 6 of 20 in 5 x 5 nested folds, at a node of
-        half the patients.
+        half the patients. With fewer the step refuses to judge, rather than keep every column; a validation says
+        so before its first fit wherever that is certain.
 
     Attributes
     ----------
@@ -260,9 +262,25 @@ def without_repeats(estimator: E) -> E:
         A copy that predicts the same and may be saved.
     """
     copy: E = deepcopy(estimator)
-    for part in _filters(copy, set()):
+    for part in stability_filters(copy):
         part.forget_repeats()
     return copy
+
+
+def stability_filters(estimator: Any) -> list[StabilityFilter]:
+    """Find every stability filter inside an estimator, templates and fitted ones.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Anything.
+
+    Returns
+    -------
+    list of StabilityFilter
+        Each once.
+    """
+    return list(_filters(estimator, set()))
 
 
 def _filters(part: Any, seen: set[int]) -> Iterator[StabilityFilter]:

@@ -22,7 +22,7 @@ from radiobone.learning import (
 from radiobone.learning.icc import intraclass_correlation
 from radiobone.learning.persistence import load_model, save_model
 from radiobone.learning.routing import fit_with_groups
-from radiobone.learning.stability import _filters, without_repeats
+from radiobone.learning.stability import stability_filters, without_repeats
 
 PATIENTS = [f"p{number:02d}" for number in range(30)]
 NOISE = {"calm": 0.1, "fair": 0.5, "wild": 3.0}
@@ -185,15 +185,15 @@ def test_a_whole_model_forgets_what_its_parts_and_their_templates_hold(tmp_path)
     )
     model.fit(X, y, groups=np.array(PATIENTS))
     bare = without_repeats(model)
-    assert {part.repeats for part in _filters(bare, set())} == {"forgotten"}
-    assert len(list(_filters(bare, set()))) == 5  # the template; each node has its own, and a fitted one
+    assert {part.repeats for part in stability_filters(bare)} == {"forgotten"}
+    assert len(stability_filters(bare)) == 5  # the template; each node has its own, and a fitted one
     assert bare.predict_proba(X).tolist() == model.predict_proba(X).tolist()
     save_model(tmp_path, model, X, y, label={}, source=None)
     assert load_model(tmp_path).estimator.predict_proba(X).tolist() == model.predict_proba(X).tolist()
     held = skops.io.get_untrusted_types(data=skops.io.dumps(bare))
     assert not [name for name in held if "repeats" in name or "pandas" in name]
     # The model itself goes on learning.
-    assert all(isinstance(part.repeats, Repeats) for part in _filters(model, set()))
+    assert all(isinstance(part.repeats, Repeats) for part in stability_filters(model))
     model.fit(X, y, groups=np.array(PATIENTS))
 
 
