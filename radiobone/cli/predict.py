@@ -26,7 +26,7 @@ def predict(
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Predictions (CSV).")] = Path("predictions.csv"),
 ) -> None:
-    """Predict the class of every patient of a feature table, and flag features outside the training range.
+    """Predict the class of every patient (or vertebra), and flag features outside the training range.
 
     A table that was extracted with other parameters, values or VOIs than the model learned from is refused.
     """
@@ -45,8 +45,9 @@ def predict(
     write_predictions(out, table, model, tables, patients)
     console = Console(soft_wrap=True)
     done = table[table["status"] == "ok"]
+    what = "vertebrae" if "level" in table.columns else "patients"
     counts = ", ".join(f"{count} {name}" for name, count in done["decision"].value_counts().sort_index().items())
-    console.print(f"[bold]{escape(str(out))}[/]: {len(done)} patients predicted ({counts})")
+    console.print(f"[bold]{escape(str(out))}[/]: {len(done)} {what} predicted ({counts})")
     outside = int((done["n_out_of_range"] > 0).sum())
     if outside:
         console.print(f"[yellow]{outside}[/] have features outside the training range, in the column out_of_range")

@@ -86,6 +86,8 @@ class FeatureSource(FileModel):
         The column that names patients in a feature table that radiobone did not extract.
     more : dict of str to FeatureSource
         How the features of further VOIs were made, by the name that stands before their columns.
+    unit : {"patient", "level"}
+        What a row of X stands for: a patient, or each of the patient's levels.
     """
 
     voi_recipe: str
@@ -98,6 +100,7 @@ class FeatureSource(FileModel):
     patient: str | None = "patient_id"
     external: str | None = None
     more: dict[str, FeatureSource] = Field(default_factory=dict)
+    unit: Literal["patient", "level"] = "patient"
 
     @staticmethod
     def of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from radiobone.reporting.style import INK, PAGE_INCH, SMALL, panel, sheet
 from radiobone.reporting.words import spaced
@@ -34,7 +34,9 @@ class _Box:
         return _LINE_INCH * len(self.lines) + _PAD
 
 
-def flow_figure(table: pd.DataFrame, title: str = "") -> Figure:
+def flow_figure(
+    table: pd.DataFrame, title: str = "", unit: Literal["patients", "vertebrae"] = "patients"
+) -> Figure:
     """Draw the flow of patients.
 
     Parameters
@@ -44,6 +46,8 @@ def flow_figure(table: pd.DataFrame, title: str = "") -> Figure:
         `radiobone.tables.flow.Flow`.
     title : str, optional
         Above the diagram.
+    unit : {"patients", "vertebrae"}
+        What is counted; vertebrae are the rows of the table.
 
     Returns
     -------
@@ -59,7 +63,9 @@ def flow_figure(table: pd.DataFrame, title: str = "") -> Figure:
     missing = [name for name in ("step", "reason", "class", "patients", "rows") if name not in table]
     if missing:
         raise ValueError(f"the table of the flow lacks {', '.join(missing)}")
-    boxes = _boxes(table)
+    if unit == "vertebrae":
+        table = table.assign(patients=table["rows"], rows=table["rows"].where(table["step"] == LOST_ROWS, 0))
+    boxes = _boxes(table, unit)
     height = sum(box.height for box in boxes) + _GAP * (len(boxes) - 1) + 0.2 + (0.25 if title else 0.0)
     width = PAGE_INCH if any(box.aside for box in boxes) else _BOX + 2 * _LEFT
     with sheet(width, height) as figure:
@@ -72,7 +78,7 @@ def flow_figure(table: pd.DataFrame, title: str = "") -> Figure:
     return figure
 
 
-def _boxes(table: pd.DataFrame) -> list[_Box]:
+def _boxes(table: pd.DataFrame, counted: str) -> list[_Box]:
     steps = list(dict.fromkeys(table["step"]))
     if COHORT not in steps or ANALYSED not in steps:
         raise ValueError(
@@ -84,21 +90,21 @@ def _boxes(table: pd.DataFrame) -> list[_Box]:
         if step in (COHORT, ANALYSED):
             by_class = [f"   {name} {count}" for name, count in zip(part["class"], part["patients"], strict=True)]
             name = "Cohort" if step == COHORT else "Analysed"
-            lines = [f"{name}: {part['patients'].sum()} patients", *by_class]
+            lines = [f"{name}: {part['patients'].sum()} {counted}", *by_class]
             if part["rows"].sum():
                 lines[0] += f", {part['rows'].sum()} rows of features"
             boxes.append(_Box(tuple(lines), aside=False))
             continue
         if not part[["patients", "rows"]].to_numpy().any():
             continue
-        unit = "rows" if step == LOST_ROWS else "patients"
+        column, unit = ("rows", "rows") if step == LOST_ROWS else ("patients", counted)
         heading = step if step == LOST_ROWS else spaced(step.removeprefix(f"{EXCLUDED}: "))
         lines = [
-            f"{heading.capitalize() if step == LOST_ROWS else f'Excluded, {heading}'}: {part[unit].sum()} {unit}"
+            f"{heading.capitalize() if step == LOST_ROWS else f'Excluded, {heading}'}: {part[column].sum()} {unit}"
         ]
-        for reason, of_reason in part[part[unit] > 0].groupby("reason", sort=False):
+        for reason, of_reason in part[part[column] > 0].groupby("reason", sort=False):
             counts = ", ".join(
-                f"{name} {count}" for name, count in zip(of_reason["class"], of_reason[unit], strict=True)
+                f"{name} {count}" for name, count in zip(of_reason["class"], of_reason[column], strict=True)
             )
             lines += _wrap(f"{reason} ({counts})")
         boxes.append(_Box(tuple(lines), aside=True))

@@ -169,5 +169,5 @@ def fit_final(planned: Planned, dataset: Dataset) -> Any:
             clone(planned.estimator),
             columns_of(dataset, planned),
             dataset.y.to_numpy(),
-            dataset.X.index.to_numpy(),
+            dataset.patients,
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
+from radiobone.tables.keys import PATIENT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +82,9 @@ def _of_node(
     # An empty cell is a missing value, not a category.
     table = table.mask(table.isin(["", "nan"]))
     table[_OUTCOME] = outcome
+    several = dataset.keys[PATIENT].duplicated().any()
+    if several:
+        table[PATIENT] = dataset.keys[PATIENT]
     references = {column.column: column.reference for column in recipe.clinical if column.reference is not None}
     try:
         found = clinical_table(
@@ -89,6 +93,7 @@ def _of_node(
             columns,
             positive=" or ".join(positive),
             references=references,
+            groups=PATIENT if several else None,
             level=recipe.evaluation.level,
         )
     except RegressionError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import TableError
 from radiobone.study.blocks import block_columns, short_prefix
@@ -18,14 +18,17 @@ from radiobone.study.rows import check_levels, check_provenance, without_flagged
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.flow import Flow, count_flow
-from radiobone.tables.keys import PATIENT, REPEAT
+from radiobone.tables.keys import LEVEL, PATIENT, REPEAT
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.repeats import choose_repeat, repeat_names, repeated
+from radiobone.tables.units import cohort_of_levels, features_of_levels, rows_of_units, unit_keys
 from radiobone.tables.wide import restrict_levels, wide
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from radiobone.evaluation.inputs import LabelsBy
     from radiobone.learning.repeats import Repeats
     from radiobone.learning.source import ColumnSource
 
@@ -40,12 +43,13 @@ Tables = Mapping[str, FeatureTable]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """What a study learns from: one row for each patient.
+    """What a study learns from: one row for each patient, or for each level of each.
 
     Parameters
     ----------
     X : DataFrame of shape (n_patients, n_columns)
-        Every column that an arm, a control or a baseline may use; index ``patient_id``, sorted.
+        Every column that an arm, a control or a baseline may use; index ``patient_id`` (or the names of
+        patient and level), sorted.
     y : Series of str
         The class of each row of ``X``.
     flow : Flow
@@ -56,6 +60,8 @@ class Dataset:
         What the plan and the strata need of each row, by the names of the cohort table.
     cohort_columns : DataFrame
         The clinical and acquisition columns of the cohort table: numbers where all cells are, else text.
+    keys : DataFrame
+        What identifies a row: ``patient_id``, and ``level`` where levels are rows.
     codes : list of ColumnSource
         How they became columns of ``X``.
     repeats : Repeats or None
@@ -68,8 +74,19 @@ class Dataset:
     blocks: dict[str, list[str]]
     attributes: pd.DataFrame
     cohort_columns: pd.DataFrame
+    keys: pd.DataFrame
     codes: list[ColumnSource] = field(default_factory=list)
     repeats: Repeats | None = None
+
+    @property
+    def patients(self) -> NDArray[Any]:
+        """The patient of each row, who is whole in every split."""
+        return self.keys[PATIENT].to_numpy()
+
+    @property
+    def labels_by(self) -> LabelsBy:
+        """Whose the class is: the patient's, or each row's where levels are rows."""
+        return "row" if LEVEL in self.keys.columns else "patient"
 
     def columns(self, arm: ArmChoice) -> list[str]:
         """List the columns of an arm, block after block, then those of the cohort table.
@@ -152,8 +169,9 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
         or rows are lost.
     """
     tables = _tables(recipe, features)
+    _refuse_strangers(tables, cohort)
+    tables, cohort, keys = _units(recipe, tables, cohort)
     labels = patient_labels(cohort.table, recipe.label, str(cohort.path))
-    _refuse_strangers(tables, labels, cohort)
     main = None
     parts: list[pd.DataFrame] = []
     measured: list[pd.DataFrame | None] = []
@@ -172,12 +190,16 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
     blocks |= _groups(codes)
     left = exclusions(recipe, main, X, blocks, labels, left_out, cohort)
     counted = None if main is None else _of_the_levels(recipe, "", main)
+    rows_there = None if counted is None else counted.table
+    if counted is not None and recipe.unit_levels is not None:
+        rows_there = rows_of_units(counted, list(labels.index))
     flow = count_flow(
         labels,
         left,
         recipe.label.names,
-        rows=None if counted is None else counted.table,
+        rows=rows_there,
         left_out=left_out,
+        patients=keys[PATIENT],
     )
     X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
     refuse_empty_classes(recipe, y, flow, str(cohort.path))
@@ -190,6 +212,7 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
         blocks,
         _attributes(recipe, cohort, flow.analysed, X[blocks.get("density", [])]),
         _cohort_columns(recipe, cohort, flow.analysed),
+        keys.loc[flow.analysed].rename_axis(PATIENT),
         codes,
         _repeats(measured, codes, cohort),
     )
@@ -210,6 +233,20 @@ def _tables(recipe: Recipe, features: Tables | FeatureTable | None) -> dict[str,
     return {name: given[name] for name in wanted if name in given}
 
 
+def _units(
+    recipe: Recipe, tables: dict[str, FeatureTable], cohort: Cohort
+) -> tuple[dict[str, FeatureTable], Cohort, pd.DataFrame]:
+    """Name the rows of all tables by what a row of X stands for, and list these names with their patients."""
+    import pandas as pd
+
+    patients = cohort.table[PATIENT].unique().tolist()
+    levels = recipe.unit_levels
+    if levels is None:
+        return tables, cohort, pd.DataFrame({PATIENT: patients}, index=patients)
+    by_level = {name: features_of_levels(table, levels) for name, table in tables.items()}
+    return by_level, cohort_of_levels(cohort, levels), unit_keys(patients, levels)
+
+
 def _checked_rows(recipe: Recipe, name: str, table: FeatureTable, cohort: Cohort) -> FeatureTable:
     if recipe.external is not None:
         return table
@@ -225,7 +262,7 @@ def _of_the_levels(recipe: Recipe, name: str, rows: FeatureTable) -> FeatureTabl
 
 def _repeated(recipe: Recipe, name: str, rows: FeatureTable) -> pd.DataFrame | None:
     """Return the rows of all readers, if there are several."""
-    if len(repeat_names(rows)) < 2:
+    if len(repeat_names(rows)) < 2 or recipe.unit_levels is not None:
         return None
     rows = _of_the_levels(recipe, name, rows)
     if name:
@@ -311,9 +348,9 @@ def _groups(codes: Sequence[ColumnSource]) -> dict[str, list[str]]:
     return found
 
 
-def _refuse_strangers(tables: Tables, labels: pd.Series[str], cohort: Cohort) -> None:
+def _refuse_strangers(tables: Tables, cohort: Cohort) -> None:
     for table in tables.values():
-        strangers = sorted(set(table.table[PATIENT]) - set(labels.index))
+        strangers = sorted(set(table.table[PATIENT]) - set(cohort.table[PATIENT]))
         if strangers:
             raise TableError(
                 f"{len(strangers)} patients of the feature table are not in the cohort table",

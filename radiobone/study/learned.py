@@ -49,16 +49,21 @@ def primary_figure(recipe: Recipe, dataset: Dataset, arm: Planned, rows: Any, la
     """
     from radiobone.evaluation import NestedCV
 
-    patients = dataset.X.index[rows]
     attributes = dataset.attributes.iloc[rows]
-    validation = NestedCV(arm.estimator, plan_of(recipe, dataset), jobs=jobs, classes=recipe.classes)
+    validation = NestedCV(
+        arm.estimator,
+        plan_of(recipe, dataset),
+        jobs=jobs,
+        classes=recipe.classes,
+        labels_by=dataset.labels_by,
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RadioboneWarning)
         found = validation.run(
             columns_of(dataset, arm).iloc[rows],
             labels,
-            groups=patients.to_numpy(),
-            ids=patients.to_frame(),
+            groups=dataset.patients[rows],
+            ids=dataset.keys.iloc[rows],
             attributes=attributes if len(attributes.columns) else None,
         ).metrics
     primary = recipe.primary
@@ -97,6 +102,7 @@ def permutations(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, prog
         return permutation_test(
             lambda labels: primary_figure(recipe, dataset, arm, every, labels, jobs),
             dataset.y.to_numpy(),
+            groups=dataset.patients,
             permutations=n,
             seed=recipe.evaluation.seed,
             progress=lambda done, total: advance(),
@@ -135,6 +141,7 @@ def curve(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: b
         return learning_curve(
             lambda rows: primary_figure(recipe, dataset, arm, rows, labels[rows], jobs),
             labels,
+            groups=dataset.patients,
             shares=shares,
             repeats=CURVE_REPEATS,
             seed=recipe.evaluation.seed,

@@ -16,6 +16,7 @@ from radiobone.study.model_inputs import joined, model_rows, names_of, refuse_mi
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import FeatureTable, manifest_path, read_features
 from radiobone.tables.keys import PATIENT, REASON, STATUS
+from radiobone.tables.units import cohort_of_levels, features_of_levels, with_level
 from radiobone.tables.wide import Aggregation
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 def predict(
     folder: Path, features: Tables | FeatureTable | None = None, cohort: Cohort | None = None
 ) -> pd.DataFrame:
-    """Predict every patient of a feature table; one who cannot be predicted keeps a row with the reason.
+    """Predict every patient, or level of each; what cannot be predicted keeps a row with the reason.
 
     Only rows of the model's levels count; a table may hold more of them than the model needs.
 
@@ -45,8 +46,9 @@ def predict(
     Returns
     -------
     DataFrame
-        ``patient_id``, ``status``, ``reason``, ``decision``, ``p_node_<name>``, ``p_class_<class>``,
-        ``n_out_of_range`` and ``out_of_range`` (features outside the training range); sorted by patient.
+        ``patient_id`` (and ``level``, for a model of levels), ``status``, ``reason``, ``decision``,
+        ``p_node_<name>``, ``p_class_<class>``, ``n_out_of_range`` and ``out_of_range`` (features outside the
+        training range); sorted by patient.
 
     Raises
     ------
@@ -60,6 +62,10 @@ def predict(
     manifest, source = model.manifest, model.manifest.source
     tables = {"": features} if isinstance(features, FeatureTable) else dict(features or {})
     refuse_missing(manifest, tables, cohort)
+    if source is not None and source.unit == "level":
+        levels = source.levels or []
+        tables = {voi: features_of_levels(table, levels) for voi, table in tables.items()}
+        cohort = None if cohort is None else cohort_of_levels(cohort, levels)
     given: list[object] = [*(table.path for table in tables.values()), cohort and cohort.path]
     where = ", ".join(str(path) for path in given if path is not None)
     found = source
@@ -85,7 +91,8 @@ def predict(
     predicted = _no_predictions(manifest)
     if len(gaps) < len(X):
         predicted = model.predict(X.drop(index=list(gaps)), source=found, where=where)
-    return _table(predicted, reasons)
+    table = _table(predicted, reasons)
+    return table if source is None or source.unit == "patient" else with_level(table)
 
 
 def read_inputs(
@@ -227,7 +234,7 @@ def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequ
     from radiobone.learning.manifest import FeatureSource
 
     used = set(columns)
-    facts = {
+    facts: dict[str, object] = {
         "columns": [code for code in dataset.codes if used & set(code.names)],
         "patient": None if recipe.cohort.rows == "patients" else recipe.cohort.patient,
         "external": None if recipe.external is None else recipe.external.patient,
@@ -242,6 +249,8 @@ def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequ
         for voi, names in blocks.items()
     }
     main = sources.pop("", None) or FeatureSource.unknown(aggregation=aggregation)
+    if recipe.unit_levels is not None:
+        facts |= {"unit": "level", "levels": list(recipe.unit_levels)}
     return main.model_copy(update=facts | {"more": sources})
 
 

@@ -77,9 +77,14 @@ def _figures(
     formulas: dict[str, LinearFormula],
 ) -> Iterator[tuple[str, Figure]]:
     """Draw one figure at a time, so that few are in memory."""
+    from radiobone.reporting.flow import flow_figure
     from radiobone.reporting.gallery import study_figures
 
-    yield from study_figures(results, validated.predictions, model=model, flow=dataset.flow.table)
+    by_level = recipe.unit_levels is not None
+    flow = None if by_level else dataset.flow.table
+    yield from study_figures(results, validated.predictions, model=model, flow=flow)
+    if by_level:
+        yield "flow", flow_figure(dataset.flow.table, unit="vertebrae")
     if recipe.evaluation.nomogram:
         yield from nomograms(formulas, dataset.X)
     yield from learned_figures(recipe, results)

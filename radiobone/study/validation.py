@@ -67,13 +67,14 @@ def validate(
         options=recipe.evaluation.options(recipe.primary.node),
         strata=[Strata(stratum.column, stratum.reference, stratum.bands) for stratum in recipe.evaluation.strata],
         volume=VOLUME if VOLUME in dataset.attributes.columns else None,
+        labels_by=dataset.labels_by,
     )
     n_fits = _n_folds(recipe, dataset) * sum(not arm.needs for arm in every)
     with progress_bar("validating, arms x outer folds", n_fits, progress) as advance:
         return validation.run(
             dataset.y.to_numpy(),
-            groups=dataset.X.index.to_numpy(),
-            ids=dataset.X.index.to_frame(),
+            groups=dataset.patients,
+            ids=dataset.keys,
             attributes=dataset.attributes if len(dataset.attributes.columns) else None,
             keep=keep,
             progress=lambda done, total: advance(),

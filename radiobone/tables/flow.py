@@ -97,8 +97,13 @@ def count_flow(
     *,
     rows: pd.DataFrame | None = None,
     left_out: Collection[str] = (),
+    patients: pd.Series[str] | None = None,
 ) -> Flow:
     """Count patients and rows step by step; each patient is excluded once, for the first reason that holds.
+
+    Where levels of patients are classified, each level is excluded once, and ``labels``, ``exclusions`` and
+    ``rows`` speak of these. A patient then counts in every class that one of their levels has, and is excluded
+    with the last of the levels of that class.
 
     Parameters
     ----------
@@ -113,6 +118,8 @@ def count_flow(
         counted.
     left_out : collection of str
         Classes that the design leaves out: they are counted, but are no loss.
+    patients : Series of str, optional
+        The patient of each entry of ``labels``, where these are levels; by default each is a patient.
 
     Returns
     -------
@@ -132,9 +139,14 @@ def count_flow(
         rows = pd.DataFrame(columns=[PATIENT, STATUS, REASON], dtype=str)
     counted: list[tuple[str, str, str, int, int]] = []
 
-    def count(step: str, reason: str, patients: pd.Series[str], of_rows: pd.Series[str]) -> None:
-        """Count by class; both series hold patient identifiers."""
-        by_patient = patients.map(named).value_counts()
+    owner = named.index.to_series() if patients is None else patients
+
+    def count(
+        step: str, reason: str, units: pd.Series[str], of_rows: pd.Series[str], *, but: pd.Series[str]
+    ) -> None:
+        """Count by class; all series hold names of ``labels``, and patients of ``but`` do not count yet."""
+        pairs, staying = _pairs(units, owner, named), _pairs(but, owner, named)
+        by_patient = pd.Series([name for _, name in pairs - staying], dtype=str).value_counts()
         by_row = of_rows.map(named).value_counts()
         counted.extend(
             (step, reason, name, int(by_patient.get(name, 0)), int(by_row.get(name, 0))) for name in order
@@ -142,35 +154,44 @@ def count_flow(
 
     everyone = pd.Series(named.index, dtype=str)
     nobody = everyone.iloc[:0]
-    count(COHORT, "", everyone, rows[PATIENT])
+    count(COHORT, "", everyone, rows[PATIENT], but=nobody)
     left = everyone
     for step, reasons in [("label", dict.fromkeys(named.index[named == UNKNOWN], "no label")), *exclusions]:
         why = left[left.isin(list(reasons))].map(reasons)
         for reason in sorted(why.unique()):
             lost = left[why.index[why == reason]]
-            count(f"{EXCLUDED}: {step}", reason, lost, rows[PATIENT][rows[PATIENT].isin(lost)])
-        left = left.drop(why.index)
+            left = left.drop(lost.index)
+            count(f"{EXCLUDED}: {step}", reason, lost, rows[PATIENT][rows[PATIENT].isin(lost)], but=left)
     kept = rows[rows[PATIENT].isin(left)]
     usable = kept[STATUS] == "ok"
     short = kept[REASON][~usable].map(short_reason)
     for reason in sorted(short.unique()):
-        count(LOST_ROWS, reason, nobody, kept[PATIENT][short.index[short == reason]])
-    count(ANALYSED, "", left, kept[PATIENT][usable])
+        count(LOST_ROWS, reason, nobody, kept[PATIENT][short.index[short == reason]], but=nobody)
+    count(ANALYSED, "", left, kept[PATIENT][usable], but=nobody)
     table = pd.DataFrame(counted, columns=["step", "reason", "class", "patients", "rows"])
-    whole = set(left) - set(kept[PATIENT][~usable])
-    _warn_of_loss(table, named, whole, [name for name in classes if name not in left_out])
+    lost_rows = pd.Series(sorted((set(named.index) - set(left)) | set(kept[PATIENT][~usable])), dtype=str)
+    whole = _pairs(everyone, owner, named) - _pairs(lost_rows, owner, named)
+    _warn_of_loss(table, whole, [name for name in classes if name not in left_out])
     return Flow(table, sorted(left))
 
 
-def _warn_of_loss(table: pd.DataFrame, named: pd.Series[str], whole: set[str], classes: Sequence[str]) -> None:
-    """Warn of patients and of rows that are lost; ``whole`` are the patients who lost neither."""
+def _pairs(units: pd.Series[str], owner: pd.Series[str], named: pd.Series[str]) -> set[tuple[str, str]]:
+    """Return patient and class of the units, each once."""
+    return set(zip(units.map(owner), units.map(named), strict=True))
+
+
+def _warn_of_loss(table: pd.DataFrame, whole: set[tuple[str, str]], classes: Sequence[str]) -> None:
+    """Warn of patients and of rows that are lost; ``whole``: patient and class of those who lost neither."""
+    import pandas as pd
+
     sums = table.groupby(["step", "class"])[["patients", "rows"]].sum()
     before, after = (sums.loc[step].reindex(list(classes), fill_value=0) for step in (COHORT, ANALYSED))
     patients = before["patients"].sub(after["patients"])
     _warn_of_share("labelled patients", patients, before["patients"])
     _warn_of_difference("loss", patients, before["patients"])
     # The rows of a patient are lost together, so that patients who lost any row are compared, not rows.
-    complete = named[named.index.isin(whole)].value_counts().reindex(list(classes), fill_value=0)
+    complete = pd.Series([name for _, name in whole], dtype=str).value_counts()
+    complete = complete.reindex(list(classes), fill_value=0)
     some = before["patients"].sub(complete)
     if not some.equals(patients):
         _warn_of_share("labelled patients' rows", before["rows"].sub(after["rows"]), before["rows"])

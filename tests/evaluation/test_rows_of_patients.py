@@ -38,7 +38,7 @@ def test_classes_of_rows_need_the_switch():
     X, y, patients, ids = vertebrae()
     assert pd.Series(y).groupby(patients).nunique().max() == 2, "some patients have vertebrae of both classes"
     model = HierarchicalClassifier(nodes=[NODE], estimator=GaussianNB())
-    with pytest.raises(DataError, match="disagree on the class.*labels_by='row'"):
+    with pytest.raises(DataError, match=r"disagree on the class.*labels_by='row'"):
         NestedCV(model, KFolds(3)).run(X, y, groups=patients, ids=ids)
     assert (
         NestedCV(model, KFolds(3), labels_by="row").run(X, y, groups=patients, ids=ids).validation["n_rows"] > 60

@@ -25,7 +25,7 @@ def dataset():
         index=y.index,
     )
     columns.loc["p003", "age"] = np.nan
-    return SimpleNamespace(cohort_columns=columns, y=y)
+    return SimpleNamespace(cohort_columns=columns, y=y, keys=y.index.to_frame(name="patient_id"))
 
 
 def recipe(*columns, wanted=True):
@@ -56,3 +56,15 @@ def test_every_node_has_each_column_alone_and_all_together(dataset):
 def test_nothing_is_fitted_without_columns_or_unasked(dataset):
     assert clinical_tables(recipe(), dataset) == []
     assert clinical_tables(recipe(Column(column="age"), wanted=False), dataset) == []
+
+
+def test_vertebrae_of_a_patient_are_no_independent_rows(dataset):
+    (first, _) = clinical_tables(recipe(Column(column="age")), dataset)
+    twice = {
+        name: pd.concat([part, part.set_axis([f"{row} L2" for row in part.index])])
+        for name, part in (("cohort_columns", dataset.cohort_columns), ("y", dataset.y), ("keys", dataset.keys))
+    }
+    (again, _) = clinical_tables(recipe(Column(column="age")), SimpleNamespace(**twice))
+    assert again.table.loc[0, "odds_ratio"] == pytest.approx(first.table.loc[0, "odds_ratio"])
+    width, of_twice = (one.table.loc[0, "high"] - one.table.loc[0, "low"] for one in (first, again))
+    assert of_twice == pytest.approx(width, rel=0.1), "each row twice tells no more"

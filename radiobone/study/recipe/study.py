@@ -57,7 +57,7 @@ class Recipe(FileModel):
     external : ExternalTable, optional
         Features that radiobone did not extract, in a table of their own.
     table : Table
-        From features to one row for each patient.
+        From features to one row for each patient, or for each of their levels.
     clinical, acquisition : tuple of Column
         Columns of the cohort table: of the patient, and of how the scan was made.
     validation : Validation
@@ -164,6 +164,22 @@ class Recipe(FileModel):
         return self
 
     @model_validator(mode="after")
+    def _levels_can_be_rows(self) -> Self:
+        if self.table.unit == "patient":
+            return self
+        if self.voi is None or self.voi.levels is None:
+            raise ValueError("table.unit: level needs voi.levels, which say what the rows of a patient are")
+        if self.voi.missing_levels == "first":
+            raise ValueError(
+                "table.unit: level does not go with voi.missing_levels: first, one row for each patient"
+            )
+        if any(" " in level for level in self.voi.level_names or ()):
+            raise ValueError("table.unit: level needs names of levels without spaces")
+        if any("stability" in _names(steps) for steps in self._all_steps()):
+            raise ValueError("table.unit: level has no step 'stability', whose repeats are those of patients")
+        return self
+
+    @model_validator(mode="after")
     def _arms_have_what_they_name(self) -> Self:
         forbid_twice([arm.name for arm in self.all_arms])
         for arm in self.all_arms:
@@ -183,6 +199,11 @@ class Recipe(FileModel):
         if self.primary_arm.flat:
             raise ValueError("primary.arm: a flat arm has no nodes of its own, so it cannot be the primary one")
         return self
+
+    @property
+    def unit_levels(self) -> tuple[str, ...] | None:
+        """The levels that are rows of their own; None where each row is a patient."""
+        return self.voi.level_names if self.voi is not None and self.table.unit == "level" else None
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -35,14 +35,18 @@ class CohortKeys(FileModel):
 
 
 class Table(FileModel):
-    """From rows to patients.
+    """From rows of features to the rows that are learned from.
 
     Parameters
     ----------
+    unit : {"patient", "level"}
+        What one row stands for. With ``level`` it is a vertebra: one row for each patient x level of
+        ``voi.levels``, labelled by the patient's class or by columns such as ``bmd_mg_cm3.L1``. Patients stay
+        whole in every split, and intervals and tests are by patient, either way.
     blocks : tuple of str
         Blocks of features of the first arm, where the recipe names no arms.
     levels : {"mean", "min", "concat"}
-        What becomes of the levels of a patient.
+        What becomes of the levels of a patient, where the unit is the patient.
     exclude : tuple of str
         Columns of the cohort table; patients with anything in one of them are excluded, and counted by it.
     status : {"drop", "keep"}
@@ -55,6 +59,7 @@ class Table(FileModel):
         all of them feed the step ``stability``.
     """
 
+    unit: Literal["patient", "level"] = "patient"
     blocks: tuple[str, ...] = Field(default=("radiomics",), min_length=1)
     levels: Literal["mean", "min", "concat"] = "mean"
     exclude: Names = ()
@@ -67,6 +72,12 @@ class Table(FileModel):
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         forbid_twice(value)
         return value
+
+    @model_validator(mode="after")
+    def _levels_of_a_patient(self) -> Self:
+        if self.unit == "level" and "levels" in self.model_fields_set:
+            raise ValueError("levels makes one row of a patient's levels; unit: level has a row for each of them")
+        return self
 
 
 class ExternalTable(FileModel):
