@@ -179,9 +179,13 @@ class FoldFigures:
         Returns
         -------
         FoldFigures
-            With this fold only.
+            With this fold only; the same one each time, so that its figures are made once.
         """
-        return replace(self, fits=(self.fits[number],))
+        return self._each[number]
+
+    @cached_property
+    def _each(self) -> tuple[FoldFigures, ...]:
+        return tuple(replace(self, fits=(fit,)) for fit in self.fits)
 
     @cached_property
     def values(self) -> dict[Key, list[float]]:

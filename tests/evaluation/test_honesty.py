@@ -182,7 +182,7 @@ def learned(value):
     return repr(value)
 
 
-@pytest.mark.parametrize("poison", [np.nan, 1e6])
+@pytest.mark.parametrize("poison", [pytest.param(np.nan, marks=pytest.mark.slow), 1e6])
 def test_a_poisoned_test_fold_changes_nothing_that_is_fitted(poison):
     X, y, ids, _ = vertebrae(30)
     X, ids = X.reset_index(drop=True), ids.reset_index(drop=True)

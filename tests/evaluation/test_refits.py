@@ -35,7 +35,6 @@ def test_labels_that_mean_something_have_a_small_p_value():
     X, y, patients, ids = table()
     values = NestedCV(GaussianNB(), KFolds(3), nodes=[NODE]).run(X, y, groups=patients, ids=ids).values[AUC.key]
     assert found.score == pytest.approx(np.mean(values))
-    assert refits(effect=0.0).permutation(19, seed=1).p_value > 0.05
 
 
 def test_labels_move_from_patient_to_patient_whatever_the_order_of_rows():

@@ -17,9 +17,10 @@ from radiobone.evaluation.arms import Arm, ArmsCV, Primary
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
 from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows, trained_heading
+from radiobone.reporting.calibration import calibration_figure
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
-from radiobone.reporting.gallery import _file_name, _together, study_figures
+from radiobone.reporting.gallery import _file_name, _strata, _together, study_figures
 from radiobone.reporting.nested import class_scores, node_scores, selections
 from radiobone.reporting.nested import test_sets as parted
 from radiobone.reporting.parts import parts
@@ -335,10 +336,11 @@ def test_figures_tell_level_and_method_of_their_intervals_and_means_over_repeats
     changed["strata"][0]["strata"][0]["interval"]["level"] = 0.9
     for node in parts(changed)["radiomics"]["nodes"]:
         node["pooled"]["calibration_slope"]["interval"]["level"] = 0.9
-    drawn = dict(study_figures(changed, ran.predictions))
-    labels = drawn["calibration"].axes[0].get_legend_handles_labels()[1]
+    calibrated = calibrations(parts(changed)["radiomics"], own)
+    assert [node.level for node in calibrated] == [0.9, 0.9]
+    labels = calibration_figure(calibrated[:1]).axes[0].get_legend_handles_labels()[1]
     assert any("groups, 90 % interval" in label for label in labels)
-    words = [text.get_text() for text in drawn["strata"].texts]
+    words = [text.get_text() for text in _strata(changed, strata_rows(changed)).texts]
     assert "AUC (90 % interval)" in words
     assert any("DeLong, differences: bootstrap, conditional" in text.replace("\n", " ") for text in words)
 

@@ -60,7 +60,7 @@ def test_no_height_is_left_empty(figure):
     assert height - box.height < 0.35
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", pytest.param(".pdf", marks=pytest.mark.slow)])
 def test_files_are_the_same_to_the_byte(tmp_path, suffix, monkeypatch):
     paths = [tmp_path / f"{number}{suffix}" for number in range(3)]
     figure = confusion_figure([CONFUSION])
@@ -76,7 +76,9 @@ def test_files_are_the_same_to_the_byte(tmp_path, suffix, monkeypatch):
     assert sorted(tmp_path.iterdir()) == paths
 
 
-@pytest.mark.parametrize("name", ["roc", "forest", "selection"])
+@pytest.mark.parametrize(
+    "name", ["roc", *(pytest.param(name, marks=pytest.mark.slow) for name in ("forest", "selection"))]
+)
 def test_drawing_again_gives_the_same_bytes(tmp_path, name):
     for number in range(2):
         save_figure(FIGURES[name](), tmp_path / f"{number}.svg")
