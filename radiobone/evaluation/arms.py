@@ -18,15 +18,16 @@ from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
 from radiobone.evaluation.arm_content import arms_content, comparisons
 from radiobone.evaluation.compare import THREE_CLASS, Target
-from radiobone.evaluation.fitting import check_estimator, check_nodes
+from radiobone.evaluation.fitting import check_estimator, check_nodes, check_prevalence
 from radiobone.evaluation.fold_checks import attribute
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.input_columns import ColumnRules
 from radiobone.evaluation.inputs import LabelsBy, StudyData, prepare
 from radiobone.evaluation.memory import check_memory
-from radiobone.evaluation.nested import Work, check_jobs, cut, fit_all, gather
+from radiobone.evaluation.nested import Work, cut, fit_all, gather
 from radiobone.evaluation.plans import KFolds, Plan
 from radiobone.evaluation.results import NestedResult
+from radiobone.evaluation.splits import check_jobs
 from radiobone.evaluation.strata import Strata
 from radiobone.evaluation.volume import volume_columns
 from radiobone.learning.data import DataError
@@ -214,6 +215,7 @@ class ArmsCV:
         data = self._prepared(present, y, groups, ids, attributes)
         first = [arm.name for arm in present].index(self.primary.arm)
         nodes = self._nodes(present[first].estimator, data[first])
+        check_prevalence(self.options.prevalence, present[first].estimator, nodes, data[first])
         for arm, rows in zip(present, data, strict=True):
             with _in_arm(arm.name):
                 check_nodes(arm.estimator, nodes, rows)
@@ -235,7 +237,10 @@ class ArmsCV:
 
     def _volume(self, X: Any, data: StudyData) -> NDArray[np.float64] | None:
         if self.volume is not None:
-            return pd.to_numeric(attribute(data, self.volume)).to_numpy(dtype=np.float64)
+            try:
+                return pd.to_numeric(attribute(data, self.volume)).to_numpy(dtype=np.float64)
+            except (ValueError, TypeError) as error:
+                raise DataError("volumes that are no numbers", where=self.volume, got=str(error)) from None
         columns = volume_columns(X)
         return data.X[columns].sum(axis=1, skipna=False).to_numpy(dtype=np.float64) if columns else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from threadpoolctl import threadpool_limits
 
+from radiobone.core.config import nearest
 from radiobone.core.errors import RadioboneWarning, UsageError
 from radiobone.evaluation.fits import FoldFit, NodeFit, called
 from radiobone.evaluation.inputs import StudyData
 from radiobone.evaluation.splits import OuterFold
 from radiobone.learning.data import take_rows
 from radiobone.learning.hierarchical import HierarchicalClassifier
-from radiobone.learning.nodes import Node, NodeTree
+from radiobone.learning.nodes import Node, NodeTree, chain
 from radiobone.learning.routing import fit_with_groups
 
 Array = NDArray[np.float64]
@@ -74,6 +75,40 @@ def check_nodes(estimator: Any, nodes: Sequence[Node] | None, data: StudyData) -
     asked = estimator.nodes if isinstance(estimator, HierarchicalClassifier) else nodes
     if asked is not None:
         NodeTree.build(asked, list(data.classes))
+
+
+def check_prevalence(stated: Iterable[str], estimator: Any, nodes: Sequence[Node] | None, data: StudyData) -> None:
+    """Refuse a prevalence that is stated for a node that there is not, so that no figure is left out in silence.
+
+    Parameters
+    ----------
+    stated : iterable of str
+        Names of nodes.
+    estimator : classifier
+        Its own nodes count, if it has any.
+    nodes : sequence of Node or None
+        Nodes at which a flat classifier is judged.
+    data : StudyData
+        The rows, for their classes.
+
+    Raises
+    ------
+    UsageError
+        That names the nodes that there are.
+    """
+    own = isinstance(estimator, HierarchicalClassifier)
+    asked = estimator.nodes if own else nodes
+    if asked is None and own:
+        asked = chain(np.unique(data.labels).tolist())
+    known = [node.name for node in asked or ()]
+    for name in stated:
+        if name not in known:
+            raise UsageError(
+                f"a prevalence of no node{nearest(name, known)}",
+                where="prevalence",
+                got=name,
+                expected=", ".join(known) or "none: the classifier has no nodes",
+            )
 
 
 def fit_folds(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from radiobone.core.errors import UsageError
 from radiobone.evaluation.estimates import check_fraction, check_whole
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.inputs import StudyData
@@ -89,6 +90,12 @@ class FigureOptions:
         check_whole("seed", self.seed, 0)
         for share in self.thresholds:
             check_fraction("thresholds", share)
+        # In whole steps, as they are drawn: what cannot be drawn is refused before hours of fits, not after them.
+        first, last = (round(100 * share) for share in self.thresholds)
+        if not 1 <= first < last <= 99:
+            raise UsageError(
+                "thresholds are out of range", got=self.thresholds, expected="two that ascend, from 0.01 to 0.99"
+            )
 
 
 @dataclass(frozen=True, eq=False)

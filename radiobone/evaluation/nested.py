@@ -16,7 +16,13 @@ from radiobone.core.errors import UsageError
 from radiobone.evaluation.column_summary import column_summary
 from radiobone.evaluation.fingerprint import data_sha256, fit_sha256
 from radiobone.evaluation.fits import FoldFit
-from radiobone.evaluation.fitting import check_estimator, check_nodes, fit_folds, inner_folds_asked
+from radiobone.evaluation.fitting import (
+    check_estimator,
+    check_nodes,
+    check_prevalence,
+    fit_folds,
+    inner_folds_asked,
+)
 from radiobone.evaluation.flags import flags
 from radiobone.evaluation.fold_checks import check_folds, missing_classes
 from radiobone.evaluation.fold_figures import FigureOptions
@@ -27,7 +33,7 @@ from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.plans import KFolds, Plan
 from radiobone.evaluation.repeat_checks import check_repeats
 from radiobone.evaluation.results import NestedResult
-from radiobone.evaluation.splits import OuterFold, check_count
+from radiobone.evaluation.splits import OuterFold, check_jobs
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node
 
@@ -144,6 +150,7 @@ class NestedCV:
         rules = ColumnRules.of(self.estimator)
         data = prepare(X, y, groups, ids, self.classes, attributes, rules=rules, labels_by=self.labels_by)
         check_nodes(self.estimator, self.nodes, data)
+        check_prevalence(self.options.prevalence, self.estimator, self.nodes, data)
         folds = cut(self.plan, data)
         (fits,) = fit_all([Work(self.estimator, data, self.nodes)], folds, self.jobs, progress, keep)
         return gather(self.estimator, self.plan, data, folds, fits, self.options, self.preset)
@@ -324,23 +331,6 @@ def gather(
         columns=column_summary(data.X),
         flags=tuple(flags(data.X, estimator, preset)),
     )
-
-
-def check_jobs(jobs: Any) -> None:
-    """Refuse a number of jobs that is none.
-
-    Parameters
-    ----------
-    jobs : int
-        At least 1, or -1.
-
-    Raises
-    ------
-    UsageError
-        If it is neither.
-    """
-    if jobs != -1:
-        check_count("jobs", jobs, 1, do="pass -1 for one job on each core")
 
 
 def _by_training(folds: Sequence[OuterFold]) -> list[list[int]]:

@@ -233,6 +233,7 @@ class TemporalSplit:
 
     def describe(self) -> dict[str, Any]:
         """Return scheme, column and date."""
+        cut = self.cut.item() if isinstance(self.cut, np.generic) else self.cut
         return {
             "scheme": "temporal split: trained on earlier patients, tested on later ones",
             "estimand": FIXED_TEST_SET,
@@ -240,7 +241,7 @@ class TemporalSplit:
             "repeats": 1,
             "seed": None,
             "column": self.column,
-            "cut": self.cut.isoformat() if isinstance(self.cut, datetime.date) else self.cut,
+            "cut": cut.isoformat() if isinstance(cut, datetime.date) else cut,
         }
 
 

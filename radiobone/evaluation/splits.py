@@ -93,6 +93,23 @@ def check_count(name: str, value: Any, smallest: int, do: str | None = None) -> 
         )
 
 
+def check_jobs(jobs: Any) -> None:
+    """Refuse a number of jobs that is none.
+
+    Parameters
+    ----------
+    jobs : int
+        At least 1, or -1.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if jobs != -1:
+        check_count("jobs", jobs, 1, do="pass -1 for one job on each core")
+
+
 def outer_folds(
     codes: NDArray[np.intp],
     groups: NDArray[Any],

@@ -165,8 +165,8 @@ def fold_curves(scores: NodeScores, kind: Kind = "roc", *, seed: int = 0) -> Fol
     area = Estimate(float(found.mean()))
     if len(found) > 1 and scores.test_share is not None:
         half = float(_half_width(found[:, None], scores)[0])
-        ends = np.clip([area.value - half, area.value + half], 0.0, 1.0).tolist()
-        area = Estimate(area.value, *ends, scores.level, scores.method)
+        low_end, high_end = max(area.value - half, 0.0), min(area.value + half, 1.0)
+        area = Estimate(area.value, low_end, high_end, scores.level, scores.method)
     sd = float(found.std(ddof=1)) if len(found) > 1 else math.nan
     return FoldCurves(tuple(drawn), grid, stacked.mean(axis=0), low, high, area, sd, 0, band)
 

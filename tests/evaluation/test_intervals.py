@@ -4,7 +4,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation import FixedSplit, KFolds, LeaveOneCentreOut, NestedCV
+from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, LeaveOneCentreOut, NestedCV, Primary
 from radiobone.evaluation.bootstrap import bootstrap_interval, metric_statistic
 from radiobone.evaluation.clustered import clustered_auc_interval
 from radiobone.evaluation.compare import Target, compare
@@ -12,7 +12,7 @@ from radiobone.evaluation.delong import delong_interval
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.proportions import proportion_interval
 from radiobone.evaluation.resampled import corrected_interval
-from radiobone.learning import osteoporosis_first
+from radiobone.learning import DataError, HierarchicalClassifier, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]
 LIGHT = FigureOptions(draws=200, prevalence={"osteoporosis_vs_rest": 0.2})
@@ -177,3 +177,29 @@ def test_a_fixed_test_set_that_lacks_a_class_is_undefined_where_it_needs_it():
     assert first["pooled"]["calibration_slope"]["value"] is None
     assert results["three_class"]["auc_macro"]["mean"] is None
     assert results["three_class"]["accuracy"]["interval"]["low"] is not None
+
+
+@pytest.mark.parametrize("thresholds", [(0.5, 0.1), (0.2, 0.2), (0.001, 0.9), (0.1, 0.999)])
+def test_thresholds_that_cannot_be_drawn_are_refused_before_any_fit(thresholds):
+    with pytest.raises(UsageError, match="thresholds are out of range"):
+        FigureOptions(thresholds=thresholds)
+
+
+@pytest.mark.parametrize("model", [GaussianNB(), HierarchicalClassifier(estimator=GaussianNB())])
+def test_a_prevalence_of_no_node_is_refused(model):
+    X, y, patients, _, _ = table()
+    nodes = None if isinstance(model, HierarchicalClassifier) else osteoporosis_first()
+    options = FigureOptions(prevalence={"osteoporosis_vs_rst": 0.2})
+    with pytest.raises(UsageError, match=r"a prevalence of no node.*expected: .*_vs_"):
+        NestedCV(model, nodes=nodes, options=options).run(X, y, groups=patients)
+    arms = [Arm("one", X, model)]
+    primary = Primary("three_class", "accuracy", "one")
+    with pytest.raises(UsageError, match="a prevalence of no node"):
+        ArmsCV(arms, primary, nodes=nodes, options=options).run(y, groups=patients)
+
+
+def test_volumes_that_are_no_numbers_are_refused():
+    X, y, patients, _, attributes = table()
+    study = ArmsCV([Arm("one", X, GaussianNB())], Primary("three_class", "accuracy", "one"), volume="split")
+    with pytest.raises(DataError, match="volumes that are no numbers"):
+        study.run(y, groups=patients, attributes=attributes)

@@ -1,4 +1,5 @@
 import datetime
+import json
 
 import numpy as np
 import pandas as pd
@@ -257,3 +258,7 @@ class Careful(LogisticRegression):
 
 def test_selective_nodes_are_the_default_of_a_tree():
     assert takes_gaps(HierarchicalClassifier()) == takes_gaps(SelectiveClassifierCV())
+
+
+def test_a_cut_of_numpy_stands_in_the_results_as_a_plain_number():
+    assert json.dumps(TemporalSplit("year", np.int64(2020)).describe()["cut"]) == "2020"
