@@ -35,7 +35,8 @@ class Repeats:
     Raises
     ------
     DataError
-        If lengths differ, a column's name or a patient's repeat is there twice, or there is a single repeat.
+        If lengths differ, a row has no patient or repeat, a column's name or a patient's repeat is there twice, or
+        there is a single repeat.
 
     Notes
     -----
@@ -48,8 +49,8 @@ class Repeats:
     repeats: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patients", np.asarray(self.patients).astype(str))
-        object.__setattr__(self, "repeats", np.asarray(self.repeats).astype(str))
+        object.__setattr__(self, "patients", _names(self.patients, "patient"))
+        object.__setattr__(self, "repeats", _names(self.repeats, "repeat"))
         lengths = (len(self.values), len(self.patients), len(self.repeats))
         if len(set(lengths)) > 1:
             raise DataError("values, patients and repeats have different lengths", got=lengths)
@@ -163,6 +164,16 @@ class Repeats:
         # Never the measurements: estimators are printed into reports and logs.
         n_columns = self.values.shape[1]
         return f"<Repeats of {len(self.subjects)} patients x {len(self.raters)} repeats x {n_columns} columns>"
+
+
+def _names(given: Any, what: str) -> NDArray[np.str_]:
+    # As objects: an array of text would turn a missing value into the text nan, one more patient.
+    from pandas import isna
+
+    missing = isna(np.asarray(given, dtype=object))
+    if missing.any():
+        raise DataError(f"repeated measurements without a {what}", got=f"{int(missing.sum())} rows")
+    return np.asarray(given).astype(str)
 
 
 def _some(names: Collection[Any]) -> str:

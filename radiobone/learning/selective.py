@@ -182,7 +182,9 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             Two classes.
         groups : array-like of shape (n_samples,), optional
-            Patient of each row; reaches every internal split.
+            Patient of each row; reaches every internal split. Tools of scikit-learn such as ``cross_validate``
+            hand groups on to ``fit`` only with metadata routing (``enable_metadata_routing=True``, groups in
+            ``params``); without it they keep them for their own splitter, and inner folds see rows alone.
 
         Returns
         -------

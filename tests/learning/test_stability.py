@@ -208,6 +208,10 @@ def test_repeats_refuse_what_cannot_be_compared():
         Repeats(values, ["a"], ["1", "2"])
     with pytest.raises(DataError, match=r"several rows of one repeat.*a \+ 1"):
         Repeats(values, ["a", "a"], ["1", "1"])
+    with pytest.raises(DataError, match=r"without a patient.*got: 1 rows"):
+        Repeats(values, ["a", None], ["1", "2"])
+    with pytest.raises(DataError, match=r"without a repeat.*got: 1 rows"):
+        Repeats(values, ["a", "a"], [1.0, np.nan])
     with pytest.raises(DataError, match=r"two repeats.*got: 1"):
         Repeats(values, ["a", "b"], ["1", "1"])
     with pytest.raises(DataError, match=r"same name.*f"):
