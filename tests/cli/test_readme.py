@@ -106,6 +106,7 @@ def test_the_readme_computes_features_of_arrays():
     assert volume == pytest.approx(4000 * 0.6125, rel=0.05)
 
 
+@pytest.mark.slow
 def test_the_readme_validates_a_classifier():
     rng = np.random.default_rng(0)
     bone = np.repeat(["osteoporosis", "osteopenia", "normal"], 20)

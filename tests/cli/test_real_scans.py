@@ -94,6 +94,7 @@ def test_the_same_scan_as_dicom_and_as_nifti_gives_the_same_bytes(shared_data, t
     assert (tmp_path / "dicom_features.csv").read_bytes() == (tmp_path / "nifti_features.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_flipped_mask_is_refused_with_the_difference_and_read_when_aligned(shared_data, tmp_path, capsys):
     image, mask = shared_data / SERIES, shared_data / f"{SERIES}_seg.nii.gz"
     options = ["--scheme", "raw", "--levels", "label_79"]

@@ -11,7 +11,7 @@ from radiobone.study.demo.images import synthesize
 from radiobone.tables.cohort import read_cohort
 from radiobone.tables.labels import LabelRule, patient_labels
 
-N = 6
+N = 3
 
 
 def _bytes(folder):

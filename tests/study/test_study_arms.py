@@ -91,7 +91,7 @@ def test_a_column_with_one_value_is_left_out_and_told(folder):
         pytest.param({"blocks": ["radiomics", "density"], "columns": "clinical"}, 9, marks=pytest.mark.slow),
         ({"blocks": ["radiomics", "density"], "columns": "clinical", "fusion": "blockwise"}, 9),
         pytest.param({"blocks": ["radiomics"], "columns": "age", "fusion": "late"}, 7, marks=pytest.mark.slow),
-        ({"blocks": ["radiomics"], "flat": True}, 6),
+        pytest.param({"blocks": ["radiomics"], "flat": True}, 6, marks=pytest.mark.slow),
         pytest.param({"blocks": ["radiomics", "density"], "features": "density_*"}, 1, marks=pytest.mark.slow),
         ({"blocks": ["radiomics"], "steps": [{"combat": {"batch_column": "scanner"}}, {"standardise": None}]}, 7),
     ],

@@ -13,6 +13,7 @@ import radiobone.learning.routing
 import radiobone.study.training
 from radiobone.core.errors import ModelError, RadioboneWarning, TableError, UsageError
 from radiobone.learning.persistence import load_model
+from radiobone.study.arms import fit_final, plan_arms
 from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe
@@ -169,7 +170,7 @@ def test_a_table_in_which_nobody_can_be_predicted_still_gives_all_rows(study, tm
     assert empty.endswith("," * (len(every.columns) - 2)), "cells are empty"
 
 
-@pytest.mark.parametrize("learned", ["native", "pyradiomics"])
+@pytest.mark.parametrize("learned", ["native", pytest.param("pyradiomics", marks=pytest.mark.slow)])
 def test_a_model_takes_tables_of_either_engine_and_says_so(tmp_path, learned):
     other = {"native": "pyradiomics", "pyradiomics": "native"}[learned]
     write_tables(tmp_path)
@@ -207,6 +208,7 @@ def test_a_table_of_more_levels_is_predicted_by_the_rows_of_the_model(study, tmp
     pd.testing.assert_frame_equal(plain, every, check_exact=True)
 
 
+@pytest.mark.slow
 def test_the_model_knows_the_levels_of_the_recipe_not_of_the_table(tmp_path):
     write_tables(tmp_path)
     recipe = quick(plain_demo())
@@ -220,6 +222,7 @@ def test_the_model_knows_the_levels_of_the_recipe_not_of_the_table(tmp_path):
     assert set(fewer["status"]) == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tmp_path):
     write_tables(tmp_path)
     manifest_path(tmp_path / "features.csv").unlink()
@@ -237,9 +240,8 @@ def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tm
     assert set(predicted["status"]) == {"ok"}
 
 
-def test_a_stopped_second_study_leaves_no_results_of_the_first(tmp_path, monkeypatch):
-    write_tables(tmp_path)
-    train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
+def test_a_stopped_second_study_leaves_no_results_of_the_first(study, tmp_path, monkeypatch):
+    shutil.copytree(study[0], tmp_path, dirs_exist_ok=True)
     features, cohort = tables(tmp_path)
     strangers = replace(features, table=features.table.replace({"patient_id": {"p000": "stranger"}}))
     with pytest.raises(TableError, match="stranger"):
@@ -253,11 +255,14 @@ def test_a_stopped_second_study_leaves_no_results_of_the_first(tmp_path, monkeyp
     other = quick(plain_demo()).model_copy(update={"decision": "routed"})
     with pytest.raises(KeyboardInterrupt):
         train(other, features, cohort, tmp_path / "out", progress=False)
+    assert (tmp_path / "out/flow.csv").is_file()
     assert not (tmp_path / "out/results.json").exists()
 
 
-def test_the_final_fit_holds_one_native_thread(tmp_path, monkeypatch):
-    write_tables(tmp_path)
+def test_the_final_fit_holds_one_native_thread(study, monkeypatch):
+    recipe = quick(plain_demo())
+    data = assemble(recipe, *tables(study[0]))
+    (arm,) = plan_arms(recipe, data)
     fit, threads = radiobone.learning.routing.fit_with_groups, []
 
     def spy(*args: object) -> object:
@@ -266,7 +271,7 @@ def test_the_final_fit_holds_one_native_thread(tmp_path, monkeypatch):
 
     monkeypatch.setattr(radiobone.learning.routing, "fit_with_groups", spy)
     with threadpool_limits(limits=2):
-        train(quick(plain_demo()), *tables(tmp_path), tmp_path / "out", progress=False)
+        fit_final(arm, data)
     assert threads == [{1}]
 
 
