@@ -199,13 +199,13 @@ class progress_bar:
     ----------
     description : str
         What is counted.
-    total : int
-        Number of cases.
+    total : int or None
+        Number of cases; None where it is not known before, so that only what is done is told.
     enabled : bool
         False shows nothing, not even in a terminal.
     """
 
-    def __init__(self, description: str, total: int, enabled: bool) -> None:
+    def __init__(self, description: str, total: int | None, enabled: bool) -> None:
         self._description = description
         self._total = total
         self._enabled = enabled and sys.stderr.isatty()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_text
 from radiobone.reporting.figures import save_figure_as
 from radiobone.study.clinical import clinical_tables
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 
 def write_report(
-    recipe: Recipe, dataset: Dataset, validated: ArmsResult, model: Any, results: dict[str, Any], out: Path
+    recipe: Recipe,
+    dataset: Dataset,
+    validated: ArmsResult,
+    model: Any,
+    results: dict[str, Any],
+    out: Path,
+    progress: bool = False,
 ) -> list[Path]:
     """Write every figure and table for which there is something to show.
 
@@ -41,6 +48,8 @@ def write_report(
         The content of ``results.json``; gets what is made here (``formula``, ``clinical``).
     out : Path
         The study's folder.
+    progress : bool, default False
+        Show a progress bar.
 
     Returns
     -------
@@ -63,8 +72,10 @@ def write_report(
             written.append(path)
     suffixes = [f".{kind}" for kind in recipe.evaluation.figures]
     if suffixes:
-        for name, figure in _figures(recipe, dataset, validated, model, results, formulas):
-            written += save_figure_as(figure, out / FIGURES / name, suffixes)
+        with progress_bar("drawing figures", None, progress) as advance:
+            for name, figure in _figures(recipe, dataset, validated, model, results, formulas):
+                written += save_figure_as(figure, out / FIGURES / name, suffixes)
+                advance()
     return written
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_json, write_text
 from radiobone.study.arms import Planned, columns_of, fit_final, plan_arms
 from radiobone.study.dataset import Dataset, Tables, assemble
@@ -106,13 +107,15 @@ def train(
     write_text(out / FOLDS, validated.folds.to_csv(index=False, lineterminator="\n"))
     journal.note("validate", known["validate"], [out / PREDICTIONS, out / FOLDS])
     say("fit: the procedure on all patients" if not fitted else "fit: done before")
-    model, files = _final_model(recipe, arms[0], dataset, tables, cohort, out)
+    with progress_bar("fitting on all patients", 1, progress and not fitted) as advance:
+        model, files = _final_model(recipe, arms[0], dataset, tables, cohort, out)
+        advance()
     journal.note("fit", known["fit"], files)
     say("report: tables and figures")
     results = results_content(recipe, dataset, validated, tables, cohort)
     permuted = permutations(recipe, dataset, arms[0], jobs, progress)
     results |= learned_content(permuted, curve(recipe, dataset, arms[0], jobs, progress))
-    written = write_report(recipe, dataset, validated, model, results, out)
+    written = write_report(recipe, dataset, validated, model, results, out, progress)
     # Last: a folder with results.json is a finished study.
     write_json(out / RESULTS, results)
     journal.note("report", known["report"], [*written, out / RESULTS])

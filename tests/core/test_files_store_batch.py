@@ -1,11 +1,13 @@
+import io
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from radiobone.core.batch import exit_code, run_cases
+from radiobone.core.batch import exit_code, progress_bar, run_cases
 from radiobone.core.errors import ImageError, MissingExtraError, UsageError
 from radiobone.core.files import atomic_path, check_output, write_json, write_text
 from radiobone.core.hashing import sha256_file, sha256_json
@@ -161,3 +163,15 @@ def test_an_output_is_checked_before_the_work(tmp_path):
         check_output(tmp_path)
     with pytest.raises(UsageError, match="cannot be written"):
         check_output(source / "features.csv")
+
+
+def test_a_progress_bar_of_unknown_length_counts_what_is_done(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    screen = io.StringIO()
+    screen.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr(sys, "stderr", screen)
+    with progress_bar("drawing figures", None, True) as advance:
+        advance()
+        advance()
+    assert "drawing figures" in screen.getvalue()
+    assert "2/?" in screen.getvalue()
