@@ -85,7 +85,7 @@ class NestedCV:
     >>> result = NestedCV(model, KFolds(folds=3, repeats=2)).run(X, y, groups=np.arange(60))
     >>> auc = result.results()["nodes"][0]["on_true_members"]["auc"]
     >>> f"{auc['mean']:.2f} ({auc['interval']['low']:.2f} to {auc['interval']['high']:.2f})"
-    '0.92 (0.87 to 0.97)'
+    '0.92 (0.86 to 0.98)'
     """
 
     estimator: Any
