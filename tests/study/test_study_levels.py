@@ -8,7 +8,10 @@ from test_study_training import quick
 
 from radiobone.core.errors import TableError
 from radiobone.learning.persistence import load_model
+from radiobone.reporting.flow import flow_figure
+from radiobone.study.arms import plan_arms
 from radiobone.study.dataset import assemble
+from radiobone.study.learned import curve, permutations
 from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe
 from radiobone.study.training import train
@@ -83,6 +86,16 @@ def test_every_lost_level_is_counted(study):
         assert sums[True].to_dict() == sums[False].to_dict()
 
 
+def test_the_flow_of_levels_is_drawn_in_vertebrae(study):
+    folder, _, _ = study
+    figure = flow_figure(pd.read_csv(folder / "out/flow.csv", keep_default_na=False), unit="vertebrae")
+    told = "\n".join(text.get_text() for axes in figure.axes for text in axes.texts)
+    assert "Cohort: 180 vertebrae" in told
+    assert "Excluded, features: 5 vertebrae" in told
+    assert "Analysed: 170 vertebrae" in told
+    assert "patients" not in told
+
+
 def test_predictions_and_folds_name_patient_and_level_and_patients_are_whole(study):
     folder, _, done = study
     predictions = pd.read_csv(folder / "out/predictions.csv", dtype=str)
@@ -117,6 +130,19 @@ def test_the_class_of_a_patient_holds_for_every_level(tmp_path):
     cohort.to_csv(tmp_path / "cohort.csv", index=False)
     with pytest.raises(TableError, match="there for patients and for levels"):
         assemble(by_level(plain_demo()), *tables(tmp_path))
+
+
+@pytest.mark.slow
+def test_labels_are_permuted_and_samples_drawn_by_patient(study):
+    folder, recipe, _ = study
+    asked = recipe.evaluation.model_copy(update={"permutations": 2, "learning_curve": (0.5, 1.0)})
+    recipe = recipe.model_copy(update={"evaluation": asked})
+    data = assemble(recipe, *tables(folder))
+    arm = plan_arms(recipe, data)[0]
+    sizes = curve(recipe, data, arm, 1, progress=False)
+    assert sizes.n_patients.tolist() == [29, 58], "patients, not their 170 levels"
+    assert np.isfinite(sizes.mean).all()
+    assert np.isfinite(permutations(recipe, data, arm, 1, progress=False).permuted).all()
 
 
 @pytest.mark.parametrize(
