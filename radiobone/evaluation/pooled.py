@@ -2,7 +2,7 @@
 
 Over outer folds the predictions of many models stand in one pool. What is said of it holds for these fitted models
 only, and not for the procedure: under noise an interval of a pooled AUC with a nominal coverage of 0.95 was
-measured to cover 0.81 of the time. Every such figure is labelled so. With repeats each row has the mean of its
+measured to cover 0.82 of the time. Every such figure is labelled so. With repeats each row has the mean of its
 probabilities, which ranks better, and is less extreme, than those of a single model: the number of repeats stands
 beside the figures. On one fixed test set there is one model, and
 no such label.
