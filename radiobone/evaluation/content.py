@@ -18,8 +18,8 @@ Of one procedure (`NestedResult.results`):
 ``validation``
     ``scheme``, ``estimand``, ``outer_folds``, ``repeats``, ``seed``, what the plan adds (``column``, ``cut``,
     ``train``, ``tests``), ``inner_folds_asked``, ``train_on``, ``n_rows``, ``n_patients``, ``n_features``,
-    ``class_counts``, and ``folds``: ``repeat``, ``fold``, ``name``, ``n_rows``, ``n_train``,
-    ``missing_classes``.
+    ``class_counts``, and ``folds``: ``repeat``, ``fold``, ``name``, ``n_rows`` and ``n_train`` (rows tested and
+    trained on), ``n_patients`` and ``n_patients_train``, ``missing_classes``.
 ``nodes``
     A list: ``name``, ``positive``, ``negative``, ``prevalence`` (the one stated, or None); ``on_true_members`` and
     ``on_routed``, each with counts of patients and predictions, a figure for each metric of

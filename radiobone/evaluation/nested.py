@@ -366,6 +366,8 @@ def _validation(estimator: Any, plan: Plan, data: StudyData, folds: Sequence[Out
                 "name": fold.name,
                 "n_rows": len(fold.test),
                 "n_train": len(fold.train),
+                "n_patients": int(np.unique(data.groups[fold.test]).size),
+                "n_patients_train": int(np.unique(data.groups[fold.train]).size),
                 "missing_classes": missing_classes(data, fold),
             }
             for fold in folds

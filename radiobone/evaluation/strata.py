@@ -47,7 +47,7 @@ class Strata:
     Raises
     ------
     UsageError
-        If the edges do not ascend.
+        If the edges are no numbers that ascend.
     """
 
     column: str
@@ -56,8 +56,9 @@ class Strata:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(self.edges))
-        if list(self.edges) != sorted(set(self.edges)):
-            raise UsageError("edges must ascend", where=f"strata.{self.column}", got=list(self.edges))
+        if not np.isfinite(self.edges).all() or list(self.edges) != sorted(set(self.edges)):
+            where = f"strata.{self.column}"
+            raise UsageError("edges must be numbers that ascend", where=where, got=list(self.edges))
 
     def of(self, attributes: pd.DataFrame | None) -> NDArray[Any]:
         """Return the stratum of each row, as text.
@@ -70,7 +71,7 @@ class Strata:
         Returns
         -------
         ndarray of shape (n_samples,)
-            ``missing`` where there is no value.
+            ``missing`` where there is no value; whole numbers without a decimal point (``120``).
 
         Raises
         ------
@@ -83,13 +84,18 @@ class Strata:
         values = attributes[self.column]
         empty = (values.isna() | (values.astype(str).str.strip() == "")).to_numpy(dtype=bool)
         if not self.edges:
-            return np.where(empty, MISSING, values.astype(str).to_numpy(dtype=object)).astype(str)
+            names = np.array([_plain(value) for value in values], dtype=object)
+            return np.where(empty, MISSING, names).astype(str)
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
         if (np.isnan(numbers) & ~empty).any():
             raise DataError("bands of what is no number", where=f"strata.{self.column}")
         names = np.array(_bands(self.edges), dtype=object)
         found = names[np.searchsorted(self.edges, np.where(empty, self.edges[0], numbers), side="right")]
         return np.where(empty, MISSING, found).astype(str)
+
+
+def _plain(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def relative_difference(value: float, reference: float) -> float:

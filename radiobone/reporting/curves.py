@@ -41,7 +41,7 @@ class NodeScores:
     patient : ndarray of shape (n_predictions,), optional
         Patient of each row, so that patients are counted; without it each row is a patient.
     test_share : float, optional
-        Test rows for each training row (in k folds 1 / (k - 1)), which the interval over folds is corrected by.
+        Tested patients for each training patient (in k folds 1 / (k - 1)), which corrects the interval over folds.
         Without it a band shows one standard deviation and claims no coverage.
     repeats : int, default 1
         How often the rows were divided into those folds anew.

@@ -269,9 +269,9 @@ def _follow_volume(volume: Mapping[str, Any] | None, node: str) -> set[str]:
 
 
 def _test_share(results: Mapping[str, Any]) -> float | None:
-    """Return test rows for each training row, over all folds; None if the results do not tell."""
+    """Return tested patients for each training patient, over all folds; None if the results do not tell."""
     folds = results["validation"]["folds"]
-    trained = [fold.get("n_train") for fold in folds]
+    trained = [fold.get("n_patients_train") for fold in folds]
     if None in trained:
         return None
-    return float(sum(fold["n_rows"] for fold in folds) / sum(trained))
+    return float(sum(fold["n_patients"] for fold in folds) / sum(trained))

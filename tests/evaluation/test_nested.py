@@ -260,6 +260,8 @@ def test_results_are_plain_json(found):
         "name": "",
         "n_rows": 12,
         "n_train": 48,
+        "n_patients": 12,
+        "n_patients_train": 48,
         "missing_classes": [],
     }
     assert results["validation"]["inner_folds_asked"] == 3, "of the nodes' own estimator"

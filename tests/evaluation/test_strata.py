@@ -142,8 +142,9 @@ def test_strata_stand_in_the_results_of_the_primary_arm():
 
 def test_strata_that_cannot_be_are_refused():
     table, patients = told({"120": 0.84, "100": 0.72}, n=40)
-    with pytest.raises(UsageError, match="edges must ascend"):
-        Strata("age", edges=(65, 50))
+    for edges in ((65, 50), (50, float("nan"))):
+        with pytest.raises(UsageError, match="edges must be numbers that ascend"):
+            Strata("age", edges=edges)
     with pytest.raises(DataError, match=r"no patients in the reference.*110.*expected: 100, 120"):
         judge(table, patients, Strata("kvp", reference="110"))
     with pytest.raises(DataError, match=r"no attribute 'sex'.*kvp"):
@@ -154,3 +155,8 @@ def test_strata_that_cannot_be_are_refused():
     found = NestedCV(Told(), KFolds(2)).run(table[["p"]], table["y"], groups=patients)
     with pytest.raises(UsageError, match="judged at a node"):
         strata_content(found, [Strata("kvp")], Target("other", "auc"))
+
+
+def test_whole_numbers_are_named_without_a_decimal_point():
+    kvp = pd.DataFrame({"kvp": [120.0, 100.0, np.nan, 120.5]})
+    assert Strata("kvp", reference="120").of(kvp).tolist() == ["120", "100", "missing", "120.5"]
