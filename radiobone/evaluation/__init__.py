@@ -4,26 +4,12 @@ The functions ``decision_curve`` and ``learning_curve`` stand in the modules of 
 """
 
 from radiobone.evaluation.arms import Arm, ArmsCV, ArmsResult, Primary
-from radiobone.evaluation.bootstrap import (
-    auc_statistic,
-    bootstrap_difference,
-    bootstrap_interval,
-    metric_statistic,
-)
-from radiobone.evaluation.clustered import clustered_auc_interval, clustered_auc_test
 from radiobone.evaluation.compare import Target
-from radiobone.evaluation.delong import delong_interval, delong_test, delong_test_unpaired
-from radiobone.evaluation.estimates import Comparison, Interval
 from radiobone.evaluation.fold_figures import FigureOptions
-from radiobone.evaluation.mcnemar import McNemar, mcnemar_test
-from radiobone.evaluation.metrics import binary_metrics, class_metrics, confusion
-from radiobone.evaluation.multiplicity import benjamini_hochberg, holm
 from radiobone.evaluation.nested import NestedCV
-from radiobone.evaluation.permutation import permutation_test
 from radiobone.evaluation.plans import FixedSplit, KFolds, LeaveOneCentreOut, TemporalSplit
-from radiobone.evaluation.proportions import proportion_interval
 from radiobone.evaluation.refits import Refits
-from radiobone.evaluation.regression import (
+from radiobone.evaluation.regression.tables import (
     Nomogram,
     backward_elimination,
     clinical_table,
@@ -31,10 +17,24 @@ from radiobone.evaluation.regression import (
     logistic_regression,
     node_tables,
 )
-from radiobone.evaluation.reliability import calibration, calibration_curve
-from radiobone.evaluation.resampled import corrected_interval, corrected_test
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
+from radiobone.evaluation.statistics.bootstrap import (
+    auc_statistic,
+    bootstrap_difference,
+    bootstrap_interval,
+    metric_statistic,
+)
+from radiobone.evaluation.statistics.clustered import clustered_auc_interval, clustered_auc_test
+from radiobone.evaluation.statistics.delong import delong_interval, delong_test, delong_test_unpaired
+from radiobone.evaluation.statistics.estimates import Comparison, Interval
+from radiobone.evaluation.statistics.mcnemar import McNemar, mcnemar_test
+from radiobone.evaluation.statistics.metrics import binary_metrics, class_metrics, confusion
+from radiobone.evaluation.statistics.multiplicity import benjamini_hochberg, holm
+from radiobone.evaluation.statistics.permutation import permutation_test
+from radiobone.evaluation.statistics.proportions import proportion_interval
+from radiobone.evaluation.statistics.reliability import calibration, calibration_curve
+from radiobone.evaluation.statistics.resampled import corrected_interval, corrected_test
 from radiobone.evaluation.strata import Strata
 
 __all__ = [

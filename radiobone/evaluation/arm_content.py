@@ -10,8 +10,8 @@ from radiobone.evaluation.compare import THREE_CLASS, Target, compare
 from radiobone.evaluation.compare_pooled import pooled_comparison
 from radiobone.evaluation.figure import without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
-from radiobone.evaluation.metrics import BINARY, OVERALL
-from radiobone.evaluation.multiplicity import holm
+from radiobone.evaluation.statistics.metrics import BINARY, OVERALL
+from radiobone.evaluation.statistics.multiplicity import holm
 from radiobone.evaluation.strata import strata_content
 from radiobone.evaluation.volume import volume_content
 

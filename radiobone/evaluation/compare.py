@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation.bootstrap import Statistic, bootstrap_difference
-from radiobone.evaluation.estimates import Comparison
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures, Key
 from radiobone.evaluation.intervals import auc_comparison, several_rows
-from radiobone.evaluation.mcnemar import McNemar, mcnemar_test
-from radiobone.evaluation.metrics import BINARY, OVERALL
-from radiobone.evaluation.resampled import BY_CENTRE, CENTRES, corrected_test
-from radiobone.evaluation.weighted import binary_statistics, class_statistics
+from radiobone.evaluation.statistics.bootstrap import Statistic, bootstrap_difference
+from radiobone.evaluation.statistics.estimates import Comparison
+from radiobone.evaluation.statistics.mcnemar import McNemar, mcnemar_test
+from radiobone.evaluation.statistics.metrics import BINARY, OVERALL
+from radiobone.evaluation.statistics.resampled import BY_CENTRE, CENTRES, corrected_test
+from radiobone.evaluation.statistics.weighted import binary_statistics, class_statistics
 
 THREE_CLASS = "three_class"
 """Stands where a node stands, for figures over all classes."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.intervals import CONDITIONAL, auc_comparison, several_rows
-from radiobone.evaluation.mcnemar import mcnemar_test
 from radiobone.evaluation.pooled import pooled_scores
+from radiobone.evaluation.statistics.mcnemar import mcnemar_test
 
 
 def pooled_comparison(a: FoldFigures, b: FoldFigures, node: str) -> dict[str, Any] | None:

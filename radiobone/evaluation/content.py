@@ -23,7 +23,7 @@ Of one procedure (`NestedResult.results`):
 ``nodes``
     A list: ``name``, ``positive``, ``negative``, ``prevalence`` (the one stated, or None); ``on_true_members`` and
     ``on_routed``, each with counts of patients and predictions, a figure for each metric of
-    `radiobone.evaluation.metrics.BINARY` (and of ``AT_PREVALENCE`` where a prevalence is stated), and
+    `radiobone.evaluation.statistics.metrics.BINARY` (and of ``AT_PREVALENCE`` where a prevalence is stated), and
     ``confusion``; ``threshold`` (operating point by fold), ``training``, ``selected_features``, ``n_selected``,
     ``events_per_variable`` (by fold: patients of the rarer side for each selected feature), ``settings``,
     ``notes``, and ``pooled``.
@@ -36,8 +36,8 @@ Of one procedure (`NestedResult.results`):
     ``thresholds``, ``net_benefit``, ``low``, ``high``, ``treat_all``, ``treat_none``; ``prevalence``, ``level``,
     ``method``, ``notes``). None without rows.
 ``three_class``
-    The same over all classes: metrics of `radiobone.evaluation.metrics.OVERALL`, ``by_class`` with those of
-    ``BY_CLASS``, and ``confusion``.
+    The same over all classes: metrics of `radiobone.evaluation.statistics.metrics.OVERALL`, ``by_class`` with
+    those of ``BY_CLASS``, and ``confusion``.
 ``test_sets``
     Only of a plan with several fixed test sets: by name, ``nodes`` and ``three_class`` of each. Those at the top
     are of the first.
@@ -82,8 +82,8 @@ import numpy as np
 from radiobone.evaluation.figure import FigureTable, n_patients, plain_label, without_nan
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.intervals import intervals
-from radiobone.evaluation.metrics import BY_CLASS, OVERALL, confusion
 from radiobone.evaluation.node_content import PREDICTIONS, node_content
+from radiobone.evaluation.statistics.metrics import BY_CLASS, OVERALL, confusion
 
 FORMAT = 1
 

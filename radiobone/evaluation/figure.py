@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures, Key
 from radiobone.evaluation.intervals import plain_interval
+from radiobone.evaluation.statistics.estimates import Interval
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation.estimates import check_fraction, check_whole
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.inputs import StudyData
-from radiobone.evaluation.metrics import binary_metrics, class_metrics
+from radiobone.evaluation.statistics.estimates import check_fraction, check_whole
+from radiobone.evaluation.statistics.metrics import binary_metrics, class_metrics
 from radiobone.learning.nodes import NodeTree
 
 Key = tuple[str, str, str, str]

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.evaluation.bootstrap import Statistic, bootstrap_interval
-from radiobone.evaluation.clustered import clustered_auc_interval, clustered_auc_test
-from radiobone.evaluation.delong import delong_interval, delong_test
-from radiobone.evaluation.estimates import Comparison, Interval
 from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures, Key
-from radiobone.evaluation.metrics import COUNTS
-from radiobone.evaluation.proportions import proportion_interval
-from radiobone.evaluation.resampled import BY_CENTRE, CENTRES, corrected_interval
-from radiobone.evaluation.weighted import binary_statistics, class_statistics
+from radiobone.evaluation.statistics.bootstrap import Statistic, bootstrap_interval
+from radiobone.evaluation.statistics.clustered import clustered_auc_interval, clustered_auc_test
+from radiobone.evaluation.statistics.delong import delong_interval, delong_test
+from radiobone.evaluation.statistics.estimates import Comparison, Interval
+from radiobone.evaluation.statistics.metrics import COUNTS
+from radiobone.evaluation.statistics.proportions import proportion_interval
+from radiobone.evaluation.statistics.resampled import BY_CENTRE, CENTRES, corrected_interval
+from radiobone.evaluation.statistics.weighted import binary_statistics, class_statistics
 
 CONDITIONAL = "conditional on the fitted models"
 

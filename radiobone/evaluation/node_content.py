@@ -11,8 +11,8 @@ import numpy as np
 from radiobone.evaluation.figure import FigureTable, n_patients, plain_label
 from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures
-from radiobone.evaluation.metrics import AT_PREVALENCE, BINARY, COUNTS
 from radiobone.evaluation.pooled import pooled_content
+from radiobone.evaluation.statistics.metrics import AT_PREVALENCE, BINARY, COUNTS
 
 PREDICTIONS = "predictions, pooled over outer folds and repeats"
 

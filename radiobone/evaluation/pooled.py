@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.evaluation.decision_curve import decision_curve
-from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fold_figures import FoldFigures
 from radiobone.evaluation.intervals import CONDITIONAL, auc_interval, plain_interval, several_rows
-from radiobone.evaluation.reliability import calibration, calibration_curve
+from radiobone.evaluation.statistics.decision_curve import decision_curve
+from radiobone.evaluation.statistics.estimates import Interval
+from radiobone.evaluation.statistics.reliability import calibration, calibration_curve
 
 _CURVE = ("probability", "observed", "low", "high", "n", "smooth_probability", "smooth_observed")
 _DECISION = ("thresholds", "net_benefit", "low", "high", "treat_all", "treat_none")

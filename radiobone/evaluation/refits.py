@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from radiobone.evaluation.compare import Target
-from radiobone.evaluation.learning_curve import SHARES, LearningCurve, learning_curve
 from radiobone.evaluation.nested import NestedCV
-from radiobone.evaluation.permutation import Permutation, permutation_test
+from radiobone.evaluation.statistics.learning_curve import SHARES, LearningCurve, learning_curve
+from radiobone.evaluation.statistics.permutation import Permutation, permutation_test
 from radiobone.learning.data import DataError, take_rows
 
 Progress = Callable[[int, int], None]
@@ -68,7 +68,7 @@ class Refits:
         Returns
         -------
         Permutation
-            See `radiobone.evaluation.permutation.permutation_test`.
+            See `radiobone.evaluation.statistics.permutation.permutation_test`.
         """
         labels = np.asarray(self.y)
         lower_is_better = self.target.metric == "brier"
@@ -106,8 +106,8 @@ class Refits:
         Returns
         -------
         LearningCurve
-            See `radiobone.evaluation.learning_curve.learning_curve`. A sample that is too small for the plan has
-            no figure, and is counted.
+            See `radiobone.evaluation.statistics.learning_curve.learning_curve`. A sample that is too small for the
+            plan has no figure, and is counted.
         """
         labels = np.asarray(self.y)
 

@@ -13,8 +13,8 @@ from radiobone.evaluation.splits import OuterFold
 from radiobone.learning.data import DataError, patients_by_class
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import NodeTree, chain
-from radiobone.learning.repeats import Repeats
-from radiobone.learning.stability import StabilityFilter, stability_filters
+from radiobone.learning.selection.repeats import Repeats
+from radiobone.learning.selection.stability import StabilityFilter, stability_filters
 
 # How many offenders a message names.
 _SHOWN = 5

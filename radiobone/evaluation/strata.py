@@ -19,13 +19,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation.bootstrap import bootstrap_interval, patients_to_draw
 from radiobone.evaluation.compare import Target
-from radiobone.evaluation.estimates import Interval
 from radiobone.evaluation.fold_figures import FigureOptions, FoldFigures
 from radiobone.evaluation.intervals import CONDITIONAL, SHARES, auc_interval, plain_interval, share_intervals
 from radiobone.evaluation.pooled import pooled_scores
-from radiobone.evaluation.weighted import binary_statistics
+from radiobone.evaluation.statistics.bootstrap import bootstrap_interval, patients_to_draw
+from radiobone.evaluation.statistics.estimates import Interval
+from radiobone.evaluation.statistics.weighted import binary_statistics
 from radiobone.learning.data import DataError
 
 MISSING = "missing"

@@ -1,36 +1,36 @@
 """scikit-learn parts for small, wide tables: selection, hierarchy, persistence.
 
 A name is loaded when it is first asked for, so that modules of this room that need no scikit-learn, such as
-`radiobone.learning.steps`, can be read without it.
+`radiobone.learning.protocol.steps`, can be read without it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from radiobone.learning.blocks import BlockSelector
     from radiobone.learning.boosted_trees import BoostedTreesClassifier
-    from radiobone.learning.combat import ComBat
-    from radiobone.learning.correlation import CorrelationFilter
     from radiobone.learning.data import DataError
+    from radiobone.learning.disk.formula import LinearFormula
+    from radiobone.learning.disk.formula_files import read_formula, write_formula
+    from radiobone.learning.disk.linear_form import linear_formula, node_formulas
     from radiobone.learning.flat import FlatClassifier
-    from radiobone.learning.formula import LinearFormula
-    from radiobone.learning.formula_files import read_formula, write_formula
     from radiobone.learning.fusion import LateFusionClassifier
+    from radiobone.learning.harmonisation.combat import ComBat
     from radiobone.learning.hierarchical import HierarchicalClassifier
     from radiobone.learning.hu_rule import HuThresholdClassifier, hu_alone, hu_columns
-    from radiobone.learning.icc import intraclass_correlation
-    from radiobone.learning.lasso import LassoSelector
-    from radiobone.learning.linear_form import linear_formula, node_formulas
-    from radiobone.learning.missing import MissingValues
-    from radiobone.learning.mrmr import MRMRSelector
     from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
-    from radiobone.learning.ranking import EliminationSelector, ImportanceSelector
-    from radiobone.learning.repeats import Repeats
+    from radiobone.learning.penalised.lasso import LassoSelector
+    from radiobone.learning.selection.blocks import BlockSelector
+    from radiobone.learning.selection.correlation import CorrelationFilter
+    from radiobone.learning.selection.icc import intraclass_correlation
+    from radiobone.learning.selection.missing import MissingValues
+    from radiobone.learning.selection.mrmr import MRMRSelector
+    from radiobone.learning.selection.ranking import EliminationSelector, ImportanceSelector
+    from radiobone.learning.selection.repeats import Repeats
+    from radiobone.learning.selection.stability import StabilityFilter
+    from radiobone.learning.selection.univariate import UnivariateFilter
+    from radiobone.learning.selection.variance import VarianceFilter
     from radiobone.learning.selective import SelectiveClassifierCV
-    from radiobone.learning.stability import StabilityFilter
-    from radiobone.learning.univariate import UnivariateFilter
-    from radiobone.learning.variance import VarianceFilter
 
 __all__ = [
     "BlockSelector",
@@ -69,39 +69,39 @@ __all__ = [
 ]
 
 _MODULES = {
-    "BlockSelector": "blocks",
+    "BlockSelector": "selection.blocks",
     "BoostedTreesClassifier": "boosted_trees",
-    "ComBat": "combat",
-    "CorrelationFilter": "correlation",
+    "ComBat": "harmonisation.combat",
+    "CorrelationFilter": "selection.correlation",
     "DataError": "data",
-    "EliminationSelector": "ranking",
+    "EliminationSelector": "selection.ranking",
     "FlatClassifier": "flat",
     "HierarchicalClassifier": "hierarchical",
     "HuThresholdClassifier": "hu_rule",
-    "ImportanceSelector": "ranking",
-    "LassoSelector": "lasso",
+    "ImportanceSelector": "selection.ranking",
+    "LassoSelector": "penalised.lasso",
     "LateFusionClassifier": "fusion",
-    "LinearFormula": "formula",
-    "MRMRSelector": "mrmr",
-    "MissingValues": "missing",
+    "LinearFormula": "disk.formula",
+    "MRMRSelector": "selection.mrmr",
+    "MissingValues": "selection.missing",
     "Node": "nodes",
     "NodeError": "nodes",
     "NodeTree": "nodes",
-    "Repeats": "repeats",
+    "Repeats": "selection.repeats",
     "SelectiveClassifierCV": "selective",
-    "StabilityFilter": "stability",
-    "UnivariateFilter": "univariate",
-    "VarianceFilter": "variance",
+    "StabilityFilter": "selection.stability",
+    "UnivariateFilter": "selection.univariate",
+    "VarianceFilter": "selection.variance",
     "chain": "nodes",
     "hu_alone": "hu_rule",
     "hu_columns": "hu_rule",
-    "intraclass_correlation": "icc",
-    "linear_formula": "linear_form",
-    "node_formulas": "linear_form",
+    "intraclass_correlation": "selection.icc",
+    "linear_formula": "disk.linear_form",
+    "node_formulas": "disk.linear_form",
     "normal_first": "nodes",
     "osteoporosis_first": "nodes",
-    "read_formula": "formula_files",
-    "write_formula": "formula_files",
+    "read_formula": "disk.formula_files",
+    "write_formula": "disk.formula_files",
 }
 
 

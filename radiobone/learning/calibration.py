@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from radiobone.learning.columns import ROUNDING
+from radiobone.learning.selection.columns import ROUNDING
 
 
 class PlattSigmoid(BaseEstimator):

@@ -7,8 +7,8 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from radiobone.learning.correlation import CorrelationFilter
-from radiobone.learning.lasso import LassoSelector
+from radiobone.learning.penalised.lasso import LassoSelector
+from radiobone.learning.selection.correlation import CorrelationFilter
 
 
 def default_selection(random_state: Any = 0) -> Pipeline:

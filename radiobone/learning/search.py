@@ -16,11 +16,11 @@ from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
 
 from radiobone.core.errors import RadioboneError, RadioboneWarning
-from radiobone.learning.columns import ROUNDING
 from radiobone.learning.data import DataError
 from radiobone.learning.folds import Split
 from radiobone.learning.frames import Rows, plain, rows_of, text_columns, transform_step
 from radiobone.learning.routing import fit_with_groups
+from radiobone.learning.selection.columns import ROUNDING
 from radiobone.learning.svm_grid import SharedKernels, area_under_curve, shares_kernels
 
 Array = NDArray[np.float64]

@@ -189,7 +189,7 @@ def _band(
 
 
 def _half_width(values: Array, scores: NodeScores) -> Array:
-    from radiobone.evaluation.resampled import corrected_reach
+    from radiobone.evaluation.statistics.resampled import corrected_reach
 
     assert scores.test_share is not None
     return corrected_reach(values, scores.test_share, scores.level, repeats=scores.repeats)

@@ -42,7 +42,7 @@ def lasso_curves(model: Any, told: str = "fitted on all patients") -> list[Lasso
 
 def _selectors(part: Any) -> Iterator[tuple[Any, list[str]]]:
     """Yield each fitted LASSO of a pipeline, and the names of the columns that it was given."""
-    from radiobone.learning.lasso import LassoSelector
+    from radiobone.learning.penalised.lasso import LassoSelector
 
     pipeline: Any = getattr(part, "selection_", None)
     for number, (_, step) in enumerate(getattr(pipeline, "steps", ())):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from radiobone.evaluation.nomogram import Nomogram, NomogramAxis
+    from radiobone.evaluation.regression.nomogram import Nomogram, NomogramAxis
 
 FULL_POINTS = 100.0
 PROBABILITIES = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)

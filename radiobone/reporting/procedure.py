@@ -25,8 +25,8 @@ from radiobone.reporting.words import p_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from radiobone.evaluation.learning_curve import LearningCurve as FoundCurve
-    from radiobone.evaluation.permutation import Permutation
+    from radiobone.evaluation.statistics.learning_curve import LearningCurve as FoundCurve
+    from radiobone.evaluation.statistics.permutation import Permutation
 
 Array = NDArray[np.float64]
 
@@ -70,7 +70,7 @@ class LearningCurve:
 
     @staticmethod
     def of(found: FoundCurve, *, title: str, metric: str, chance: float | None = None) -> LearningCurve:
-        """Take what `radiobone.evaluation.learning_curve` found.
+        """Take what `radiobone.evaluation.statistics.learning_curve` found.
 
         Parameters
         ----------
@@ -168,7 +168,7 @@ class Permutations:
 
     @staticmethod
     def of(found: Permutation, *, title: str, metric: str) -> Permutations:
-        """Take what `radiobone.evaluation.permutation` found.
+        """Take what `radiobone.evaluation.statistics.permutation` found.
 
         Parameters
         ----------

@@ -61,8 +61,8 @@ def _of_node(
 ) -> NodeRegression:
     import pandas as pd
 
-    from radiobone.evaluation.predictors import RegressionError
-    from radiobone.evaluation.regression import clinical_table
+    from radiobone.evaluation.regression.predictors import RegressionError
+    from radiobone.evaluation.regression.tables import clinical_table
 
     sides = {
         **dict.fromkeys(positive, " or ".join(positive)),

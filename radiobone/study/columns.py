@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiobone.core.errors import RadioboneWarning, TableError
-from radiobone.learning.source import ColumnSource
+from radiobone.learning.disk.source import ColumnSource
 from radiobone.study.recipe.study import GROUPS
 from radiobone.study.recipe.table import Column
 from radiobone.tables.keys import PATIENT, require_columns

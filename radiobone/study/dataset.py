@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from radiobone.evaluation.inputs import LabelsBy
-    from radiobone.learning.repeats import Repeats
-    from radiobone.learning.source import ColumnSource
+    from radiobone.learning.disk.source import ColumnSource
+    from radiobone.learning.selection.repeats import Repeats
 
 VOLUME = "VOI volume (ml)"
 """The attribute against which selected features are held."""
@@ -276,7 +276,7 @@ def _repeats(
     """Put what readers measured side by side; columns of the cohort table are the same for all of them."""
     import pandas as pd
 
-    from radiobone.learning.repeats import Repeats
+    from radiobone.learning.selection.repeats import Repeats
 
     tables = [table for table in measured if table is not None]
     if not tables:

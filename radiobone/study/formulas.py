@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from radiobone.learning.formula import LinearFormula
+    from radiobone.learning.disk.formula import LinearFormula
 
 MOST_AXES = 20
 """A nomogram with more axes cannot be read off by hand, which is all that it is for."""
@@ -31,7 +31,7 @@ def final_formulas(model: Any) -> tuple[dict[str, LinearFormula], dict[str, str]
     reasons : dict of str to str
         By node, why there is none.
     """
-    from radiobone.learning.linear_form import FormulaError, linear_formula
+    from radiobone.learning.disk.linear_form import FormulaError, linear_formula
 
     formulas: dict[str, LinearFormula] = {}
     reasons: dict[str, str] = {}
@@ -67,7 +67,7 @@ def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Pat
     list of Path
         What was written.
     """
-    from radiobone.learning.formula_files import write_formula
+    from radiobone.learning.disk.formula_files import write_formula
 
     paths = [folder / f"{name}{suffix}" for name in formulas for suffix in (".json", ".txt")]
     for path in paths:
@@ -91,8 +91,8 @@ def nomograms(formulas: dict[str, LinearFormula], X: pd.DataFrame) -> Iterator[t
         Name of the file without its suffix, and the figure; nothing for a formula that has no calibration by
         a sigmoid, or more features than a hand can read off.
     """
-    from radiobone.evaluation.nomogram import Nomogram
-    from radiobone.evaluation.predictors import RegressionError
+    from radiobone.evaluation.regression.nomogram import Nomogram
+    from radiobone.evaluation.regression.predictors import RegressionError
     from radiobone.reporting.figures import nomogram_figure
 
     for name, formula in formulas.items():

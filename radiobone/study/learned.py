@@ -17,8 +17,8 @@ from radiobone.study.recipe import Recipe
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from radiobone.evaluation.learning_curve import LearningCurve
-    from radiobone.evaluation.permutation import Permutation
+    from radiobone.evaluation.statistics.learning_curve import LearningCurve
+    from radiobone.evaluation.statistics.permutation import Permutation
 
 CURVE_REPEATS = 3
 """How often patients of a learning curve are put in another order."""
@@ -92,7 +92,7 @@ def permutations(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, prog
     Permutation or None
         None where the recipe asks for none.
     """
-    from radiobone.evaluation.permutation import permutation_test
+    from radiobone.evaluation.statistics.permutation import permutation_test
 
     n = recipe.evaluation.permutations
     if not n:
@@ -130,7 +130,7 @@ def curve(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: b
     LearningCurve or None
         None where the recipe asks for none.
     """
-    from radiobone.evaluation.learning_curve import learning_curve
+    from radiobone.evaluation.statistics.learning_curve import learning_curve
 
     shares = recipe.evaluation.learning_curve
     if not shares:

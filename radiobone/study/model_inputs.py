@@ -19,7 +19,7 @@ from radiobone.tables.wide import restrict_levels, wide
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiobone.learning.manifest import FeatureSource, ModelManifest
+    from radiobone.learning.disk.manifest import FeatureSource, ModelManifest
 
 
 def cohort_names(manifest: ModelManifest) -> list[str]:

@@ -99,8 +99,8 @@ def make_way(out: Path, inputs: Iterable[Path], journal: Journal, *, keep_model:
     UsageError
         If the folder cannot be written, or holds an input, or files of these names that are no study.
     """
-    from radiobone.learning.persistence import MANIFEST
-    from radiobone.learning.persistence import MODEL as ESTIMATOR
+    from radiobone.learning.disk.persistence import MANIFEST
+    from radiobone.learning.disk.persistence import MODEL as ESTIMATOR
 
     model = [f"{MODEL}/{ESTIMATOR}", f"{MODEL}/{MANIFEST}"]
     written = {name for step in LEARNED for name in journal.outputs(step)}

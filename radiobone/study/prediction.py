@@ -22,7 +22,7 @@ from radiobone.tables.wide import Aggregation
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiobone.learning.manifest import FeatureSource, ModelManifest
+    from radiobone.learning.disk.manifest import FeatureSource, ModelManifest
     from radiobone.study.dataset import Dataset
     from radiobone.study.recipe import Recipe
 
@@ -56,7 +56,7 @@ def predict(
         If the model must not be loaded, a table is missing, or one was made in another way than what the model
         learned from.
     """
-    from radiobone.learning.persistence import load_model
+    from radiobone.learning.disk.persistence import load_model
 
     model = load_model(folder)
     manifest, source = model.manifest, model.manifest.source
@@ -116,7 +116,7 @@ def read_inputs(
     cohort : Cohort or None
         The cohort table.
     """
-    from radiobone.learning.persistence import load_model
+    from radiobone.learning.disk.persistence import load_model
 
     manifest = load_model(folder).manifest
     source = manifest.source
@@ -156,7 +156,7 @@ def write_predictions(
     cohort : Cohort, optional
         The cohort table.
     """
-    from radiobone.learning.persistence import MANIFEST, MODEL
+    from radiobone.learning.disk.persistence import MANIFEST, MODEL
 
     write_text(out, table.to_csv(index=False, lineterminator="\n"))
     tables = {"": features} if isinstance(features, FeatureTable) else features
@@ -205,7 +205,7 @@ def feature_source(
     FeatureSource
         For the model's manifest.
     """
-    from radiobone.learning.manifest import FeatureSource
+    from radiobone.learning.disk.manifest import FeatureSource
 
     if features.manifest is None:
         return FeatureSource.unknown(aggregation=aggregation, levels=levels)
@@ -231,7 +231,7 @@ def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequ
     FeatureSource
         For the model's manifest.
     """
-    from radiobone.learning.manifest import FeatureSource
+    from radiobone.learning.disk.manifest import FeatureSource
 
     used = set(columns)
     facts: dict[str, object] = {
@@ -255,7 +255,7 @@ def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequ
 
 
 def _no_predictions(manifest: ModelManifest) -> pd.DataFrame:
-    """Return the columns of `radiobone.learning.persistence.SavedModel.predict` without a row."""
+    """Return the columns of `radiobone.learning.disk.persistence.SavedModel.predict` without a row."""
     import pandas as pd
 
     nodes = [f"p_node_{node.name}" for node in manifest.nodes]

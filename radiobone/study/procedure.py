@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import ConfigError
-from radiobone.learning.choices import StepContext
+from radiobone.learning.protocol.choices import StepContext
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice, NodeChoice, Steps
 
 if TYPE_CHECKING:
     from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV
-    from radiobone.learning.repeats import Repeats
+    from radiobone.learning.selection.repeats import Repeats
 
 _LATE = {"late": "mean", "late_weighted": "weighted", "late_stacked": "stacked"}
 
@@ -115,7 +115,7 @@ class _Builder:
                 random_state=self.context.seed,
             )
         if self.arm.fusion == "blockwise":
-            from radiobone.learning.blocks import BlockSelector
+            from radiobone.learning.selection.blocks import BlockSelector
 
             blocks = {name: list(columns) for name, columns in self.columns.parts.items()}
             selector = BlockSelector(

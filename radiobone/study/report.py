@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from radiobone.evaluation import ArmsResult
-    from radiobone.learning.formula import LinearFormula
+    from radiobone.learning.disk.formula import LinearFormula
 
 
 def write_report(

@@ -128,8 +128,8 @@ def _final_model(
     recipe: Recipe, arm: Planned, dataset: Dataset, tables: Tables, cohort: Cohort, out: Path
 ) -> tuple[Any, list[Path]]:
     """Fit and save the primary arm's procedure on all patients, or read the model that is there."""
-    from radiobone.learning.persistence import MANIFEST, load_model, save_model
-    from radiobone.learning.persistence import MODEL as ESTIMATOR
+    from radiobone.learning.disk.persistence import MANIFEST, load_model, save_model
+    from radiobone.learning.disk.persistence import MODEL as ESTIMATOR
     from radiobone.study.prediction import study_source
 
     files = [out / MODEL / name for name in (ESTIMATOR, MANIFEST)]

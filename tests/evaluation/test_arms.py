@@ -10,11 +10,11 @@ from sklearn.svm import SVC
 from radiobone.core.errors import UsageError
 from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, NestedCV, Primary
 from radiobone.evaluation.compare import Target, compare
-from radiobone.evaluation.delong import delong_test
 from radiobone.evaluation.fold_figures import FigureOptions
-from radiobone.evaluation.mcnemar import mcnemar_test
-from radiobone.evaluation.multiplicity import holm
-from radiobone.evaluation.resampled import corrected_test
+from radiobone.evaluation.statistics.delong import delong_test
+from radiobone.evaluation.statistics.mcnemar import mcnemar_test
+from radiobone.evaluation.statistics.multiplicity import holm
+from radiobone.evaluation.statistics.resampled import corrected_test
 from radiobone.learning import DataError, HierarchicalClassifier, NodeError, chain, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from radiobone.evaluation.bootstrap import auc_statistic, bootstrap_interval
-from radiobone.evaluation.clustered import clustered_auc_interval
-from radiobone.evaluation.delong import delong_interval, delong_test, placements
-from radiobone.evaluation.mcnemar import mcnemar_test
-from radiobone.evaluation.resampled import corrected_interval, corrected_test
+from radiobone.evaluation.statistics.bootstrap import auc_statistic, bootstrap_interval
+from radiobone.evaluation.statistics.clustered import clustered_auc_interval
+from radiobone.evaluation.statistics.delong import delong_interval, delong_test, placements
+from radiobone.evaluation.statistics.mcnemar import mcnemar_test
+from radiobone.evaluation.statistics.resampled import corrected_interval, corrected_test
 
 pytestmark = pytest.mark.slow
 

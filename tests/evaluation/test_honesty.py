@@ -22,7 +22,7 @@ from sklearn.svm import SVC
 from radiobone.core.errors import RadioboneWarning
 from radiobone.evaluation import FixedSplit, KFolds, LeaveOneCentreOut, NestedCV, TemporalSplit
 from radiobone.evaluation.flags import FEWER
-from radiobone.evaluation.resampled import corrected_interval
+from radiobone.evaluation.statistics.resampled import corrected_interval
 from radiobone.learning import CorrelationFilter, HierarchicalClassifier, LassoSelector, SelectiveClassifierCV
 
 FULL = int(os.environ.get("RADIOBONE_DRAWS", "1")) >= 4

@@ -5,13 +5,13 @@ from sklearn.naive_bayes import GaussianNB
 
 from radiobone.core.errors import UsageError
 from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, LeaveOneCentreOut, NestedCV, Primary
-from radiobone.evaluation.bootstrap import bootstrap_interval, metric_statistic
-from radiobone.evaluation.clustered import clustered_auc_interval
 from radiobone.evaluation.compare import Target, compare
-from radiobone.evaluation.delong import delong_interval
 from radiobone.evaluation.fold_figures import FigureOptions
-from radiobone.evaluation.proportions import proportion_interval
-from radiobone.evaluation.resampled import corrected_interval
+from radiobone.evaluation.statistics.bootstrap import bootstrap_interval, metric_statistic
+from radiobone.evaluation.statistics.clustered import clustered_auc_interval
+from radiobone.evaluation.statistics.delong import delong_interval
+from radiobone.evaluation.statistics.proportions import proportion_interval
+from radiobone.evaluation.statistics.resampled import corrected_interval
 from radiobone.learning import DataError, HierarchicalClassifier, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]

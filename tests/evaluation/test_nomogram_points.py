@@ -2,10 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radiobone.evaluation.logistic import logistic_regression
-from radiobone.evaluation.nomogram import Nomogram, NomogramAxis, ticks
-from radiobone.evaluation.predictors import RegressionError
-from radiobone.learning.formula import LinearFormula, Sigmoid, Term
+from radiobone.evaluation.regression.logistic import logistic_regression
+from radiobone.evaluation.regression.nomogram import Nomogram, NomogramAxis, ticks
+from radiobone.evaluation.regression.predictors import RegressionError
+from radiobone.learning.disk.formula import LinearFormula, Sigmoid, Term
 
 
 def cohort(n: int = 300) -> pd.DataFrame:

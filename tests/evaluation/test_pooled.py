@@ -7,12 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from radiobone.evaluation import FixedSplit, KFolds, NestedCV
-from radiobone.evaluation.decision_curve import decision_curve
-from radiobone.evaluation.delong import delong_interval
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.intervals import CONDITIONAL
 from radiobone.evaluation.pooled import pooled_content
-from radiobone.evaluation.reliability import calibration
+from radiobone.evaluation.statistics.decision_curve import decision_curve
+from radiobone.evaluation.statistics.delong import delong_interval
+from radiobone.evaluation.statistics.reliability import calibration
 from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]

@@ -6,13 +6,13 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, NestedCV, Primary
-from radiobone.evaluation.bootstrap import bootstrap_interval
-from radiobone.evaluation.clustered import clustered_auc_interval, clustered_auc_test
-from radiobone.evaluation.delong import delong_interval, delong_test
 from radiobone.evaluation.fold_figures import FigureOptions
-from radiobone.evaluation.mcnemar import mcnemar_test
-from radiobone.evaluation.resampled import corrected_interval
-from radiobone.evaluation.weighted import binary_statistics
+from radiobone.evaluation.statistics.bootstrap import bootstrap_interval
+from radiobone.evaluation.statistics.clustered import clustered_auc_interval, clustered_auc_test
+from radiobone.evaluation.statistics.delong import delong_interval, delong_test
+from radiobone.evaluation.statistics.mcnemar import mcnemar_test
+from radiobone.evaluation.statistics.resampled import corrected_interval
+from radiobone.evaluation.statistics.weighted import binary_statistics
 from radiobone.learning import DataError, HierarchicalClassifier
 from radiobone.learning.nodes import Node
 

@@ -30,7 +30,7 @@ from radiobone.learning import (
     UnivariateFilter,
     VarianceFilter,
 )
-from radiobone.learning.models import ModelChoice
+from radiobone.learning.protocol.models import ModelChoice
 
 OFF_THE_TOP = {"check_classifiers_train": "the class called need not be the most probable one, as is asked for"}
 

@@ -5,7 +5,7 @@ import skops.io
 from sklearn.metrics import roc_auc_score
 
 from radiobone.learning import DataError, HuThresholdClassifier, hu_alone, hu_columns
-from radiobone.learning.persistence import TRUSTED_TYPES
+from radiobone.learning.disk.persistence import TRUSTED_TYPES
 
 COLUMN = "trabecular__density_median_hu"
 CLASSES = ["normal", "osteopenia", "osteoporosis"]

@@ -29,7 +29,9 @@ def test_types_names_and_modules_agree():
     assert {name: f"radiobone.learning.{module}" for name, module in front._MODULES.items()} == seen
 
 
-@pytest.mark.parametrize("module", ["radiobone.learning", "radiobone.learning.models", "radiobone.learning.steps"])
+@pytest.mark.parametrize(
+    "module", ["radiobone.learning", "radiobone.learning.protocol.models", "radiobone.learning.protocol.steps"]
+)
 def test_steps_of_a_recipe_are_read_without_scikit_learn(module):
     code = f"import sys, {module}; sys.exit(' '.join({{'sklearn', 'scipy', 'pandas'}} & set(sys.modules)) or None)"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

@@ -31,9 +31,9 @@ from radiobone.learning import (
     StabilityFilter,
     osteoporosis_first,
 )
-from radiobone.learning.models import ModelChoice
-from radiobone.learning.persistence import MANIFEST, MODEL, TRUSTED_TYPES, load_model, save_model
-from radiobone.learning.tree_audit import audit_file, audit_owners
+from radiobone.learning.disk.persistence import MANIFEST, MODEL, TRUSTED_TYPES, load_model, save_model
+from radiobone.learning.disk.tree_audit import audit_file, audit_owners
+from radiobone.learning.protocol.models import ModelChoice
 
 SMALL = {
     "random_forest": {"trees": 4},

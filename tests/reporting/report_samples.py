@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from radiobone.evaluation.nomogram import Nomogram, NomogramAxis
+from radiobone.evaluation.regression.nomogram import Nomogram, NomogramAxis
 from radiobone.reporting.figures import (
     Calibration,
     Confusion,

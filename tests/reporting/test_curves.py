@@ -9,7 +9,7 @@ import pytest
 from report_samples import scores
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from radiobone.evaluation.resampled import corrected_interval
+from radiobone.evaluation.statistics.resampled import corrected_interval
 from radiobone.reporting.curves import NodeScores, fold_curves
 from radiobone.reporting.estimates import Estimate
 from radiobone.reporting.roc import precision_recall_figure, roc_figure

@@ -22,8 +22,8 @@ from report_samples import (
 )
 from sklearn.linear_model import LogisticRegression
 
-from radiobone.evaluation.learning_curve import LearningCurve as FoundCurve
-from radiobone.evaluation.permutation import Permutation
+from radiobone.evaluation.statistics.learning_curve import LearningCurve as FoundCurve
+from radiobone.evaluation.statistics.permutation import Permutation
 from radiobone.learning import HierarchicalClassifier, Node, SelectiveClassifierCV
 from radiobone.reporting.estimates import Estimate, estimate
 from radiobone.reporting.figures import (

@@ -12,7 +12,7 @@ import yaml
 from study_tables import COLUMNS, tables, write_table, write_tables
 
 from radiobone.core.errors import ConfigError, RadioboneWarning, TableError
-from radiobone.learning.persistence import load_model
+from radiobone.learning.disk.persistence import load_model
 from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe, read_recipe

@@ -3,7 +3,7 @@
 import pytest
 
 from radiobone.learning import FlatClassifier, HierarchicalClassifier, LateFusionClassifier
-from radiobone.learning.blocks import BlockSelector
+from radiobone.learning.selection.blocks import BlockSelector
 from radiobone.study.procedure import Columns, procedure
 from radiobone.study.recipe import read_recipe
 from radiobone.study.recipe.design import ArmChoice, OperatingPoint

@@ -7,7 +7,7 @@ from study_tables import COLUMNS, plain_demo, tables, write_table, write_tables
 from test_study_training import quick
 
 from radiobone.core.errors import TableError
-from radiobone.learning.persistence import load_model
+from radiobone.learning.disk.persistence import load_model
 from radiobone.reporting.flow import flow_figure
 from radiobone.study.arms import plan_arms
 from radiobone.study.dataset import assemble

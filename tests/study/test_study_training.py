@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 import radiobone.learning.routing
 import radiobone.study.training
 from radiobone.core.errors import ModelError, RadioboneWarning, TableError, UsageError
-from radiobone.learning.persistence import load_model
+from radiobone.learning.disk.persistence import load_model
 from radiobone.study.arms import fit_final, plan_arms
 from radiobone.study.dataset import assemble
 from radiobone.study.prediction import predict

@@ -7,8 +7,8 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from radiobone.core.config import FileModel
-from radiobone.learning.models import ModelChoice
-from radiobone.learning.steps import SelectionStep
+from radiobone.learning.protocol.models import ModelChoice
+from radiobone.learning.protocol.steps import SelectionStep
 from radiobone.study.recipe.checks import forbid_twice
 from radiobone.study.recipe.table import Names
 

@@ -10,9 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from radiobone.core.config import FileModel, nearest
 from radiobone.core.hashing import sha256_json
 from radiobone.features.radiomics.params import RadiomicsParams, read_params
-from radiobone.learning.models import ModelChoice, Svm
 from radiobone.learning.nodes import Node, NodeTree
-from radiobone.learning.steps import Correlation, Lasso, SelectionStep, Standardise
+from radiobone.learning.protocol.models import ModelChoice, Svm
+from radiobone.learning.protocol.steps import Correlation, Lasso, SelectionStep, Standardise
 from radiobone.study.recipe.checks import as_value_error, forbid_twice
 from radiobone.study.recipe.design import (
     ALWAYS,

@@ -1,0 +1,1 @@
+"""Regression tables of clinical papers, and nomograms, by statsmodels."""

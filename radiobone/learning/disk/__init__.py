@@ -1,0 +1,1 @@
+"""What outlives a fit: models without executable code, their manifests, and formulas."""

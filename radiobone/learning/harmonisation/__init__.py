@@ -1,0 +1,1 @@
+"""Batch effects of centres and scanners, taken out by training rows only."""

@@ -1,0 +1,1 @@
+"""LASSO and elastic net: certified paths, and the selector that walks them."""

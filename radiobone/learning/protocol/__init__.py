@@ -1,0 +1,1 @@
+"""In-fold steps and models by name, as study recipes write them."""

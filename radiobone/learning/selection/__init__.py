@@ -1,0 +1,1 @@
+"""In-fold selection: filters and rankings of columns, fitted on training rows only."""
