@@ -7,10 +7,10 @@ Run by hand, with the folder of the tables:
 
 The recipe is `pipelines/radiomics_table.yaml`, the same for all tables. It was chosen on the four development
 sets; nothing was chosen on the other eight. A second version follows a rule that was fixed before it was sought:
-among chains that always keep features, the one with the smallest mean shortfall over the development sets is taken,
-committed, and run on the other eight once. Each table is validated by nested cross-validation with five
-seeds (five divisions into five folds). The published figures are maxima over trials that were scored on the
-very rows they chose by, so that an honest figure must be expected to fall short of them.
+among chains that always keep features, the one with the smallest mean shortfall over the development sets is
+taken, committed, and run on the other eight once. Each table is validated by nested cross-validation with five
+seeds (five divisions into five folds). The published figures are maxima over trials that were scored on the very
+rows they chose by, so that an honest figure must be expected to fall short of them.
 """
 
 from __future__ import annotations
