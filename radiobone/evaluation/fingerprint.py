@@ -220,7 +220,7 @@ def _code() -> str:
     """Hash the files that fit and predict: a version may stay while the code under it is changed."""
     digest = hashlib.sha256()
     here = Path(__file__).parent
-    learning = sorted(Path(str(radiobone.learning.__file__)).parent.glob("*.py"))
+    learning = sorted(Path(str(radiobone.learning.__file__)).parent.rglob("*.py"))
     for path in (*learning, here / "fits.py", here / "fitting.py", here / "keep.py"):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -18,10 +18,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
+import radiobone.learning
 from radiobone.core.errors import UsageError
-from radiobone.evaluation import FixedSplit, KFolds, NestedCV
-from radiobone.evaluation.fingerprint import canonical, data_sha256
+from radiobone.evaluation import FixedSplit, KFolds, NestedCV, fingerprint
+from radiobone.evaluation.fingerprint import canonical, data_sha256, fit_sha256
 from radiobone.evaluation.inputs import prepare
+from radiobone.evaluation.splits import OuterFold
 from radiobone.learning import (
     HierarchicalClassifier,
     Repeats,
@@ -169,6 +171,20 @@ def test_a_class_without_source_is_refused():
     exec("class Typed(GaussianNB):\n    pass", space)
     with pytest.raises(UsageError, match=r"source cannot be read.*Typed"):
         canonical(space["Typed"]())
+
+
+def test_a_changed_file_of_any_folder_of_learning_makes_kept_fits_stale(tmp_path, monkeypatch):
+    step = tmp_path / "selection/mrmr.py"
+    step.parent.mkdir()
+    monkeypatch.setattr(radiobone.learning, "__file__", str(tmp_path / "__init__.py"))
+    fold = OuterFold(1, 1, np.arange(3), np.arange(3, 5))
+    keys = []
+    for content in ("relevance - redundancy", "relevance / redundancy"):
+        step.write_text(content)
+        fingerprint._code.cache_clear()
+        keys.append(fit_sha256("data", GaussianNB(), None, [fold]))
+    fingerprint._code.cache_clear()
+    assert keys[0] != keys[1]
 
 
 def test_several_test_sets_are_kept_with_their_one_model(tmp_path):
