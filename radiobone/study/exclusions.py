@@ -75,7 +75,7 @@ def exclusions(
     ]
     if main is not None and recipe.table.status == "drop":
         found.append(("features", _without_features(main, recipe, labels)))
-    if not imputes(recipe):
+    if not recipe.imputes:
         used = list(
             dict.fromkeys(
                 column
@@ -87,23 +87,6 @@ def exclusions(
         gaps = incomplete_rows(X[used])
         found.append(("missing values", {name: short_reason(reason) for name, reason in gaps.items()}))
     return found
-
-
-def imputes(recipe: Recipe) -> bool:
-    """Say whether missing values are filled inside the folds, so that patients keep rows with gaps.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        The study.
-
-    Returns
-    -------
-    bool
-        True if every arm has the step ``missing``.
-    """
-    steps = [recipe.steps if arm.steps is None else arm.steps for arm in recipe.all_arms]
-    return all(any(step.name == "missing" for step in part) for part in steps)
 
 
 def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:

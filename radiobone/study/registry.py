@@ -34,10 +34,12 @@ class StudyStep:
 
 
 _FEATURES = ("cohort", "voi", "more_vois", "extraction", "external")
-_LABELLED = (*_FEATURES, "label", "table", "clinical", "acquisition")
+# Who is analysed depends on the columns that the plan and the arms need, and on steps that fill gaps.
+_LABELLED = (
+    *_FEATURES, "label", "table", "clinical", "acquisition", "validation", "nodes", "steps", "arms",
+)  # fmt: skip
 _LEARNED = (
-    *_LABELLED, "validation", "steps", "nodes", "train_on", "model", "calibration", "operating_point",
-    "decision", "arms",
+    *_LABELLED, "train_on", "model", "calibration", "operating_point", "decision", "primary",
 )  # fmt: skip
 
 STEPS: dict[str, StudyStep] = {
@@ -47,8 +49,8 @@ STEPS: dict[str, StudyStep] = {
         StudyStep("extract", _FEATURES, ("segment",), "features of every VOI"),
         StudyStep("deep", ("deep",), ("segment",), "deep features of every VOI", built=False),
         StudyStep("label", _LABELLED, ("extract", "deep"), "labels, exclusions, one row for each patient"),
-        StudyStep("validate", (*_LEARNED, "evaluation", "primary"), ("label",), "every arm on the same folds"),
-        StudyStep("fit", _LEARNED, ("label",), "the first arm's procedure on all patients"),
+        StudyStep("validate", (*_LEARNED, "evaluation"), ("label",), "every arm on the same folds"),
+        StudyStep("fit", _LEARNED, ("label",), "the primary arm's procedure on all patients"),
         StudyStep("report", (), ("validate", "fit"), "tables and figures"),
     )
 }

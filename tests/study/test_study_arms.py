@@ -175,6 +175,34 @@ def test_patients_without_features_are_kept_where_gaps_are_filled(folder):
     assert len(assemble(small(folder), *given(folder)).X) == 59
 
 
+def test_gaps_are_filled_only_where_every_node_of_every_arm_has_the_step(folder):
+    fills, plain = [{"missing": None}, {"standardise": None}], [{"standardise": None}]
+    with_steps = [{**node, "steps": fills} for node in SMALL["nodes"]]
+    without = [SMALL["nodes"][0], {**SMALL["nodes"][1], "steps": plain}]
+    assert small(folder, nodes=with_steps).imputes
+    assert small(folder, steps=fills).imputes
+    assert not small(folder, steps=fills, nodes=without).imputes
+    assert not small(folder, steps=fills, arms=[{"name": "one", "blocks": "density", "steps": plain}]).imputes
+    with pytest.raises(ConfigError, match="every arm needs a step 'missing'"):
+        small(folder, table={"status": "keep"}, steps=fills, nodes=without)
+
+
+def test_a_flat_arm_has_no_steps_of_nodes(folder):
+    combat = [{"combat": {"batch_column": "scanner"}}, {"standardise": None}]
+    nodes = [{**node, "steps": combat} for node in SMALL["nodes"]]
+    arms = [{"name": "tree", "blocks": "radiomics"}, {"name": "flat", "blocks": "radiomics", "flat": True}]
+    recipe = small(folder, nodes=nodes, arms=arms)
+    assert [recipe.batches(arm) for arm in recipe.all_arms] == [("scanner",), ()]
+
+
+def test_another_primary_arm_is_fitted_anew(folder):
+    arms = [{"name": "texture", "blocks": "radiomics"}, {"name": "density", "blocks": "density"}]
+    for primary, n_features in (("texture", 6), ("density", 1)):
+        recipe = small(folder, arms=arms, primary={"node": "porous", "arm": primary})
+        train(recipe, *given(folder), folder / "out", progress=False)
+        assert len(load_model(folder / "out/model").manifest.feature_names) == n_features
+
+
 @pytest.mark.slow
 def test_a_damaged_output_is_made_again(folder):
     recipe = small(folder)

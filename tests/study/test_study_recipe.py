@@ -73,7 +73,7 @@ def test_the_order_of_nodes_is_configuration():
         ({"deep": {"backbone": "resnet50"}}, "known, not built yet: deep"),
         ({"segment": {}}, "known, not built yet: segment"),
         ({"external": {}}, "external: a table made elsewhere has no voi"),
-        ({"table": {"status": "keep"}}, "no step 'missing' fills them"),
+        ({"table": {"status": "keep"}}, "every arm needs a step 'missing'"),
         ({"arms": [{"name": "a", "blocks": "radiomic"}]}, "no block 'radiomic' (did you mean 'radiomics'?)"),
         ({"arms": [{"name": "a", "columns": "clinical"}]}, "arm 'a': no column 'clinical'"),
         ({"arms": [{"name": "a"}]}, "has neither blocks nor columns"),

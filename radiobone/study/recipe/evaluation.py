@@ -72,9 +72,9 @@ class Evaluation(FileModel):
     draws, seed : int
         Draws of the bootstrap, and its seed.
     permutations : int
-        Refits with permuted labels (on the first node, by the first arm); 0 for none.
+        Refits of the primary arm's whole validation with permuted labels; 0 for none.
     learning_curve : tuple of float
-        Shares of the training patients to learn from; empty for none.
+        Shares of the patients on whom the primary arm's whole validation is run again; empty for none.
     thresholds : (float, float)
         First and last threshold probability of the decision curves, in steps of 0.01.
     baselines : Baselines
@@ -84,7 +84,7 @@ class Evaluation(FileModel):
     figures : tuple of {"png", "pdf", "svg"}
         Formats of the figures; empty for none.
     nomogram : bool
-        Draw a nomogram of the final model of the first arm, where it is linear.
+        Draw a nomogram of the primary arm's final model, where it is linear.
     """
 
     level: Share = 0.95

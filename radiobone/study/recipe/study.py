@@ -159,8 +159,10 @@ class Recipe(FileModel):
         forbid_twice([column.column for column in (*self.clinical, *self.acquisition)])
         if HU_RULE in self.more_vois:
             raise ValueError(f"more_vois.{HU_RULE}: this name is kept for the baseline's own VOI")
-        if self.table.status == "keep" and not any("missing" in _names(steps) for steps in self._all_steps()):
-            raise ValueError("table.status: keep leaves values missing, and no step 'missing' fills them")
+        if self.table.status == "keep" and not self.imputes:
+            raise ValueError(
+                "table.status: keep leaves values missing, which every arm needs a step 'missing' to fill"
+            )
         return self
 
     @model_validator(mode="after")
@@ -210,6 +212,11 @@ class Recipe(FileModel):
         """The classes that the nodes split, in the order of the labels; patients of others are left out."""
         named = {label for node in self.nodes for label in (*node.positive, *node.negative)}
         return tuple(name for name in self.label.names if name in named)
+
+    @property
+    def imputes(self) -> bool:
+        """Whether every arm fills missing values inside the folds, so that patients keep rows with gaps."""
+        return all("missing" in _names(steps) for steps in self._all_steps())
 
     @property
     def sha256(self) -> str:
@@ -296,7 +303,7 @@ class Recipe(FileModel):
         return tuple(column for column in (*self.clinical, *self.acquisition) if column.column == name)
 
     def steps_of(self, arm: ArmChoice) -> list[Steps]:
-        """List the steps that an arm runs through: its own or the recipe's, and those of single nodes.
+        """List the steps that an arm runs through: a node's own, else the arm's, else the recipe's.
 
         Parameters
         ----------
@@ -306,12 +313,10 @@ class Recipe(FileModel):
         Returns
         -------
         list of tuple of SelectionStep
-            One for each way through.
+            One for each node; one for a flat arm, which has none.
         """
-        return [
-            self.steps if arm.steps is None else arm.steps,
-            *(node.steps for node in self.nodes if node.steps is not None),
-        ]
+        own = self.steps if arm.steps is None else arm.steps
+        return [own] if arm.flat else [own if node.steps is None else node.steps for node in self.nodes]
 
     def batches(self, arm: ArmChoice) -> tuple[str, ...]:
         """List the columns of the cohort table that name the batch of a patient in an arm's step ``combat``.
@@ -367,8 +372,7 @@ class Recipe(FileModel):
         return [Node(node.name, node.positive, node.negative) for node in self.nodes]
 
     def _all_steps(self) -> list[Steps]:
-        of_arms = [arm.steps for arm in self.arms if arm.steps is not None]
-        return [self.steps, *of_arms, *(node.steps for node in self.nodes if node.steps is not None)]
+        return [steps for arm in self.all_arms for steps in self.steps_of(arm)]
 
     def _column_names(self) -> list[str]:
         groups = [name for name in GROUPS if getattr(self, name)]
