@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from radiobone.core.errors import TableError
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.study import EXTERNAL
+from radiobone.study.rows import REVIEW_COLUMNS
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.keys import (
     DEFAULT_SCAN,
+    FEATURE_KEYS,
     LEVEL,
     PATIENT,
     REASON,
@@ -145,9 +147,13 @@ def _patients(text: pd.DataFrame, patient: str | None, where: str) -> pd.Series[
 
 def _feature_columns(recipe: Recipe, text: pd.DataFrame, where: str) -> list[str]:
     assert recipe.external is not None
+    batches = (name for arm in recipe.all_arms for name in recipe.batches(arm))
     used = {
         recipe.external.patient,
         recipe.label.column,
+        *FEATURE_KEYS,
+        *REVIEW_COLUMNS,
+        *batches,
         *recipe.table.exclude,
         *recipe.validation.columns,
         *(column.column for column in (*recipe.clinical, *recipe.acquisition)),

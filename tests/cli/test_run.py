@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-import radiobone.study.validation
+import radiobone.evaluation.memory
 from radiobone.cli.app import run
 
 CLINICAL = {
@@ -137,11 +137,13 @@ def test_a_table_from_elsewhere_with_constant_empty_and_equal_columns_is_a_study
     features = pd.DataFrame({"patient_id": table["patient_id"], "glcm": signal, "again": signal, "flat": 1.0})
     features["empty"] = np.nan
     features["text"] = "x"
+    features["scan_id"] = 1
+    features["needs_review"] = np.arange(len(table)) % 2
     steps = [{"missing": None}, {"variance": None}, {"standardise": None}, {"correlation": None}]
     external = {"columns": ["*"]}
     assert study(tmp_path, table, features, external=external, steps=steps) == 0
     found = results(tmp_path)
-    assert found["arms"][0]["n_features"] == 3, "a column without any number is no feature"
+    assert found["arms"][0]["n_features"] == 3, "keys, flags and columns without any number are no features"
     assert found["columns"]["constant"]["n"] == 1
     assert found["columns"]["duplicate"]["n"] == 1
     assert [item["name"] for item in found["nodes"][0]["selected_features"]] == ["external__glcm"]
@@ -173,9 +175,9 @@ def test_bad_input_is_told(tmp_path, capsys, change, recipe, told):
 
 
 def test_a_table_beyond_memory_is_refused_with_the_estimate(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(radiobone.study.validation, "machine_memory", lambda: 1000)
+    monkeypatch.setattr(radiobone.evaluation.memory, "free_memory", lambda: 1000)
     assert study(tmp_path, cohort_table()) == 2
-    assert "for 36 patients x 2 columns" in capsys.readouterr().err
+    assert "36 rows x 2 columns" in capsys.readouterr().err
 
 
 @pytest.mark.slow
