@@ -3,7 +3,8 @@
 The functions ``decision_curve`` and ``learning_curve`` stand in the modules of their names.
 """
 
-from radiobone.evaluation.arms import Arm, ArmsCV, ArmsResult, Primary
+from radiobone.evaluation.arm import Arm, Primary
+from radiobone.evaluation.arms import ArmsCV, ArmsResult
 from radiobone.evaluation.compare import Target
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.nested import NestedCV

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from radiobone.evaluation.arm import ArmsFound
 from radiobone.evaluation.compare import THREE_CLASS, Target, compare
 from radiobone.evaluation.compare_pooled import pooled_comparison
 from radiobone.evaluation.figure import without_nan
@@ -14,9 +15,6 @@ from radiobone.evaluation.statistics.metrics import BINARY, OVERALL
 from radiobone.evaluation.statistics.multiplicity import holm
 from radiobone.evaluation.strata import strata_content
 from radiobone.evaluation.volume import volume_content
-
-if TYPE_CHECKING:
-    from radiobone.evaluation.arms import ArmsResult
 
 EXPLORATORY = (
     "only the primary figure and comparison were named beforehand; all other figures and comparisons are "
@@ -35,12 +33,12 @@ _NOTHING: dict[str, Any] = {
 }
 
 
-def comparisons(result: ArmsResult) -> list[dict[str, Any]]:
+def comparisons(result: ArmsFound) -> list[dict[str, Any]]:
     """List every comparison: the primary one, then each arm against the primary arm.
 
     Parameters
     ----------
-    result : ArmsResult
+    result : ArmsFound
         The arms.
 
     Returns
@@ -66,11 +64,11 @@ def comparisons(result: ArmsResult) -> list[dict[str, Any]]:
     return lines
 
 
-def _test_sets(result: ArmsResult) -> list[str]:
+def _test_sets(result: ArmsFound) -> list[str]:
     return [fit.name for fit in result.main.fits] if result.main.fixed else [""]
 
 
-def _targets(result: ArmsResult) -> Iterator[Target]:
+def _targets(result: ArmsFound) -> Iterator[Target]:
     """Yield the primary figure, the same metric at every other node, and the macro AUC over several classes."""
     primary = result.primary.target
     yield primary
@@ -82,9 +80,7 @@ def _targets(result: ArmsResult) -> Iterator[Target]:
         yield Target(THREE_CLASS, "auc_macro" if metric not in OVERALL else metric)
 
 
-def _line(
-    result: ArmsResult, family: str, target: Target, arm: str, against: str, test_set: str
-) -> dict[str, Any]:
+def _line(result: ArmsFound, family: str, target: Target, arm: str, against: str, test_set: str) -> dict[str, Any]:
     kinds = {item.name: item.kind for item in result.arms}
     one, other = (_part(result.nested[name], test_set) for name in (arm, against))
     head = {
@@ -110,13 +106,15 @@ def _part(found: FoldFigures, test_set: str) -> FoldFigures:
     return found.only([fit.name for fit in found.fits].index(test_set))
 
 
-def arms_content(result: ArmsResult) -> dict[str, Any]:
+def arms_content(result: ArmsFound, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Put the figures of all arms into the form of ``results.json``.
 
     Parameters
     ----------
-    result : ArmsResult
+    result : ArmsFound
         The arms.
+    lines : list of dict
+        Their `comparisons`.
 
     Returns
     -------
@@ -125,7 +123,6 @@ def arms_content(result: ArmsResult) -> dict[str, Any]:
     """
     each = {name: nested.results() for name, nested in result.nested.items()}
     main = each[result.primary.arm]
-    lines = result.comparisons
     families = list(dict.fromkeys(line["family"] for line in lines if not line["primary"]))
     found: dict[str, Any] = without_nan(
         {
@@ -147,7 +144,7 @@ def arms_content(result: ArmsResult) -> dict[str, Any]:
     return found
 
 
-def _strata(result: ArmsResult) -> list[dict[str, Any]]:
+def _strata(result: ArmsFound) -> list[dict[str, Any]]:
     """Judge the primary figure by strata; over all classes, the first node's AUC stands for it."""
     main = result.main
     first = main.only(0) if main.fixed else main
@@ -157,7 +154,7 @@ def _strata(result: ArmsResult) -> list[dict[str, Any]]:
     return strata_content(first, result.strata, target)
 
 
-def _primary(result: ArmsResult, main: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
+def _primary(result: ArmsFound, main: dict[str, Any], lines: list[dict[str, Any]]) -> dict[str, Any]:
     primary = result.primary
     node = next((node for node in main["nodes"] if node["name"] == primary.node), None)
     return {
@@ -173,7 +170,7 @@ def _primary(result: ArmsResult, main: dict[str, Any], lines: list[dict[str, Any
     }
 
 
-def _arm(result: ArmsResult, number: int, each: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _arm(result: ArmsFound, number: int, each: dict[str, dict[str, Any]]) -> dict[str, Any]:
     arm = result.arms[number]
     found = each.get(arm.name)
     head = {

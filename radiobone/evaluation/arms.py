@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
+from radiobone.evaluation.arm import Arm, ArmsFound, Primary
 from radiobone.evaluation.arm_content import arms_content, comparisons
-from radiobone.evaluation.compare import THREE_CLASS, Target
+from radiobone.evaluation.compare import THREE_CLASS
 from radiobone.evaluation.fitting import check_estimator, check_nodes, check_prevalence
 from radiobone.evaluation.fold_checks import attribute
 from radiobone.evaluation.fold_figures import FigureOptions
@@ -26,80 +27,12 @@ from radiobone.evaluation.inputs import LabelsBy, StudyData, prepare
 from radiobone.evaluation.memory import check_memory
 from radiobone.evaluation.nested import Work, cut, fit_all, gather
 from radiobone.evaluation.plans import KFolds, Plan
-from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import check_jobs
 from radiobone.evaluation.strata import Strata
 from radiobone.evaluation.volume import volume_columns
 from radiobone.learning.data import DataError
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node, NodeError, chain
-
-Kind = Literal["arm", "control", "baseline"]
-
-
-@dataclass(frozen=True, eq=False)
-class Arm:
-    """One procedure on one kind of features.
-
-    Parameters
-    ----------
-    name : str
-        In every output.
-    X : anything indexable by row
-        Features, row for row as ``y``; None if columns are absent.
-    estimator : classifier
-        Copied, not changed; None if columns are absent.
-    kind : {"arm", "control", "baseline"}
-        A control should fail (acquisition only), a baseline should be beaten (mean HU alone).
-    needs : tuple of str
-        Columns that are absent: the arm is then listed with them, and not fitted.
-    preset : sequence of str, optional
-        Columns that the extraction gave, from its manifest, so that columns taken away before are seen.
-    """
-
-    name: str
-    X: Any = None
-    estimator: Any = None
-    kind: Kind = "arm"
-    needs: tuple[str, ...] = ()
-    preset: Sequence[str] | None = None
-
-
-@dataclass(frozen=True)
-class Primary:
-    """The one figure, and the one comparison, that a study was designed for; all else is exploratory.
-
-    Parameters
-    ----------
-    node : str
-        A node, or ``three_class``.
-    metric : str
-        One of its figures, on true members.
-    arm : str
-        Whose figure it is.
-    against : str, optional
-        The arm that it is compared with; without it there is no primary comparison.
-
-    Raises
-    ------
-    UsageError
-        If there is no such figure, or an arm is compared with itself.
-    """
-
-    node: str
-    metric: str
-    arm: str
-    against: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.arm == self.against:
-            raise UsageError("an arm is compared with itself", where="primary", got=self.arm)
-        self.target  # noqa: B018  checks the names
-
-    @property
-    def target(self) -> Target:
-        """The figure."""
-        return Target(self.node, self.metric)
 
 
 @dataclass(frozen=True)
@@ -284,38 +217,13 @@ def _in_arm(name: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, eq=False)
-class ArmsResult:
-    """What the arms found.
+class ArmsResult(ArmsFound):
+    """Everything that the arms found, and their comparison.
 
-    Parameters
-    ----------
-    arms : tuple of Arm
-        In the order given, without their features.
-    primary : Primary
-        What the study was designed for.
-    nested : dict of str to NestedResult
-        By arm, of those that could be fitted.
-    strata : tuple of Strata
-        Attributes by which the primary figure is told apart.
-    volume : ndarray of shape (n_samples,) or None
-        Volume of each row's VOIs, where it is known.
+    Notes
+    -----
+    The fields are those of `ArmsFound`.
     """
-
-    arms: tuple[Arm, ...]
-    primary: Primary
-    nested: dict[str, NestedResult]
-    strata: tuple[Strata, ...] = ()
-    volume: NDArray[np.float64] | None = None
-
-    @property
-    def main(self) -> NestedResult:
-        """The result of the primary arm."""
-        return self.nested[self.primary.arm]
-
-    @property
-    def folds(self) -> pd.DataFrame:
-        """The folds, which are those of every arm; see `NestedResult.folds`."""
-        return self.main.folds
 
     @cached_property
     def predictions(self) -> pd.DataFrame:
@@ -389,4 +297,4 @@ class ArmsResult:
 
     @cached_property
     def _content(self) -> dict[str, Any]:
-        return arms_content(self)
+        return arms_content(self, self.comparisons)

@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from radiobone.evaluation.arms import Arm, Kind
+from radiobone.evaluation.arm import Arm, Kind
 from radiobone.evaluation.volume import VOLUMES, volume_columns
 from radiobone.learning.data import DataError
 from radiobone.learning.hierarchical import HierarchicalClassifier
