@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from radiobone.core.errors import UsageError
 from radiobone.evaluation.compare import Target
 from radiobone.evaluation.nested import NestedCV
+from radiobone.evaluation.statistics.estimates import Progress
 from radiobone.evaluation.statistics.learning_curve import SHARES, LearningCurve, learning_curve
 from radiobone.evaluation.statistics.permutation import Permutation, permutation_test
 from radiobone.learning.data import DataError, take_rows
-
-Progress = Callable[[int, int], None]
+from radiobone.learning.nodes import NodeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +40,8 @@ class Refits:
     ids, attributes
         As for `NestedCV.run`.
     keep : Path, optional
-        Folder of finished folds, from which a stopped run goes on.
+        Folder of finished folds, from which a stopped run goes on; see `NestedCV.run`. Folds of a validation that
+        was kept there before are taken for the true labels, and for the sample of all patients.
     """
 
     validation: NestedCV
@@ -68,17 +70,18 @@ class Refits:
         Returns
         -------
         Permutation
-            See `radiobone.evaluation.statistics.permutation.permutation_test`.
+            See `radiobone.evaluation.statistics.permutation.permutation_test`. Labels that the plan cannot divide
+            (a training set that lacks a class) have no figure, and are counted.
         """
         labels = np.asarray(self.y)
-        lower_is_better = self.target.metric == "brier"
+        every = np.arange(len(labels))
         return permutation_test(
-            lambda dealt: self._score(np.arange(len(labels)), dealt),
+            lambda dealt: self._score(every, dealt),
             labels,
             groups=np.asarray(self.groups),
             permutations=permutations,
             seed=seed,
-            greater_is_better=not lower_is_better,
+            greater_is_better=self.target.metric != "brier",
             progress=progress,
         )
 
@@ -110,17 +113,8 @@ class Refits:
             plan has no figure, and is counted.
         """
         labels = np.asarray(self.y)
-
-        def score(rows: NDArray[np.intp]) -> float:
-            try:
-                return self._score(rows, labels[rows])
-            except DataError:
-                if len(rows) == len(labels):
-                    raise
-                return float("nan")
-
         return learning_curve(
-            score,
+            lambda rows: self._score(rows, labels[rows]),
             labels,
             groups=np.asarray(self.groups),
             shares=shares,
@@ -130,13 +124,27 @@ class Refits:
         )
 
     def _score(self, rows: NDArray[np.intp], labels: NDArray[Any]) -> float:
-        found = self.validation.run(
-            take_rows(self.X, rows),
-            labels,
-            groups=np.asarray(self.groups)[rows],
-            ids=None if self.ids is None else take_rows(self.ids, rows),
-            attributes=None if self.attributes is None else self.attributes.iloc[rows],
-            keep=self.keep,
-        )
+        """Return the figure of a validation; NaN where the plan cannot divide what is not the study itself."""
+        try:
+            found = self.validation.run(
+                take_rows(self.X, rows),
+                labels,
+                groups=np.asarray(self.groups)[rows],
+                ids=None if self.ids is None else take_rows(self.ids, rows),
+                attributes=None if self.attributes is None else self.attributes.iloc[rows],
+                keep=self.keep,
+            )
+        except (DataError, NodeError):
+            if np.array_equal(labels, np.asarray(self.y)):
+                raise
+            return float("nan")
+        if self.target.key not in found.values:
+            raise UsageError(
+                "the figure is of no node",
+                where="target",
+                got=self.target.node,
+                expected=", ".join(node.name for node in found.fits[0].nodes)
+                or "none: the classifier has no nodes",
+            )
         values = found.values[self.target.key]
         return values[0] if found.fixed else float(np.mean(values))

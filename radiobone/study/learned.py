@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radiobone.core.batch import progress_bar
-from radiobone.core.errors import RadioboneWarning
 from radiobone.study.arms import Planned, columns_of, plan_of
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
@@ -17,6 +16,7 @@ from radiobone.study.recipe import Recipe
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from radiobone.evaluation import Refits
     from radiobone.evaluation.statistics.learning_curve import LearningCurve
     from radiobone.evaluation.statistics.permutation import Permutation
 
@@ -24,8 +24,8 @@ CURVE_REPEATS = 3
 """How often patients of a learning curve are put in another order."""
 
 
-def primary_figure(recipe: Recipe, dataset: Dataset, arm: Planned, rows: Any, labels: Any, jobs: int) -> float:
-    """Run the whole validation of an arm on some rows, and return the primary figure.
+def refits(recipe: Recipe, dataset: Dataset, arm: Planned, keep: Path, jobs: int) -> Refits:
+    """Prepare to run the whole validation of an arm again and again.
 
     Parameters
     ----------
@@ -35,21 +35,18 @@ def primary_figure(recipe: Recipe, dataset: Dataset, arm: Planned, rows: Any, la
         All rows.
     arm : Planned
         The primary arm.
-    rows : ndarray of int
-        The rows that there shall be.
-    labels : ndarray
-        The class of each of them.
+    keep : Path
+        Folder of finished folds: the first validation of the study is taken from it, and a stopped run goes on.
     jobs : int
         Outer folds in parallel.
 
     Returns
     -------
-    float
-        The mean over outer folds; NaN where a fold cannot show it.
+    Refits
+        Judged by the primary figure.
     """
-    from radiobone.evaluation import NestedCV
+    from radiobone.evaluation import NestedCV, Refits, Target
 
-    attributes = dataset.attributes.iloc[rows]
     validation = NestedCV(
         arm.estimator,
         plan_of(recipe, dataset),
@@ -57,21 +54,21 @@ def primary_figure(recipe: Recipe, dataset: Dataset, arm: Planned, rows: Any, la
         classes=recipe.classes,
         labels_by=dataset.labels_by,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RadioboneWarning)
-        found = validation.run(
-            columns_of(dataset, arm).iloc[rows],
-            labels,
-            groups=dataset.patients[rows],
-            ids=dataset.keys.iloc[rows],
-            attributes=attributes if len(attributes.columns) else None,
-        ).metrics
-    primary = recipe.primary
-    chosen = (found["name"] == primary.node) & (found["metric"] == primary.metric)
-    return float(found.loc[chosen & (found["rows"] == "true_members"), "value"].mean(skipna=False))
+    return Refits(
+        validation,
+        Target(recipe.primary.node, recipe.primary.metric),
+        columns_of(dataset, arm),
+        dataset.y.to_numpy(),
+        dataset.patients,
+        dataset.keys,
+        dataset.attributes if len(dataset.attributes.columns) else None,
+        keep,
+    )
 
 
-def permutations(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: bool) -> Permutation | None:
+def permutations(
+    recipe: Recipe, dataset: Dataset, arm: Planned, keep: Path, jobs: int, progress: bool
+) -> Permutation | None:
     """Compare the primary figure with those on permuted labels.
 
     Parameters
@@ -82,6 +79,8 @@ def permutations(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, prog
         All rows.
     arm : Planned
         The primary arm.
+    keep : Path
+        Folder of finished folds.
     jobs : int
         Outer folds in parallel.
     progress : bool
@@ -92,24 +91,17 @@ def permutations(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, prog
     Permutation or None
         None where the recipe asks for none.
     """
-    from radiobone.evaluation.statistics.permutation import permutation_test
-
     n = recipe.evaluation.permutations
     if not n:
         return None
-    every = np.arange(len(dataset.y))
+    again = refits(recipe, dataset, arm, keep, jobs)
     with progress_bar("permuting labels", n + 1, progress) as advance:
-        return permutation_test(
-            lambda labels: primary_figure(recipe, dataset, arm, every, labels, jobs),
-            dataset.y.to_numpy(),
-            groups=dataset.patients,
-            permutations=n,
-            seed=recipe.evaluation.seed,
-            progress=lambda done, total: advance(),
-        )
+        return again.permutation(n, seed=recipe.evaluation.seed, progress=lambda done, total: advance())
 
 
-def curve(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: bool) -> LearningCurve | None:
+def curve(
+    recipe: Recipe, dataset: Dataset, arm: Planned, keep: Path, jobs: int, progress: bool
+) -> LearningCurve | None:
     """Run the validation on ever more of the patients.
 
     Parameters
@@ -120,6 +112,8 @@ def curve(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: b
         All rows.
     arm : Planned
         The primary arm.
+    keep : Path
+        Folder of finished folds.
     jobs : int
         Outer folds in parallel.
     progress : bool
@@ -130,19 +124,14 @@ def curve(recipe: Recipe, dataset: Dataset, arm: Planned, jobs: int, progress: b
     LearningCurve or None
         None where the recipe asks for none.
     """
-    from radiobone.evaluation.statistics.learning_curve import learning_curve
-
     shares = recipe.evaluation.learning_curve
     if not shares:
         return None
-    labels = dataset.y.to_numpy()
+    again = refits(recipe, dataset, arm, keep, jobs)
     n_fits = CURVE_REPEATS * len(shares) - (CURVE_REPEATS - 1) * (1.0 in shares)
     with progress_bar("learning curve", n_fits, progress) as advance:
-        return learning_curve(
-            lambda rows: primary_figure(recipe, dataset, arm, rows, labels[rows], jobs),
-            labels,
-            groups=dataset.patients,
-            shares=shares,
+        return again.learning_curve(
+            shares,
             repeats=CURVE_REPEATS,
             seed=recipe.evaluation.seed,
             progress=lambda done, total: advance(),
@@ -183,6 +172,7 @@ def learned_content(permuted: Permutation | None, sizes: LearningCurve | None) -
             "mean": plain(sizes.mean),
             "sd": plain(sizes.sd),
             "scores": [plain(row) for row in sizes.scores],
+            "n_undefined": sizes.n_undefined.tolist(),
             "note": "means over orders of the patients; the SD is of samples of one cohort, and no standard error",
         },
     }
@@ -220,19 +210,16 @@ def learned_figures(recipe: Recipe, results: dict[str, Any]) -> Iterator[tuple[s
         null = np.array(permuted["null"], dtype=np.float64)
         drawn = Permutations(title, metric, null, permuted["observed"], permuted["p_value"])
         yield "permutation", permutation_figure([drawn])
-    if sizes and None not in sizes["mean"]:
-        yield (
-            "learning_curve",
-            learning_curve_figure(
-                [
-                    LearningCurve(
-                        title,
-                        metric,
-                        np.array(sizes["n_patients"]),
-                        np.array(sizes["mean"], dtype=np.float64),
-                        values=np.array(sizes["scores"], dtype=np.float64).T,
-                        chance=0.5 if primary.metric in ("auc", "balanced_accuracy") else None,
-                    )
-                ]
-            ),
-        )
+    if sizes:
+        # Sizes that have no figure stand in results.json, with the number of repeats that lack it.
+        shown = [place for place, mean in enumerate(sizes["mean"]) if mean is not None]
+        if shown:
+            drawn_sizes = LearningCurve(
+                title,
+                metric,
+                np.array(sizes["n_patients"])[shown],
+                np.array(sizes["mean"], dtype=np.float64)[shown],
+                values=np.array(sizes["scores"], dtype=np.float64).T[shown],
+                chance=0.5 if primary.metric in ("auc", "balanced_accuracy") else None,
+            )
+            yield "learning_curve", learning_curve_figure([drawn_sizes])

@@ -115,8 +115,8 @@ def train(
     journal.note("fit", known["fit"], files)
     say("report: tables and figures")
     results = results_content(recipe, dataset, validated, tables, cohort)
-    permuted = permutations(recipe, dataset, arms[0], jobs, progress)
-    results |= learned_content(permuted, curve(recipe, dataset, arms[0], jobs, progress))
+    permuted = permutations(recipe, dataset, arms[0], out / KEPT, jobs, progress)
+    results |= learned_content(permuted, curve(recipe, dataset, arms[0], out / KEPT, jobs, progress))
     written = write_report(recipe, dataset, validated, model, results, out, progress)
     # Last: a folder with results.json is a finished study.
     write_json(out / RESULTS, results)

@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.naive_bayes import GaussianNB
 
-from radiobone.evaluation import FixedSplit, KFolds, NestedCV
+from radiobone.core.errors import UsageError
+from radiobone.evaluation import FixedSplit, KFolds, LeaveOneCentreOut, NestedCV
 from radiobone.evaluation.compare import Target
 from radiobone.evaluation.refits import Refits
-from radiobone.learning import Node
+from radiobone.learning import DataError, Node, osteoporosis_first
 
 NODE = Node("sick_vs_well", ("sick",), ("well",))
 AUC = Target(NODE.name, "auc")
@@ -49,6 +50,35 @@ def test_more_patients_give_a_steadier_figure():
     assert found.n_patients.tolist() == [3, 24, 60]
     assert found.n_undefined.tolist() == [2, 0, 0], "three patients are too few for three folds"
     assert found.scores[0][2] == found.scores[1][2]
+
+
+def test_a_sample_that_lacks_a_class_of_the_tree_is_counted():
+    y = np.repeat(["osteoporosis", "osteopenia", "normal"], [12, 12, 3])
+    X = np.random.default_rng(0).normal(size=(27, 2))
+    validation = NestedCV(GaussianNB(), KFolds(2), nodes=osteoporosis_first())
+    found = Refits(validation, Target("osteoporosis_vs_rest", "auc"), X, y, np.arange(27))
+    assert found.learning_curve([0.15, 1.0], repeats=2).n_undefined.tolist() == [2, 0]
+
+
+def test_labels_that_leave_training_without_a_class_count_as_a_good_figure():
+    centre = pd.DataFrame({"centre": np.repeat(["A", "B"], 30)})
+    X, _, patients, ids = table()
+    y = np.where(np.isin(np.arange(60), [0, 40]), "sick", "well")
+    validation = NestedCV(GaussianNB(), LeaveOneCentreOut("centre"), nodes=[NODE])
+    found = Refits(validation, AUC, X, y, patients, ids, centre).permutation(20)
+    assert np.isfinite(found.score)
+    assert 0 < found.n_undefined < 20
+    assert found.p_value >= (1 + found.n_undefined) / 21
+
+
+def test_what_the_study_itself_cannot_give_is_refused():
+    X, y, patients, ids = table()
+    one = Refits(NestedCV(GaussianNB(), KFolds(40), nodes=[NODE]), AUC, X, y, patients, ids)
+    with pytest.raises(DataError, match="fewer patients than there are outer folds"):
+        one.permutation(2)
+    other = Refits(NestedCV(GaussianNB(), KFolds(3)), AUC, X, y, patients, ids)
+    with pytest.raises(UsageError, match=r"no node.*sick_vs_well"):
+        other.learning_curve([1.0], repeats=1)
 
 
 def test_finished_folds_are_kept(tmp_path):

@@ -133,16 +133,16 @@ def test_the_class_of_a_patient_holds_for_every_level(tmp_path):
 
 
 @pytest.mark.slow
-def test_labels_are_permuted_and_samples_drawn_by_patient(study):
+def test_labels_are_permuted_and_samples_drawn_by_patient(study, tmp_path):
     folder, recipe, _ = study
     asked = recipe.evaluation.model_copy(update={"permutations": 2, "learning_curve": (0.5, 1.0)})
     recipe = recipe.model_copy(update={"evaluation": asked})
     data = assemble(recipe, *tables(folder))
     arm = plan_arms(recipe, data)[0]
-    sizes = curve(recipe, data, arm, 1, progress=False)
+    sizes = curve(recipe, data, arm, tmp_path, 1, progress=False)
     assert sizes.n_patients.tolist() == [29, 58], "patients, not their 170 levels"
     assert np.isfinite(sizes.mean).all()
-    assert np.isfinite(permutations(recipe, data, arm, 1, progress=False).permuted).all()
+    assert np.isfinite(permutations(recipe, data, arm, tmp_path, 1, progress=False).permuted).all()
 
 
 @pytest.mark.parametrize(
