@@ -65,11 +65,9 @@ def metrics_summary(results: Results) -> pd.DataFrame:
     for head, part in sets(results):
         own = bool(named) and head["test_set"] == first and head["arm"] == (named.get("arm") or head["arm"])
         for where, found in _figures(part):
-            interval = found.get("interval") or {}
             at = (where["name"] or THREE_CLASS, where["metric"])
             primary = own and at == (named["node"], named["metric"]) and where["rows"] in ("all", "true_members")
-            line = {name: found.get(name, interval.get(name)) for name in _FIGURE}
-            lines.append({**head, **where, **line, "primary": primary and where["scope"] != "class"})
+            lines.append({**head, **where, **_cells_of(found), "primary": primary and where["scope"] != "class"})
     return frame(lines, (*_WHERE, *_FIGURE, "primary"))
 
 
@@ -92,9 +90,7 @@ def per_class(results: Results) -> pd.DataFrame:
         for label, found in part[THREE_CLASS]["by_class"].items():
             counts = {name: found[name] for name in ("n_patients", "n_predictions")}
             for where, value in _metrics({}, found):
-                interval = value.get("interval") or {}
-                line = {name: value.get(name, interval.get(name)) for name in _FIGURE}
-                lines.append({**head, "class": label, **counts, **where, **line})
+                lines.append({**head, "class": label, **counts, **where, **_cells_of(value)})
     return frame(lines, ("arm", "test_set", "class", "n_patients", "n_predictions", "metric", *_FIGURE))
 
 
@@ -119,10 +115,10 @@ def confusion(results: Results) -> pd.DataFrame:
             for key, rows in ROWS.items():
                 counts = node[key]["confusion"]
                 matrix = [[counts["tp"], counts["fn"]], [counts["fp"], counts["tn"]]]
-                lines += _cells({**head, "name": node["name"], "rows": rows}, names, matrix)
+                lines += _confusion_cells({**head, "name": node["name"], "rows": rows}, names, matrix)
         overall = part[THREE_CLASS]["confusion"]
         labels = [str(label) for label in overall["labels"]]
-        lines += _cells({**head, "name": THREE_CLASS, "rows": "all"}, labels, overall["matrix"])
+        lines += _confusion_cells({**head, "name": THREE_CLASS, "rows": "all"}, labels, overall["matrix"])
     return frame(lines, ("arm", "test_set", "name", "rows", "true", "decided", "predictions"))
 
 
@@ -144,7 +140,13 @@ def _metrics(head: Line, part: Mapping[str, Any]) -> Iterator[tuple[Line, Mappin
             yield {**head, "metric": metric}, value
 
 
-def _cells(head: Line, labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[Line]:
+def _cells_of(figure: Mapping[str, Any]) -> Line:
+    """Put a figure and its interval side by side."""
+    interval = figure.get("interval") or {}
+    return {name: figure.get(name, interval.get(name)) for name in _FIGURE}
+
+
+def _confusion_cells(head: Line, labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> list[Line]:
     return [
         {**head, "true": true, "decided": decided, "predictions": count}
         for true, counts in zip(labels, matrix, strict=True)

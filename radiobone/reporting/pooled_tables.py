@@ -73,11 +73,11 @@ def decision_curve(results: Results) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``arm``, ``test_set``, ``node``, ``positive``, ``thresholds``, ``net_benefit``, ``low``, ``high``,
+        Columns ``arm``, ``test_set``, ``node``, ``positive``, ``threshold``, ``net_benefit``, ``low``, ``high``,
         ``treat_all``, ``treat_none``.
     """
     names = ("thresholds", "net_benefit", "low", "high", "treat_all", "treat_none")
-    return _curves(results, "decision_curve", names)
+    return _curves(results, "decision_curve", names).rename(columns={"thresholds": "threshold"})
 
 
 def _pooled(results: Results) -> Iterator[tuple[Line, Mapping[str, Any], Mapping[str, Any]]]:

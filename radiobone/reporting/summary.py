@@ -24,6 +24,7 @@ ROWS = {"on_true_members": "members", "on_routed": "routed"}
 _SIDE_BY_SIDE = 3
 _NAMED = 3
 _NARROW, _WIDE = 15, 19
+_ARM = 20
 
 
 def summary(results: Mapping[str, Any]) -> Group:
@@ -167,11 +168,13 @@ def _arm_table(results: Mapping[str, Any]) -> Group:
         for row in of_kind:
             difference = row.difference.text(signed=True) if row.difference else ""
             found = row.needs or str(row.value)
-            table.add_row(f"  {row.label}", row.count, found, "primary arm" if row.reference else difference)
+            label = "\n".join(f"  {line}" for line in wrapped(row.label, _ARM).splitlines())
+            table.add_row(label, row.count, found, "primary arm" if row.reference else difference)
         table.add_section()
-    table.columns[0].overflow = "fold"
     for column in table.columns[2:]:
+        # What an arm needs may be longer than any figure.
         column.no_wrap = False
+        column.overflow = "fold"
     return _block(f"arms at {spaced(named['node'])}, on identical folds", table)
 
 

@@ -45,9 +45,16 @@ def frame(lines: Sequence[Line], columns: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The table.
+        The table; columns of whole numbers stay such where some are missing.
     """
     import pandas as pd
 
     more = [name for name in dict.fromkeys(name for line in lines for name in line) if name not in columns]
-    return pd.DataFrame(list(lines), columns=[*columns, *more])
+    table = pd.DataFrame(list(lines), columns=[*columns, *more])
+    # Beside an empty cell a count would become 45.0.
+    counts = [
+        name
+        for name in table.columns
+        if {type(value) for line in lines if (value := line.get(name)) is not None} == {int}
+    ]
+    return table.astype(dict.fromkeys(counts, "Int64"))

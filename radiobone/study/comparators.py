@@ -48,19 +48,19 @@ def comparators(recipe: Recipe, dataset: Dataset) -> list[Arm]:
             VOLUMES[0],
         ),
         controls.mean_hu_baseline(_of_main(dataset, "density"), nodes),
-        _hu_rule(dataset),
+        _hu_rule(recipe, dataset),
         controls.clinical_baseline(known, clinical or ["clinical columns"], nodes),
     ]
 
 
-def _hu_rule(dataset: Dataset) -> Arm:
+def _hu_rule(recipe: Recipe, dataset: Dataset) -> Arm:
     """Make the published rule, on the VOI that it speaks of and only if every patient has it."""
     from radiobone.evaluation.controls import hu_rule_baseline
 
     X = _of_main(dataset, f"{HU_RULE}.density")
     arm = hu_rule_baseline(X, HU_RULE_EROSION_MM)
     if arm.needs:
-        return _briefly(arm, "evaluation.baselines.hu_rule")
+        return _briefly(arm, "scans" if recipe.voi is None else "evaluation.baselines.hu_rule")
     lacking = int(arm.X.isna().all(axis=1).sum())
     return replace(arm, X=None, estimator=None, needs=(f"the VOI of {lacking} more patients",)) if lacking else arm
 

@@ -53,7 +53,7 @@ def final_formulas(model: Any) -> tuple[dict[str, LinearFormula], dict[str, str]
 
 
 def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Path]:
-    """Write formulas as JSON, which is read back to the last bit, and as text.
+    """Write formulas as JSON and CSV, which are read back to the last bit, and as text.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Pat
     list of Path
         What was written.
     """
-    from radiobone.learning.disk.formula_files import write_formula
+    from radiobone.learning.disk.formula_files import FORMATS, write_formula
 
-    paths = [folder / f"{name}{suffix}" for name in formulas for suffix in (".json", ".txt")]
+    paths = [folder / f"{name}{suffix}" for name in formulas for suffix in FORMATS]
     for path in paths:
         write_formula(path, formulas[path.stem])
     return paths

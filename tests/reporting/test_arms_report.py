@@ -303,6 +303,8 @@ def test_the_table_of_arms_has_a_line_for_each(tables, ran):
     assert not compared.map(lambda value: isinstance(value, (dict, list))).any(axis=None)
     pooled = ran.results()["comparisons"][0]["pooled"]
     assert compared.loc[0, "pooled_delong_p_value"] == pooled["delong"]["p_value"]
+    counts = compared.filter(like="pooled_mcnemar_n_").to_csv(index=False)
+    assert "." not in counts, "whole numbers stay such beside empty cells"
 
 
 def test_other_tables_hold_what_the_results_hold(tables, results):
@@ -316,6 +318,7 @@ def test_other_tables_hold_what_the_results_hold(tables, results):
     assert whole.tolist() == np.ravel(results["three_class"]["confusion"]["matrix"]).tolist()
     curve = tables["decision_curve"].query("arm == 'radiomics' and node == 'osteoporosis_vs_rest'")
     np.testing.assert_allclose(curve["net_benefit"], node["pooled"]["decision_curve"]["net_benefit"])
+    assert curve["threshold"].tolist() == node["pooled"]["decision_curve"]["thresholds"]
     slope = tables["calibration"].query("arm == 'radiomics' and quantity == 'calibration_slope'")["value"]
     assert slope.iloc[0] == node["pooled"]["calibration_slope"]["value"]
     selected = tables["selection"].query("node == 'osteoporosis_vs_rest'")
@@ -390,6 +393,16 @@ def test_the_summary_begins_with_the_primary_figure(results):
     assert "All else is exploratory." in text
     assert max(len(line) for line in lines) <= 80
     assert "…" not in text
+    long = {**results, "arms": [dict(arm) for arm in results["arms"]]}
+    long["arms"][-1] |= {
+        "name": "clinical covariates and much else",
+        "nodes": None,
+        "needs": ["evaluation.baselines.hu_rule"],
+    }
+    told = _text(long)
+    assert "…" not in told
+    assert "\n   clinical covariates" in told
+    assert "\n   and much else" in told, "a second line is indented like the first"
     (missing,) = [line for line in lines if line.strip().startswith("clinical covariates")]
     assert missing.split("covariates")[1].strip() == "needs age, sex"
     for kind in ("arms", "baselines", "controls"):

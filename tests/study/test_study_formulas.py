@@ -26,7 +26,9 @@ def test_linear_nodes_have_formulas_and_others_a_reason(study, tmp_path):
     assert list(formulas) == ["osteoporosis_vs_rest"]
     assert reasons["osteopenia_vs_normal"].startswith("the model is not linear")
     written = write_formulas(formulas, tmp_path)
-    assert [path.name for path in written] == ["osteoporosis_vs_rest.json", "osteoporosis_vs_rest.txt"]
+    assert [path.name for path in written] == [
+        f"osteoporosis_vs_rest.{suffix}" for suffix in ("json", "csv", "txt")
+    ]
     formula = read_formula(written[0])
     assert (formula.positive, formula.negative) == ("osteoporosis", "osteopenia or normal")
     np.testing.assert_allclose(formula.probability(X), model.node_proba(X)[:, 0], rtol=1e-10)
