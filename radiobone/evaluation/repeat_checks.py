@@ -40,13 +40,15 @@ def check_repeats(estimator: Any, data: StudyData, folds: Sequence[OuterFold]) -
     Raises
     ------
     DataError
-        If patients of a separate sample are in the study, or a training set has too few patients with repeats.
+        If patients of a separate sample are in the study, or a training set has too few patients with repeats;
+        if patients are written in another way among the repeats.
     """
     for node, rows, sides, part in _parts(estimator, data):
         for step, folds_inside in _steps(part):
             repeats = step.repeats
             if not isinstance(repeats, Repeats):
                 continue
+            repeats.check_spelling(data.groups.tolist())
             measured = np.isin(data.groups, repeats.subjects)
             if step.sample == "separate":
                 _check_separate(np.unique(data.groups[measured]))

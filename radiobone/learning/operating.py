@@ -96,8 +96,9 @@ class OperatingPoint:
             order = np.lexsort((thresholds, np.abs(thresholds - EVEN), -total))
         else:
             bound, other = (sensitivity, specificity) if self.rule == "sensitivity" else (specificity, sensitivity)
-            reaches = bound >= self.least - _ROUNDING
-            order = np.lexsort((thresholds, -bound, -other, ~reaches))
+            # Rows of probability 0 are called at no threshold: where none reaches the least, the nearest counts.
+            reached = np.minimum(bound, self.least - _ROUNDING)
+            order = np.lexsort((thresholds, -bound, -other, -reached))
         best = int(order[0])
         return Threshold(float(thresholds[best]), float(sensitivity[best]), float(specificity[best]))
 
@@ -131,8 +132,10 @@ class Threshold:
         str
             One sentence.
         """
+        reached = self.specificity if point.rule == "specificity" else self.sensitivity
+        missed = ", which no threshold reaches" if reached < point.least - _ROUNDING else ""
         return (
-            f"operating point, {point}: called above {self.value:.3g}, with a sensitivity of "
+            f"operating point, {point}{missed}: called above {self.value:.3g}, with a sensitivity of "
             f"{self.sensitivity:.3g} and a specificity of {self.specificity:.3g} on inner out-of-fold rows"
         )
 

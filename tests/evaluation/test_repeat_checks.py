@@ -73,3 +73,10 @@ def test_enough_repeats_pass(sample):
     patients = PATIENTS if sample == "training" else [f"s{number}" for number in range(6)]
     result = run(procedure(LogisticRegression(), repeats=repeats(patients), sample=sample))
     assert len(result.fits) == 3
+
+
+def test_patients_written_in_two_ways_are_told_before_the_first_fit():
+    strangers = repeats([f"{number:03d}" for number in range(60, 66)] + ["007"])
+    numbered = procedure(repeats=strangers, sample="separate")
+    with pytest.raises(DataError, match=r"written in one way.*got: 7 and 007"):
+        NestedCV(numbered, KFolds(folds=3)).run(table(), CLASSES, groups=np.arange(60))

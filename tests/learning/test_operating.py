@@ -60,6 +60,19 @@ def test_every_sensitivity_can_be_reached_even_at_probabilities_of_0_and_1():
         assert 0.0 <= point.value < 1.0
 
 
+def test_where_no_threshold_reaches_the_least_the_nearest_counts_and_says_so():
+    # Late fusion pools what its parts say of rows held out: a positive row may have a probability of 0.
+    probability, codes = np.array([0.9, 0.9, 0.0, 0.7]), np.array([0, 1, 1, 1])
+    rule = OperatingPoint.of(("sensitivity", 0.8))
+    point = rule.choose(probability, codes)
+    assert (point.sensitivity, point.specificity) == pytest.approx((2 / 3, 0.0))
+    assert "sensitivity at least 0.8, which no threshold reaches: called above" in point.note(rule)
+    easier = OperatingPoint.of(("sensitivity", 0.6))
+    assert "which no" not in easier.choose(probability, codes).note(easier)
+    specific = OperatingPoint.of(("specificity", 1.0))
+    assert "which no" not in specific.choose(np.array([1.0, 0.2]), np.array([0, 1])).note(specific)
+
+
 @pytest.mark.parametrize("given", ["best", ("recall", 0.9), ("sensitivity", 0), ("sensitivity", 1.1), ["youden"]])
 def test_unknown_points_are_refused(given):
     with pytest.raises(DataError, match="operating_point"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.learning.data import DataError
+from radiobone.learning.harmonisation.covariates import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# A whole number, with zeros before it or noughts for decimals.
+_WHOLE = re.compile(r"0*(\d+)(?:\.0*)?")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,9 +32,9 @@ class Repeats:
         The measurements as they were extracted, before any step of a recipe; NaN where one is missing. Columns are
         found by name, and may be more than are asked for.
     patients : array-like of shape (n_rows,)
-        Patient of each row; compared as text.
+        Patient of each row; compared as text, whole numbers without decimals (1.0 as ``1``).
     repeats : array-like of shape (n_rows,)
-        Repeat (reader, reading, perturbation) of each row; compared as text. A repeat of one name means the same
+        Repeat (reader, reading, perturbation) of each row; compared in the same way. A repeat of one name means the same
         reader or perturbation for every patient.
 
     Raises
@@ -49,8 +54,8 @@ class Repeats:
     repeats: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "patients", _names(self.patients, "patient"))
-        object.__setattr__(self, "repeats", _names(self.repeats, "repeat"))
+        object.__setattr__(self, "patients", as_text(self.patients, "patient"))
+        object.__setattr__(self, "repeats", as_text(self.repeats, "repeat"))
         lengths = (len(self.values), len(self.patients), len(self.repeats))
         if len(set(lengths)) > 1:
             raise DataError("values, patients and repeats have different lengths", got=lengths)
@@ -98,6 +103,32 @@ class Repeats:
     def subjects(self) -> list[str]:
         """The patients, sorted."""
         return sorted(set(self.patients.tolist()))
+
+    def check_spelling(self, patients: Collection[str]) -> None:
+        """Refuse patients who are nobody here, but would be somebody if numbers were written alike.
+
+        Parameters
+        ----------
+        patients : collection of str
+            Patients of the rows that are to be compared with these measurements.
+
+        Raises
+        ------
+        DataError
+            If some are written differently, such as ``007`` and ``7``: as text they are other people, whose
+            measurements would be left out, or taken for those of strangers.
+        """
+        here, there = set(self.subjects), set(patients)
+        numbers = {_number(name): name for name in here - there}
+        pairs = {name: numbers.get(number) for name in there - here if (number := _number(name)) is not None}
+        alike = sorted(f"{name} and {other}" for name, other in pairs.items() if other is not None)
+        if alike:
+            raise DataError(
+                "patients are written in one way among the rows, and in another among the repeated measurements",
+                got=_some(alike),
+                expected="one spelling throughout",
+                do="make both text, with the same zeros",
+            )
 
     def cube(
         self, columns: Sequence[Any] | int, subjects: Collection[str] | None = None
@@ -166,14 +197,10 @@ class Repeats:
         return f"<Repeats of {len(self.subjects)} patients x {len(self.raters)} repeats x {n_columns} columns>"
 
 
-def _names(given: Any, what: str) -> NDArray[np.str_]:
-    # As objects: an array of text would turn a missing value into the text nan, one more patient.
-    from pandas import isna
-
-    missing = isna(np.asarray(given, dtype=object))
-    if missing.any():
-        raise DataError(f"repeated measurements without a {what}", got=f"{int(missing.sum())} rows")
-    return np.asarray(given).astype(str)
+def _number(name: str) -> int | None:
+    """Return the whole number that a name is, such as 7 for ``007`` and ``7.0``; None if it is none."""
+    whole = _WHOLE.fullmatch(name)
+    return int(whole[1]) if whole else None
 
 
 def _some(names: Collection[Any]) -> str:

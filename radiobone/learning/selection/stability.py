@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiobone.learning.data import DataError, check_groups
+from radiobone.learning.harmonisation.covariates import as_text
 from radiobone.learning.selection.icc import intraclass_correlation
 from radiobone.learning.selection.repeats import Repeats
 
@@ -140,8 +141,8 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
         ------
         DataError
             If ``groups`` are missing, too few training patients have repeated measurements, a column has none, a
-            patient of a separate sample is among the training rows, names of columns are there twice, or the
-            repeats were forgotten.
+            patient of a separate sample is among the training rows or is written in another way there (7 and
+            007), names of columns are there twice, or the repeats were forgotten.
         """
         self._validate_params()
         _forbid_same_names(X)
@@ -156,7 +157,7 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
         if self.repeats is None:
             self._keep_all(values.shape[1])
         else:
-            self._judge(self.repeats, None if patients is None else set(patients.astype(str).tolist()))
+            self._judge(self.repeats, None if patients is None else set(as_text(patients, "patient").tolist()))
         return self
 
     def _keep_all(self, n_columns: int) -> None:
@@ -167,6 +168,7 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
         self.notes_.append("no repeated measurements were given; every column is kept")
 
     def _judge(self, repeats: Repeats, training: set[str] | None) -> None:
+        repeats.check_spelling(training or ())
         taken, cube = repeats.cube(self._columns(), self._sample(repeats, training))
         if len(taken) < self.min_subjects:
             raise DataError(
