@@ -15,9 +15,11 @@ from radiobone.cli.options import (
     LevelsOption,
     LowerOption,
     MissingLevelsOption,
+    MoreVoiOption,
     SchemeOption,
     UpperOption,
     VoiOption,
+    voi_options,
     wants_alignment,
 )
 from radiobone.core.batch import exit_code
@@ -52,6 +54,7 @@ def extract(
     erosion_mm: ErosionOption = 3.0,
     upper_hu: UpperOption = None,
     lower_hu: LowerOption = None,
+    voi_option: MoreVoiOption = None,
     align: AlignOption = "none",
     engine: Annotated[
         str, typer.Option("--engine", help="Radiomics engine: native, or pyradiomics as the reference.")
@@ -76,7 +79,6 @@ def extract(
     from radiobone.features.extraction import extract_cohort
     from radiobone.features.request import make_request
     from radiobone.tables.cohort import read_cohort
-    from radiobone.voi import VoiOptions
 
     if (cohort is None) == (image is None) or (image is None) != (mask is None):
         raise typer.BadParameter("give either --cohort, or an IMAGE and its MASK")
@@ -87,7 +89,7 @@ def extract(
         engine=engine,
         memory_limit_gb=memory_limit_gb,
         voi=voi,
-        options=VoiOptions(erosion_mm, upper_hu, lower_hu),
+        options=voi_options(erosion_mm, upper_hu, lower_hu, voi_option),
         levels=levels,
         scheme=scheme,
         missing=missing_levels,

@@ -16,9 +16,11 @@ from radiobone.cli.options import (
     LevelsOption,
     LowerOption,
     MissingLevelsOption,
+    MoreVoiOption,
     SchemeOption,
     UpperOption,
     VoiOption,
+    voi_options,
     wants_alignment,
 )
 from radiobone.core.batch import EXIT_OK, EXIT_SOME_FAILED
@@ -45,6 +47,7 @@ def inspect(
     erosion_mm: ErosionOption = 3.0,
     upper_hu: UpperOption = None,
     lower_hu: LowerOption = None,
+    voi_option: MoreVoiOption = None,
     align: AlignOption = "none",
     recipe: Annotated[str | None, typer.Option("--recipe", help="Study recipe whose label rule is used.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the findings as CSV.")] = None,
@@ -57,7 +60,6 @@ def inspect(
     from radiobone.features.request import make_request
     from radiobone.study.checks import inspect_scans
     from radiobone.tables.cohort import read_cohort
-    from radiobone.voi import VoiOptions
 
     table = read_cohort(cohort)
     if out is not None:
@@ -68,7 +70,7 @@ def inspect(
     request = make_request(
         params=None,
         voi=voi,
-        options=VoiOptions(erosion_mm, upper_hu, lower_hu),
+        options=voi_options(erosion_mm, upper_hu, lower_hu, voi_option),
         levels=levels,
         scheme=scheme,
         missing=missing_levels,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from radiobone.voi import VoiOptions
 
 CohortOption = Annotated[
     Path | None,
@@ -15,13 +18,30 @@ CohortOption = Annotated[
 ]
 LevelsOption = Annotated[
     str | None,
-    typer.Option("--levels", help="Levels by name or range, such as L1-L4 or T12,L1. Default: all in the mask."),
+    typer.Option(
+        "--levels",
+        help="Levels by name or range, such as L1-L4 or T12,L1; T10+T11+T12 is one VOI. Default: all in the mask.",
+    ),
 ]
 SchemeOption = Annotated[
     str,
     typer.Option("--scheme", help="What mask labels mean: auto, totalsegmentator, verse, raw, or a YAML file."),
 ]
-VoiOption = Annotated[str, typer.Option("--voi", help="VOI recipe: label, body or trabecular.")]
+VoiOption = Annotated[
+    str,
+    typer.Option(
+        "--voi",
+        help="VOI recipe: label, body, trabecular, trabecular_published, cylinder, ellipsoid, slice_mid, slices "
+        "or field_of_view.",
+    ),
+]
+MoreVoiOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--voi-option",
+        help="Any option of the VOI recipe, such as width_mm=12 or region=body; may be given several times.",
+    ),
+]
 MissingLevelsOption = Annotated[
     str,
     typer.Option("--missing-levels", help="A level that a mask lacks: fail, skip, or first (the first present)."),
@@ -41,6 +61,15 @@ AlignOption = Annotated[
         "--align", help="'mask-to-image' resamples a mask that lies on another grid (nearest neighbour)."
     ),
 ]
+
+
+def voi_options(
+    erosion_mm: float, upper_hu: float | None, lower_hu: float | None, more: list[str] | None
+) -> VoiOptions:
+    """Gather the options of the VOI recipe from those with a name of their own and those of ``--voi-option``."""
+    from radiobone.voi import VoiOptions, read_options
+
+    return read_options(more or (), VoiOptions(erosion_mm, upper_hu, lower_hu))
 
 
 def wants_alignment(value: str) -> bool:

@@ -14,9 +14,11 @@ from radiobone.cli.options import (
     LevelsOption,
     LowerOption,
     MissingLevelsOption,
+    MoreVoiOption,
     SchemeOption,
     UpperOption,
     VoiOption,
+    voi_options,
     wants_alignment,
 )
 from radiobone.core.batch import EXIT_OK, EXIT_SOME_FAILED
@@ -43,6 +45,7 @@ def verify(
     erosion_mm: ErosionOption = 3.0,
     upper_hu: UpperOption = None,
     lower_hu: LowerOption = None,
+    voi_option: MoreVoiOption = None,
     align: AlignOption = "none",
     whole: Annotated[
         bool,
@@ -69,12 +72,11 @@ def verify(
     from radiobone.features.request import make_request
     from radiobone.features.verification import spread, verify_engine
     from radiobone.tables.cohort import read_cohort
-    from radiobone.voi import VoiOptions
 
     request = make_request(
         params=None,
         voi=voi,
-        options=VoiOptions(erosion_mm, upper_hu, lower_hu),
+        options=voi_options(erosion_mm, upper_hu, lower_hu, voi_option),
         levels=levels,
         scheme=scheme,
         missing=missing_levels,

@@ -8,7 +8,7 @@ from typing import get_args
 from radiobone.core.errors import UsageError
 from radiobone.features.blocks import Block, DensityBlock, RadiomicsBlock
 from radiobone.features.radiomics.params import read_params
-from radiobone.tables.vertebrae import parse_levels
+from radiobone.tables.vertebrae import level_parts, parse_levels
 from radiobone.voi import Recipe, VoiOptions, VoiRequest, find_recipe
 from radiobone.voi.maker import Missing
 from radiobone.voi.schemes import AUTO, TOTALSEGMENTATOR, VERSE, find_scheme
@@ -57,7 +57,7 @@ class ExtractionRequest:
         if self.scheme != AUTO:
             VoiRequest(find_scheme(self.scheme), self.recipe, self.levels, self.missing, self.options)
             return
-        for level in self.levels or ():
+        for level in (part for merged in self.levels or () for part in level_parts(merged)):
             if all(scheme.value(level) is None for scheme in DETECTABLE):
                 raise UsageError(
                     "no label scheme that can be detected has this level",

@@ -11,8 +11,9 @@ from radiobone.core.config import nearest
 from radiobone.core.errors import CaseError, GeometryError, UsageError, VoiError, one_line
 from radiobone.imaging import Image, Mask
 from radiobone.imaging.geometry import differences
-from radiobone.tables.vertebrae import level_order
+from radiobone.tables.vertebrae import level_order, level_parts
 from radiobone.voi.body import recognise_body_mask
+from radiobone.voi.merging import merge_masks, merge_quality
 from radiobone.voi.quality import VoiQuality, assess
 from radiobone.voi.recipes import Recipe, Source, VoiOptions
 from radiobone.voi.schemes import Scheme
@@ -32,7 +33,8 @@ class VoiRequest:
     recipe : Recipe
         How a VOI is made from a label.
     levels : tuple of str, optional
-        The levels wanted; by default all that the scheme names and the mask holds.
+        The levels wanted; by default all that the scheme names and the mask holds. A merged level
+        (``T10+T11+T12``) is one VOI, and present only where all its parts are.
     missing : {"fail", "skip", "first"}, default "fail"
         What to do about a level that the mask does not hold: an outcome ``failed``, an outcome ``skipped``,
         or no outcome at all, since only the first level present is used ("T11 or T12").
@@ -50,7 +52,7 @@ class VoiRequest:
         self.recipe.check(self.options)
         if self.levels == ():
             raise UsageError("no levels are asked for", expected="such as L1-L4")
-        for level in self.levels or ():
+        for level in (part for merged in self.levels or () for part in level_parts(merged)):
             if self.scheme.value(level) is None:
                 known = ["label_1", "label_2"] if self.scheme.raw else list(self.scheme.labels.values())
                 raise UsageError(
@@ -131,11 +133,16 @@ def make_vois(
     bodies = None if body_mask is None else recognise_body_mask(body_mask, mask)
     outcomes: dict[str, Outcome[Voi]] = {}
     for level in _wanted(request, present):
-        if level in present:
-            source = Source(level, present[level], labels[level], image, bodies, spine.towards_head(level))
-            outcomes[level] = _make(source, request, spine)
-        else:
+        if not _holds(present, level):
             outcomes[level] = _absent(level, request, present)
+            continue
+        made = {
+            part: _make(
+                Source(part, present[part], labels[part], image, bodies, spine.towards_head(part)), request, spine
+            )
+            for part in level_parts(level)
+        }
+        outcomes[level] = _merge(level, made) if len(made) > 1 else made[level]
     return outcomes
 
 
@@ -143,8 +150,12 @@ def _wanted(request: VoiRequest, present: Mapping[str, int]) -> list[str]:
     """List the levels that get an outcome, in level order."""
     wanted = request.levels or tuple(present)
     if request.missing == "first":
-        wanted = next(((level,) for level in wanted if level in present), wanted[:1])
+        wanted = next(((level,) for level in wanted if _holds(present, level)), wanted[:1])
     return sorted(dict.fromkeys(wanted), key=level_order)
+
+
+def _holds(present: Mapping[str, int], level: str) -> bool:
+    return all(part in present for part in level_parts(level))
 
 
 def _absent(level: str, request: VoiRequest, present: Mapping[str, int]) -> Outcome[Voi]:
@@ -159,7 +170,10 @@ def _absent(level: str, request: VoiRequest, present: Mapping[str, int]) -> Outc
 
 def _expected(level: str, request: VoiRequest) -> str:
     levels = request.levels if request.missing == "first" and request.levels else (level,)
-    return " or ".join(f"{request.scheme.value(name)} ({name})" for name in levels)
+    merged = (level_parts(name) for name in levels)
+    return " or ".join(
+        " and ".join(f"{request.scheme.value(part)} ({part})" for part in parts) for parts in merged
+    )
 
 
 def _make(source: Source, request: VoiRequest, spine: Spine) -> Outcome[Voi]:
@@ -172,3 +186,14 @@ def _make(source: Source, request: VoiRequest, spine: Spine) -> Outcome[Voi]:
         return Outcome("failed", one_line(placed))
     quality = assess(source, made, spine.level_ok(source.level))
     return Outcome("ok", result=Voi(source.level, request.text, made.mask, quality))
+
+
+def _merge(level: str, made: Mapping[str, Outcome[Voi]]) -> Outcome[Voi]:
+    """Make one VOI of several; it fails with any of them, since a smaller VOI would be another one."""
+    vois = {part: outcome.result for part, outcome in made.items() if outcome.result is not None}
+    if len(vois) < len(made):
+        reasons = (outcome.reason for outcome in made.values() if outcome.result is None)
+        return Outcome("failed", f"merged level {level}: {'; '.join(reasons)}")
+    quality = merge_quality({part: voi.quality for part, voi in vois.items()})
+    mask = merge_masks([voi.mask for voi in vois.values()])
+    return Outcome("ok", result=Voi(level, next(iter(vois.values())).recipe, mask, quality))

@@ -22,13 +22,17 @@ def test_vocabulary_runs_from_c1_to_s1_with_t13_and_l6():
         ("t12, L1", ("T12", "L1")),
         ("L1,L1-L2", ("L1", "L2")),
         ("femur_left", ("femur_left",)),
+        ("T10+T11+T12", ("T10+T11+T12",)),
+        ("l1 + T12, L2", ("T12+L1", "L2")),
+        ("T12+L1,L1+T12", ("T12+L1",)),
+        ("femur_right+femur_left", ("femur_left+femur_right",)),
     ],
 )
 def test_names_and_ranges(text, levels):
     assert parse_levels(text) == levels
 
 
-@pytest.mark.parametrize("text", ["", "L1,", "L4-L1", "L1-femur", "L1-"])
+@pytest.mark.parametrize("text", ["", "L1,", "L4-L1", "L1-femur", "L1-", "L1+", "L1+L1", "L1-L2+L3"])
 def test_what_is_no_range_is_refused(text):
     with pytest.raises(UsageError):
         parse_levels(text)
@@ -36,3 +40,4 @@ def test_what_is_no_range_is_refused(text):
 
 def test_order_is_anatomical_then_by_name():
     assert sorted(["label_10", "L2", "T10", "T9"], key=level_order) == ["T9", "T10", "L2", "label_10"]
+    assert sorted(["T11", "T10+T11", "T10"], key=level_order) == ["T10", "T10+T11", "T11"]

@@ -11,6 +11,7 @@ from radiobone.features.radiomics.registry import ENGINES
 from radiobone.study.recipe.checks import as_value_error
 from radiobone.tables.vertebrae import parse_levels
 from radiobone.voi import VoiOptions, find_recipe
+from radiobone.voi.options import DEFAULTS, Plane, Region
 
 
 class VoiChoice(FileModel):
@@ -24,9 +25,7 @@ class VoiChoice(FileModel):
         Levels and ranges, such as ``L1-L3``; by default all in the feature table. Rows of other levels are left
         out.
     erosion_mm : float
-        Of the trabecular recipe, in mm.
-    upper_hu, lower_hu : float, optional
-        Of the trabecular recipe: bounds in HU.
+        The first of the options of VOI recipes, which bear here the names, meanings and defaults of `VoiOptions`.
     missing_levels : {"fail", "skip", "first"}
         What was done at extraction about a level that a mask lacks. A table of ``first`` holds one level for each
         patient, so that it never stands for one of the others, or they for it.
@@ -36,9 +35,24 @@ class VoiChoice(FileModel):
 
     recipe: str = "trabecular"
     levels: str | None = None
-    erosion_mm: float = 3.0
-    upper_hu: float | None = None
-    lower_hu: float | None = None
+    erosion_mm: float = VoiOptions.erosion_mm
+    upper_hu: float | None = VoiOptions.upper_hu
+    lower_hu: float | None = VoiOptions.lower_hu
+    endplate_mm: float = VoiOptions.endplate_mm
+    vein_depth_share: float = VoiOptions.vein_depth_share
+    island_hu: float | None = VoiOptions.island_hu
+    width_share: float = VoiOptions.width_share
+    depth_share: float = VoiOptions.depth_share
+    height_share: float = VoiOptions.height_share
+    width_mm: float | None = VoiOptions.width_mm
+    depth_mm: float | None = VoiOptions.depth_mm
+    height_mm: float | None = VoiOptions.height_mm
+    centre_share: float = VoiOptions.centre_share
+    region: Region = VoiOptions.region
+    plane: Plane = VoiOptions.plane
+    n_slices: int = VoiOptions.n_slices
+    margin_mm: float = VoiOptions.margin_mm
+    scale: float = VoiOptions.scale
     missing_levels: Literal["fail", "skip", "first"] = "fail"
     scheme: str = "auto"
 
@@ -66,7 +80,7 @@ class VoiChoice(FileModel):
     @property
     def options(self) -> VoiOptions:
         """The options of the VOI recipe."""
-        return VoiOptions(self.erosion_mm, self.upper_hu, self.lower_hu)
+        return VoiOptions(**{name: getattr(self, name) for name in DEFAULTS})
 
     @property
     def level_names(self) -> tuple[str, ...] | None:
