@@ -19,6 +19,7 @@ from radiobone.evaluation.splits import OuterFold
 from radiobone.learning.data import take_rows
 from radiobone.learning.hierarchical import HierarchicalClassifier
 from radiobone.learning.nodes import Node, NodeTree, chain
+from radiobone.learning.operating import EVEN
 from radiobone.learning.routing import fit_with_groups
 
 Array = NDArray[np.float64]
@@ -215,7 +216,10 @@ def _node_fits(model: Any, tree: NodeTree | None, labels: NDArray[Any]) -> list[
     if tree is None:
         return []
     if not isinstance(model, HierarchicalClassifier):
-        return [_node_fit(node, model, _rows_by_class(node, labels), 0, 0, _notes(model)) for node in tree.nodes]
+        return [
+            _node_fit(node, model, _rows_by_class(node, labels), 0, 0, _notes(model), _flat_threshold(node, model))
+            for node in tree.nodes
+        ]
     return [
         _node_fit(
             node,
@@ -224,13 +228,20 @@ def _node_fits(model: Any, tree: NodeTree | None, labels: NDArray[Any]) -> list[
             model.n_foreign_[node.name],
             model.n_missed_[node.name],
             tuple(model.notes_[node.name]),
+            float(getattr(model.estimators_[node.name], "threshold_", EVEN)),
         )
         for node in tree.nodes
     ]
 
 
 def _node_fit(
-    node: Node, estimator: Any, n_train: dict[str, int], n_foreign: int, n_missed: int, notes: tuple[str, ...]
+    node: Node,
+    estimator: Any,
+    n_train: dict[str, int],
+    n_foreign: int,
+    n_missed: int,
+    notes: tuple[str, ...],
+    threshold: float,
 ) -> NodeFit:
     inner, prior = getattr(estimator, "n_splits_", None), getattr(estimator, "predicts_prior_", None)
     selected = getattr(estimator, "selected_features_", None)
@@ -245,16 +256,16 @@ def _node_fit(
         selected=None if selected is None else tuple(str(feature) for feature in selected),
         settings=None if settings is None else {key: plain(value) for key, value in settings.items()},
         notes=notes,
-        threshold=_threshold(node, estimator),
+        threshold=threshold,
     )
 
 
-def _threshold(node: Node, estimator: Any) -> float:
-    """Return the operating point of a node's own estimator, or of a flat one whose second class it asks for."""
-    own = getattr(estimator, "threshold_", None)
-    classes = list(getattr(estimator, "classes_", (0, 1)))
-    speaks_of_it = classes == [0, 1] or (len(classes) == 2 and node.positive == (classes[1],))
-    return float(own) if own is not None and speaks_of_it else 0.5
+def _flat_threshold(node: Node, model: Any) -> float:
+    """Return the operating point of a flat classifier, which is that of its second class, as the node means it."""
+    own, classes = getattr(model, "threshold_", None), list(getattr(model, "classes_", ()))
+    if own is None or len(classes) != 2:
+        return EVEN
+    return float(own) if node.positive == (classes[1],) else 1.0 - float(own)
 
 
 def _rows_by_class(node: Node, labels: NDArray[Any]) -> dict[str, int]:

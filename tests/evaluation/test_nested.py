@@ -21,6 +21,7 @@ from radiobone.learning import (
     DataError,
     HierarchicalClassifier,
     LassoSelector,
+    Node,
     NodeError,
     SelectiveClassifierCV,
     normal_first,
@@ -640,3 +641,29 @@ def test_every_row_has_an_identifier():
         NestedCV(GaussianNB(), KFolds(2)).run(
             np.zeros((12, 2)), [0, 1] * 6, groups=list("abcdefghijkl"), ids=pd.Series([None, *"bcdefghijkl"])
         )
+
+
+class Cautious(GaussianNB):
+    """Calls the second class above 0.8."""
+
+    def fit(self, X, y):
+        self.threshold_ = 0.8
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("a", "b")])
+def test_the_operating_point_of_a_flat_classifier_is_that_of_its_second_class(labels):
+    first, second = labels
+    y = np.array([first, second] * 20, dtype=object if isinstance(first, str) else int)
+    X = np.random.default_rng(0).normal(size=(40, 1)) + (y == second)[:, None]
+    found = []
+    for positive, negative in ((second, first), (first, second)):
+        node = Node("node", (positive,), (negative,))
+        result = NestedCV(Cautious(), KFolds(2), nodes=[node]).run(X, y, groups=np.arange(40))
+        found.append(result.results()["nodes"][0])
+    one, other = found
+    assert one["threshold"] == [0.8, 0.8]
+    assert other["threshold"] == pytest.approx([0.2, 0.2])
+    for figure, mirrored in (("sensitivity", "specificity"), ("specificity", "sensitivity"), ("ppv", "npv")):
+        assert one["on_true_members"][figure]["mean"] == other["on_true_members"][mirrored]["mean"]
+    assert one["on_true_members"]["sensitivity"]["mean"] < one["on_true_members"]["specificity"]["mean"]
