@@ -94,10 +94,21 @@ def _line(result: ArmsFound, family: str, target: Target, arm: str, against: str
         "rows": target.key[2],
         "test_set": test_set or None,
     }
-    if target.key not in one.values or target.key not in other.values:
+    if not _both_have(one, other, target):
         return {**head, **_NOTHING, "level": result.main.options.level, "p_holm": math.nan}
     pooled = None if one.fixed or target.node == THREE_CLASS else pooled_comparison(one, other, target.node)
     return {**head, **compare(one, other, target).plain(), "p_holm": math.nan, "pooled": pooled}
+
+
+def _both_have(one: FoldFigures, other: FoldFigures, target: Target) -> bool:
+    """Say whether both arms have the figure; nodes of one name over other classes are not the same node."""
+    known = target.key in one.values and target.key in other.values
+    return known and _sides(one, target.node) == _sides(other, target.node)
+
+
+def _sides(found: FoldFigures, name: str) -> list[tuple[frozenset[Any], frozenset[Any]]]:
+    nodes = () if found.tree is None else found.tree.nodes
+    return [(frozenset(node.positive), frozenset(node.negative)) for node in nodes if node.name == name]
 
 
 def _part(found: FoldFigures, test_set: str) -> FoldFigures:

@@ -13,9 +13,10 @@ from radiobone.evaluation.fits import FoldFit
 from radiobone.evaluation.fold_figures import FoldFigures, Key
 from radiobone.evaluation.intervals import auc_comparison, several_rows
 from radiobone.evaluation.statistics.bootstrap import Statistic, bootstrap_difference
-from radiobone.evaluation.statistics.estimates import Comparison
+from radiobone.evaluation.statistics.estimates import NAN, Comparison
 from radiobone.evaluation.statistics.mcnemar import McNemar, mcnemar_test
 from radiobone.evaluation.statistics.metrics import BINARY, OVERALL
+from radiobone.evaluation.statistics.proportions import NO_ROWS
 from radiobone.evaluation.statistics.resampled import BY_CENTRE, CENTRES, corrected_test
 from radiobone.evaluation.statistics.weighted import binary_statistics, class_statistics
 
@@ -151,6 +152,9 @@ def _on_test_set(a: FoldFigures, b: FoldFigures, target: Target) -> Difference:
         if target.metric == "auc":
             found = auc_comparison(positive, one.score, other.score, patients, options.level)
             return Difference(found, _mcnemar(one.right, other.right, patients))
+        if not len(codes):
+            nothing = (NAN,) * 5
+            return Difference(Comparison(*nothing, options.level, NAN, NAN, "none", notes=(NO_ROWS,)))
     drawn = bootstrap_difference(
         one.statistic,
         other.statistic,

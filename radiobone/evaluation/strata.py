@@ -137,7 +137,7 @@ def strata_content(result: FoldFigures, strata: Sequence[Strata], target: Target
         For each attribute: ``column``, ``node``, ``metric``, ``threshold``, ``reference``, ``conditional`` and
         ``strata``, a list: ``name``, ``n_patients``, ``n_positive``, ``n_rows``, ``value``, ``interval``, and
         ``difference``, ``difference_interval``, ``relative_difference``, ``relative_interval`` to the reference
-        (None for itself). Not yet without NaN.
+        (None for itself). Not yet without NaN. Empty where no row was tested at the node.
 
     Raises
     ------
@@ -153,6 +153,8 @@ def strata_content(result: FoldFigures, strata: Sequence[Strata], target: Target
         raise UsageError("strata are judged at a node", got=target.node, expected=", ".join(names) or "no nodes")
     number = names.index(target.node)
     positive, probability, rows = pooled_scores(result, number)
+    if not rows.size:
+        return []
     threshold = float(np.median([fit.nodes[number].threshold for fit in result.fits]))
     parts = _Rows(positive, probability, result.data.groups[rows], threshold, target.metric, result.options)
     return [_one(parts, item, item.of(result.data.attributes)[rows], result, target) for item in strata]

@@ -8,14 +8,14 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 from radiobone.core.errors import UsageError
-from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, NestedCV, Primary
+from radiobone.evaluation import Arm, ArmsCV, FixedSplit, KFolds, NestedCV, Primary, Strata
 from radiobone.evaluation.compare import Target, compare
 from radiobone.evaluation.fold_figures import FigureOptions
 from radiobone.evaluation.statistics.delong import delong_test
 from radiobone.evaluation.statistics.mcnemar import mcnemar_test
 from radiobone.evaluation.statistics.multiplicity import holm
 from radiobone.evaluation.statistics.resampled import corrected_test
-from radiobone.learning import DataError, HierarchicalClassifier, NodeError, chain, osteoporosis_first
+from radiobone.learning import DataError, HierarchicalClassifier, Node, NodeError, chain, osteoporosis_first
 
 BONE = ["osteoporosis", "osteopenia", "normal"]
 NODE = "osteoporosis_vs_rest"
@@ -162,6 +162,41 @@ def test_the_primary_comparison_stands_apart(found):
         "arms against radiomics: auc_macro of three_class": 3,
     }
     assert "exploratory" in results["exploratory"]["note"]
+
+
+def test_nodes_of_one_name_over_other_classes_are_not_compared():
+    X, y, patients, ids, _ = table()
+    nodes = [
+        Node(NODE, ("osteoporosis", "osteopenia"), ("normal",)),
+        Node("second", ("osteoporosis",), ("osteopenia",)),
+    ]
+    other = HierarchicalClassifier(estimator=LogisticRegression(), nodes=nodes)
+    pair = [Arm("radiomics", X, tree()), Arm("other", X, other)]
+    found = ArmsCV(pair, Primary(NODE, "auc", "radiomics"), KFolds(2)).run(y, groups=patients, ids=ids)
+    methods = {row["node"]: row["method"] for row in found.comparisons}
+    assert methods == {
+        NODE: "none: an arm has no such node",
+        "osteopenia_vs_normal": "none: an arm has no such node",
+        "three_class": "corrected resampled t, paired",
+    }
+
+
+def test_a_test_set_without_rows_of_a_node_leaves_its_figures_undefined():
+    X, y, patients, ids, _ = table()
+    attributes = pd.DataFrame({"split": np.where((np.arange(90) >= 60) & (y == BONE[0]), "test", "train")})
+    node = "osteopenia_vs_normal"
+    pair = [Arm("radiomics", X, tree()), Arm("hu", X[["hu"]], tree())]
+    validation = ArmsCV(
+        pair,
+        Primary(node, "sensitivity", "radiomics", against="hu"),
+        FixedSplit("split"),
+        options=FigureOptions(draws=100),
+        strata=[Strata("split")],
+    )
+    results = validation.run(y, groups=patients, ids=ids, attributes=attributes).results()
+    found = results["primary"]["comparison"]
+    assert (found["p_value"], found["difference"], found["notes"]) == (None, None, ["there are no rows"])
+    assert (results["primary"]["n_undefined"], results["strata"]) == (1, [])
 
 
 def test_the_table_has_a_line_for_each_arm(found):
