@@ -16,7 +16,6 @@ from radiobone.evaluation.regression.tables import (
     clinical_table,
     linear_regression,
     logistic_regression,
-    node_tables,
 )
 from radiobone.evaluation.results import NestedResult
 from radiobone.evaluation.splits import outer_folds
@@ -80,7 +79,6 @@ __all__ = [
     "logistic_regression",
     "mcnemar_test",
     "metric_statistic",
-    "node_tables",
     "outer_folds",
     "permutation_test",
     "proportion_interval",

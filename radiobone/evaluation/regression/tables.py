@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from radiobone.evaluation.regression.coefficients import NAN, Coefficient
@@ -14,7 +13,6 @@ from radiobone.evaluation.regression.linear import LinearFit, linear_regression
 from radiobone.evaluation.regression.logistic import LogisticFit, logistic_regression
 from radiobone.evaluation.regression.nomogram import Nomogram
 from radiobone.evaluation.regression.predictors import RegressionError
-from radiobone.learning.nodes import Node
 
 __all__ = [
     "BackwardElimination",
@@ -27,7 +25,6 @@ __all__ = [
     "clinical_table",
     "linear_regression",
     "logistic_regression",
-    "node_tables",
 ]
 
 COLUMNS = (
@@ -148,60 +145,6 @@ def clinical_table(
         ]
     rows = [row for name in predictors for row in _rows(name, alone.get(name), together, reasons.get(name, ""))]
     return ClinicalTable(pd.DataFrame(rows, columns=list(COLUMNS)), alone, together, tuple(notes))
-
-
-def node_tables(
-    table: pd.DataFrame,
-    outcome: str,
-    predictors: Sequence[str],
-    nodes: Sequence[Node],
-    *,
-    enter_below: float | None = None,
-    references: Mapping[str, Any] | None = None,
-    units: Mapping[str, float] | None = None,
-    groups: str | None = None,
-    level: float = 0.95,
-) -> dict[str, ClinicalTable]:
-    """Make the clinical table of every node of a tree.
-
-    Parameters
-    ----------
-    table, predictors, enter_below, references, units, groups, level
-        As for `clinical_table`.
-    outcome : str
-        Column of the class.
-    nodes : sequence of Node
-        The nodes; each is fitted to the rows of its own classes.
-
-    Returns
-    -------
-    dict of str to ClinicalTable
-        By node: odds of its positive side against its negative one.
-
-    Raises
-    ------
-    RegressionError
-        If columns are missing.
-    """
-    if outcome not in table.columns:
-        raise RegressionError("no such column", got=outcome)
-    found = {}
-    for node in nodes:
-        rows = table[table[outcome].isin(node.members)]
-        positive, negative = (" or ".join(str(label) for label in side) for side in (node.positive, node.negative))
-        sides = np.where(rows[outcome].isin(node.positive), positive, negative)
-        found[node.name] = clinical_table(
-            rows.assign(**{outcome: sides}),
-            outcome,
-            predictors,
-            positive=positive,
-            enter_below=enter_below,
-            references=references,
-            units=units,
-            groups=groups,
-            level=level,
-        )
-    return found
 
 
 def _only(given: Mapping[str, Any] | None, names: Sequence[str]) -> dict[str, Any]:

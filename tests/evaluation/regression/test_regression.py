@@ -11,9 +11,7 @@ from radiobone.evaluation.regression.tables import (
     clinical_table,
     linear_regression,
     logistic_regression,
-    node_tables,
 )
-from radiobone.learning import osteoporosis_first
 
 # Hosmer, Lemeshow and Sturdivant, Applied Logistic Regression, 3rd ed. (2013), chapter 2: fracture in the first
 # year of follow-up in the GLOW study (n = 500), with self-reported risk against "less".
@@ -275,21 +273,6 @@ def test_a_multivariable_model_that_cannot_be_is_told():
     assert found.rows["odds_ratio"].notna().all()
     alone = clinical_table(X.assign(label="normal"), "label", ["age"], positive="osteoporosis")
     assert alone.rows["note"].tolist() == ["the outcome has one side only among the complete rows"]
-
-
-def test_every_node_has_its_table():
-    X = cohort()
-    X["label"] = np.where((X["label"] == "normal") & (X["noise"] > 0.0), "osteopenia", X["label"])
-    found = node_tables(X, "label", ["age", "sex"], osteoporosis_first())
-    assert list(found) == ["osteoporosis_vs_rest", "osteopenia_vs_normal"]
-    first, second = found.values()
-    direct = logistic_regression(X, "label", ["age", "sex"], positive="osteoporosis")
-    assert [one.estimate for one in first.multivariable.coefficients] == [
-        one.estimate for one in direct.coefficients
-    ]
-    assert first.multivariable.negative == "osteopenia or normal"
-    assert second.multivariable.n == int((X["label"] != "osteoporosis").sum())
-    assert second.notes[0] == "odds of label = osteopenia (against normal)"
 
 
 def test_entering_by_univariable_p_is_called_exploratory():
