@@ -1,4 +1,9 @@
-"""What a fit depends on, as one hash: data, rows, the estimator's parameters, the code and its versions."""
+"""What a fit depends on, as one hash: data, rows, the estimator's parameters, the code and its versions.
+
+Of code that has no version, such as a user's own model, the source of the classes and functions among the
+parameters is hashed, with their bases. Functions that these call, constants and files that they read are not seen;
+`NestedCV.run` says so.
+"""
 
 from __future__ import annotations
 

@@ -131,7 +131,11 @@ class NestedCV:
         attributes : DataFrame, optional
             What plans and strata ask of each row: centre, date, set, sex, tube voltage. No estimator sees them.
         keep : Path, optional
-            Folder in which finished folds are kept, so that a run that was stopped goes on from them.
+            Folder in which finished folds are kept, so that a run that was stopped goes on from them. A fold is
+            taken from there if data, folds, parameters, the versions of packages, radiobone's own files and the
+            source of the classes and functions that the estimator is made of are what they were. What these use
+            in turn is not seen: after a change in a function that a model of your own calls, in a constant, or in
+            a file that it reads, name another folder.
         progress : callable, optional
             Called with the number of finished folds and of all folds.
 
