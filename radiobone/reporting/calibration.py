@@ -152,25 +152,28 @@ def _draw(axes: Axes, node: Calibration) -> None:
 
 
 def _histogram(axes: Axes, node: Calibration, truth: NDArray[np.bool_], unit: str) -> Axes:
-    """Draw how many have which probability: positive ones upwards, the others downwards."""
+    """Draw the share of each side that has which probability: positive ones upwards, the others downwards.
+
+    Shares, since counts of a rare side would not be seen.
+    """
     below = axes.inset_axes(_HISTOGRAM, sharex=axes)
     edges = np.linspace(0.0, 1.0, N_BINS + 1)
-    heights = [np.histogram(node.probability[part], edges)[0] for part in (truth, ~truth)]
+    shares = [np.histogram(node.probability[part], edges)[0] / max(1, part.sum()) for part in (truth, ~truth)]
     width = edges[1] - edges[0]
-    sides = zip(heights, (1, -1), (FLAG_COLOUR, QUIET_COLOUR), ("positive", "negative"), strict=True)
-    for height, sign, colour, side in sides:
+    sides = zip(shares, (1, -1), (FLAG_COLOUR, QUIET_COLOUR), ("positive", "negative"), strict=True)
+    for share, sign, colour, side in sides:
         below.bar(
             edges[:-1],
-            sign * height,
+            sign * share,
             width,
             align="edge",
             color=colour,
             linewidth=0.3,
             edgecolor="white",
-            label=side,
+            label=f"share of {side} {unit}",
         )
     below.axhline(0.0, color="black", linewidth=0.6)
-    top = max(1, *(int(height.max()) for height in heights))
-    below.set_yticks([-top, 0, top], [str(top), "0", str(top)], fontsize=SMALL)
-    below.set(ylim=(-1.15 * top, 1.15 * top), xlabel=f"Predicted probability ({node.positive})", ylabel=unit)
+    top = max(float(share.max()) for share in shares)
+    below.set_yticks([-top, 0, top], [f"{100 * top:.0f} %", "0", f"{100 * top:.0f} %"], fontsize=SMALL)
+    below.set(ylim=(-1.15 * top, 1.15 * top), xlabel=f"Predicted probability ({node.positive})")
     return below

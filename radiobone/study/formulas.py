@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from radiobone.evaluation.regression.nomogram import NomogramAxis
     from radiobone.learning.disk.formula import LinearFormula
+    from radiobone.learning.disk.source import ColumnSource
 
 MOST_AXES = 20
 """A nomogram with more axes cannot be read off by hand, which is all that it is for."""
@@ -75,7 +78,9 @@ def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Pat
     return paths
 
 
-def nomograms(formulas: dict[str, LinearFormula], X: pd.DataFrame) -> Iterator[tuple[str, Figure]]:
+def nomograms(
+    formulas: dict[str, LinearFormula], X: pd.DataFrame, codes: Sequence[ColumnSource] = ()
+) -> Iterator[tuple[str, Figure]]:
     """Draw formulas as nomograms.
 
     Parameters
@@ -84,6 +89,8 @@ def nomograms(formulas: dict[str, LinearFormula], X: pd.DataFrame) -> Iterator[t
         By node.
     X : DataFrame
         The training rows, whose ranges the axes span.
+    codes : sequence of ColumnSource
+        How columns of the cohort table became columns of ``X``: these are drawn under their own names.
 
     Yields
     ------
@@ -100,7 +107,32 @@ def nomograms(formulas: dict[str, LinearFormula], X: pd.DataFrame) -> Iterator[t
             nomogram = Nomogram.of_formula(formula, X)
         except RegressionError:
             continue
+        nomogram = replace(nomogram, axes=tuple(_cohort_axis(axis, codes) for axis in nomogram.axes))
         if len(nomogram.axes) <= MOST_AXES:
             title = f"{name.replace('_', ' ')}\npositive: {formula.positive}"
             told = f"The final model, fitted on {len(X)} patients. Its performance is that of the procedure."
             yield f"nomogram_{name}", nomogram_figure(nomogram, title=title, told=told)
+
+
+def _cohort_axis(axis: NomogramAxis, codes: Sequence[ColumnSource]) -> NomogramAxis:
+    """Give the line of a column of the cohort table that column's name, and the levels of a 0/1 column words."""
+    code = next((code for code in codes if axis.name in code.names), None)
+    if code is None:
+        return axis
+    if code.kind == "number":
+        return replace(axis, name=code.column)
+    reference, *others = code.categories
+    category = others[code.names.index(axis.name)]
+    # Many levels have no room on one line.
+    name, words = code.column, (reference, category)
+    if len(others) > 1:
+        name, words = f"{code.column}: {category}", ("no", "yes")
+    effects = (0.0, axis.coef)
+    return replace(
+        axis,
+        name=name,
+        coef=1.0,
+        low=min(effects),
+        high=max(effects),
+        levels=tuple(zip(words, effects, strict=True)),
+    )

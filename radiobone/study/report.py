@@ -97,5 +97,5 @@ def _figures(
     if by_level:
         yield "flow", flow_figure(dataset.flow.table, unit="vertebrae")
     if recipe.evaluation.nomogram:
-        yield from nomograms(formulas, dataset.X)
+        yield from nomograms(formulas, dataset.X, dataset.codes)
     yield from learned_figures(recipe, results)

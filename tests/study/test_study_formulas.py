@@ -4,6 +4,7 @@ import pytest
 from sklearn.svm import SVC
 
 from radiobone.learning import HierarchicalClassifier, SelectiveClassifierCV, osteoporosis_first, read_formula
+from radiobone.learning.disk.source import ColumnSource
 from radiobone.study.formulas import final_formulas, nomograms, write_formulas
 
 
@@ -39,3 +40,25 @@ def test_nomograms_are_drawn_of_linear_nodes(study):
     ((name, figure),) = nomograms(formulas, X)
     assert name == "nomogram_osteoporosis_vs_rest"
     assert figure.axes
+
+
+def test_a_nomogram_names_columns_of_the_cohort_and_their_levels(study):
+    X, _, formulas, _ = study
+    formula = formulas["osteoporosis_vs_rest"]
+    terms = [
+        formula.terms[0].model_copy(update={"feature": name, "coefficient": value})
+        for name, value in (("clinical__age", 0.1), ("clinical__sex=m", -1.0), ("clinical__race=b", 2.0))
+    ]
+    codes = [
+        ColumnSource(group="clinical", column="age", kind="number"),
+        ColumnSource(group="clinical", column="sex", kind="category", categories=["f", "m"]),
+        ColumnSource(group="clinical", column="race", kind="category", categories=["a", "b", "c"]),
+    ]
+    rows = np.column_stack([np.linspace(50, 90, len(X)), np.arange(len(X)) % 2, np.arange(len(X)) % 3 == 0])
+    table = pd.DataFrame(rows.astype(float), columns=[term.feature for term in terms])
+    short = formula.model_copy(update={"terms": tuple(terms)})
+    ((_, figure),) = nomograms({"node": short}, table, codes)
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert {"age", "sex", "f", "m", "race: b", "no", "yes"} <= set(words)
+    assert not any("clinical" in word for word in words)
+    assert words.count("0.5") <= 1, "but for the probability"
