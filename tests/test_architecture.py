@@ -37,7 +37,13 @@ MAY_IMPORT = {
 }
 
 HEAVY = {"torch", "monai", "nnunetv2", "radiomics", "dask", "pydicom", "highdicom"}
-HEAVY_IMPORTED_IN = {"features/radiomics/pyradiomics.py": {"radiomics"}}
+HEAVY_IMPORTED_IN = {
+    "features/radiomics/pyradiomics.py": {"radiomics"},
+    "imaging/dicom/headers.py": {"pydicom"},
+    "imaging/dicom/frames.py": {"pydicom"},
+    "imaging/dicom/pixels.py": {"pydicom"},
+    "imaging/dicom/truncation.py": {"pydicom"},
+}
 
 LATE = {"sklearn", "pandas", "numba", "SimpleITK", "scipy", "matplotlib", "lightgbm", "statsmodels"}
 """Loaded only when a verb runs."""

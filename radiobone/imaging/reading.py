@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging import metaimage, nifti
 from radiobone.imaging.detached import detached_files
-from radiobone.imaging.dicom import read_series, series_files
+from radiobone.imaging.dicom import SeriesChoice, is_dicom, read_series, series_files
 from radiobone.imaging.itk import geometry_of, quiet_itk
 from radiobone.imaging.volumes import Image, Mask
 
@@ -26,7 +26,7 @@ Source = Path | Sequence[Path]
 """A file, a folder that holds one DICOM series, a ``.txt`` that lists its files, or these files themselves."""
 
 
-def source_files(source: Source) -> list[Path]:
+def source_files(source: Source, series: str = "") -> list[Path]:
     """List the files that a source is read from, voxels that lie beside their header included.
 
     Parameters
@@ -34,6 +34,8 @@ def source_files(source: Source) -> list[Path]:
     source : Path or sequence of Path
         A file, a folder that holds one DICOM series, a ``.txt`` with one of its files (relative to the ``.txt``)
         on each line, or these files themselves.
+    series : str, default ""
+        Which series of a folder that holds several (see `SeriesChoice`).
 
     Returns
     -------
@@ -49,7 +51,7 @@ def source_files(source: Source) -> list[Path]:
     if not isinstance(source, Path):
         files = list(source)
     elif source.is_dir():
-        return series_files(source)
+        return series_files(source, SeriesChoice(series) if series else None)
     elif source.suffix.casefold() == ".txt" and source.is_file():
         files = [source.parent / line.strip() for line in source.read_text("utf-8").splitlines() if line.strip()]
         if not files:
@@ -62,14 +64,16 @@ def source_files(source: Source) -> list[Path]:
     return files
 
 
-def read_image(source: Source) -> Image:
+def read_image(source: Source, series: str = "") -> Image:
     """Read a scan in its file's own pixel type.
 
     Parameters
     ----------
     source : Path or sequence of Path
-        A NIfTI, NRRD or MHA/MHD file, a folder that holds one DICOM series, a ``.txt`` that lists that series'
-        files, or these files themselves.
+        A NIfTI, NRRD or MHA/MHD file, an enhanced multi-frame DICOM file, a folder that holds one DICOM series, a
+        ``.txt`` that lists that series' files, or these files themselves.
+    series : str, default ""
+        Which series of a folder that holds several (see `SeriesChoice`); of no meaning for other sources.
 
     Raises
     ------
@@ -77,8 +81,11 @@ def read_image(source: Source) -> Image:
         If the file is missing, truncated, not 3D, not scalar, or holds values that are not finite, or the DICOM
         series is not whole and even (see `read_series`).
     """
-    files = source_files(source)
-    image = _read_volume(files) if source == files[0] else read_series(files)
+    files = source_files(source, series)
+    if source != files[0] or is_dicom(files[0]):
+        image = read_series(files, where=str(source) if isinstance(source, Path) else None)
+    else:
+        image = _read_volume(files)
     if image.array.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image.array)))
         if bad:

@@ -185,7 +185,6 @@ def test_the_flipped_mask_of_a_series_is_refused_and_read_right_when_aligned(sha
         ("bad_geometry/gantrytilting_001", "gantry was tilted"),
         ("bad_geometry/sliceincrement_001", "missing or unevenly spaced"),
         ("highdicom", "6 DICOM series"),
-        ("enhanced_ct", "multi-frame"),
     ],
 )
 def test_series_that_would_be_read_wrong_are_refused(shared_data, folder, told):

@@ -1,0 +1,254 @@
+"""The header of one DICOM file: only what sorts, checks, places and describes its slices."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from radiobone.core.errors import one_line
+from radiobone.imaging.dicom.acquisition import Acquisition, contrast_word, exposure
+from radiobone.imaging.dicom.frames import Plane, classic_plane, frame_planes
+from radiobone.imaging.dicom.truncation import pixel_fault
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+_TAGS = (
+    "SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "PatientID", "IssuerOfPatientID",
+    "PatientBirthDate", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
+    "SeriesNumber", "SeriesDescription", "AcquisitionNumber", "TemporalPositionIdentifier", "StudyDate",
+    "SeriesDate", "AcquisitionDate", "AcquisitionDateTime", "ContentDate",
+    "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+    "RescaleSlope", "RescaleIntercept", "RescaleType", "Rows", "Columns", "SamplesPerPixel",
+    "BitsAllocated", "NumberOfFrames", "LossyImageCompression", "KVP", "Exposure", "ExposureInuAs",
+    "XRayTubeCurrent", "ExposureTime", "ConvolutionKernel", "Manufacturer", "ManufacturerModelName",
+    "ContrastBolusAgent", "ContrastBolusAgentSequence", "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence", "ReferencedSeriesSequence", "ReferencedFrameOfReferenceSequence",
+)  # fmt: skip
+
+_DIRECTORY = "1.2.840.10008.1.3.10"
+"""SOP class of a DICOMDIR, which lists files and is none of a series."""
+
+_PREAMBLE = 128
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of one DICOM file without its pixels.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    modality, sop_class, transfer_syntax : str
+        What kind of object it is, and how its pixels are packed (UIDs).
+    patient, birth_date, study, series, instance, frame_of_reference : str
+        Who and what it belongs to. The patient is the issuer and the number together, or empty.
+    number : int or None
+        Series number.
+    description : str
+        Series description: free text, which never goes into an output unless identifiers are kept.
+    image_type : tuple of str
+        Such as ``("ORIGINAL", "PRIMARY", "AXIAL")``.
+    part : str
+        Acquisition, kernel and time point: what tells stacks of one series apart that lie in one place.
+    size : tuple of int
+        Rows and columns.
+    samples : int
+        Values in each pixel.
+    planes : tuple of Plane
+        One for each frame; empty where the file does not say where its pixels lie.
+    frames : int
+        Number of frames, 1 in a classic file, 0 in a file without pixels.
+    acquisition : Acquisition
+        How the slice was acquired.
+    refers_to : tuple of str
+        Series that a SEG or RTSTRUCT was drawn on.
+    fault : str
+        Why the file cannot be read, such as that it is truncated; empty if it can.
+    notes : tuple of str
+        What a user should know.
+    """
+
+    path: Path
+    modality: str = ""
+    sop_class: str = ""
+    transfer_syntax: str = ""
+    patient: str = ""
+    birth_date: str = ""
+    study: str = ""
+    series: str = ""
+    instance: str = ""
+    frame_of_reference: str = ""
+    number: int | None = None
+    description: str = ""
+    image_type: tuple[str, ...] = ()
+    part: tuple[str, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    samples: int = 1
+    planes: tuple[Plane, ...] = ()
+    frames: int = 0
+    rescale_type: str = ""
+    acquisition: Acquisition = field(default_factory=Acquisition)
+    refers_to: tuple[str, ...] = ()
+    fault: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a file begins as DICOM files do, with or without their preamble.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+    """
+    with path.open("rb") as stream:
+        return _begins_as_dicom(stream.read(_PREAMBLE + 4))
+
+
+def read_header(path: Path) -> Header | None:
+    """Read the header of a file.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    Header or None
+        None for a file that is no DICOM, or a DICOMDIR. A DICOM file that cannot be understood has a ``fault``.
+    """
+    with path.open("rb") as stream, warnings.catch_warnings():
+        # What pydicom finds odd in a header is either checked below or does not matter here.
+        warnings.simplefilter("ignore")
+        if not _begins_as_dicom(stream.read(_PREAMBLE + 4)):
+            return None
+        stream.seek(0)
+        return _read(path, stream)
+
+
+def _begins_as_dicom(head: bytes) -> bool:
+    if head[_PREAMBLE:] == b"DICM":
+        return True
+    # Old exports lack the preamble and begin with an element of group 0008.
+    return len(head) > 8 and head[:2] == b"\x08\x00" and head[2] in (0x00, 0x01, 0x05, 0x08, 0x16) and not head[3]
+
+
+def _read(path: Path, stream: BinaryIO) -> Header | None:
+    import pydicom
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    try:
+        data = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
+        if (
+            str(data.get("SOPClassUID", "")) == _DIRECTORY
+            or data.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY
+        ):
+            return None
+        return _header(path, stream, data)
+    except (
+        ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError, OverflowError,
+        IndexError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+    ) as error:  # fmt: skip
+        return Header(path, fault=f"its header cannot be read ({type(error).__name__}: {one_line(error)[:200]})")
+
+
+def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
+    frames = int(data.get("NumberOfFrames") or 1) if data.get("Rows") else 0
+    mas, note = _exposure(data)
+    planes = frame_planes(data) if "PerFrameFunctionalGroupsSequence" in data else classic_plane(data)
+    return Header(
+        path,
+        modality=_text(data, "Modality"),
+        sop_class=_text(data, "SOPClassUID"),
+        transfer_syntax=str(data.file_meta.get("TransferSyntaxUID", "")),
+        patient="|".join(filter(None, (_text(data, "IssuerOfPatientID"), _text(data, "PatientID")))),
+        birth_date=_text(data, "PatientBirthDate"),
+        study=_text(data, "StudyInstanceUID"),
+        series=_text(data, "SeriesInstanceUID"),
+        instance=_text(data, "SOPInstanceUID"),
+        frame_of_reference=_text(data, "FrameOfReferenceUID"),
+        number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
+        description=_text(data, "SeriesDescription"),
+        image_type=tuple(str(word).upper() for word in _several(data.get("ImageType"))),
+        part=tuple(
+            _text(data, name) for name in ("AcquisitionNumber", "ConvolutionKernel", "TemporalPositionIdentifier")
+        ),
+        size=(int(data.get("Rows") or 0), int(data.get("Columns") or 0)),
+        samples=int(data.get("SamplesPerPixel") or 1),
+        planes=planes,
+        frames=frames,
+        rescale_type=_text(data, "RescaleType") or next((plane.unit for plane in planes if plane.unit), ""),
+        acquisition=Acquisition(
+            kvp=_number(data, "KVP"),
+            mas=mas,
+            kernel=" ".join(str(part).strip() for part in _several(data.get("ConvolutionKernel"))),
+            slice_thickness_mm=planes[0].thickness_mm if planes else _number(data, "SliceThickness"),
+            pixel_spacing_mm=planes[0].spacing_mm[0] if planes else None,
+            manufacturer=_text(data, "Manufacturer"),
+            model=_text(data, "ManufacturerModelName"),
+            contrast=_contrast(data),
+            date=_date(data),
+        ),
+        refers_to=_referenced_series(data),
+        fault=pixel_fault(stream, data) if frames else "",
+        notes=tuple(filter(None, (note, _lossy(data)))),
+    )
+
+
+def _several(value: Any) -> list[Any]:
+    """Return the values of an element that may hold one, several or none."""
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
+
+
+def _text(data: Dataset, name: str) -> str:
+    return " ".join(str(part).strip() for part in _several(data.get(name))).strip()
+
+
+def _number(data: Dataset, name: str) -> float | None:
+    text = _text(data, name)
+    return float(text) if text else None
+
+
+def _exposure(data: Dataset) -> tuple[float | None, str]:
+    mas, micro = _number(data, "Exposure"), _number(data, "ExposureInuAs")
+    if mas is None and micro is not None:
+        mas = micro / 1000.0
+    return exposure(mas, _number(data, "XRayTubeCurrent"), _number(data, "ExposureTime"))
+
+
+def _contrast(data: Dataset) -> str:
+    if data.get("ContrastBolusAgentSequence"):
+        return "yes"
+    return contrast_word(data.get("ContrastBolusAgent"))
+
+
+def _date(data: Dataset) -> str:
+    """Return the date of acquisition, or of what comes next to it, as YYYYMMDD."""
+    for name in ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "SeriesDate", "StudyDate"):
+        digits = _text(data, name).replace(".", "")[:8]
+        if len(digits) == 8 and digits.isdigit():
+            return digits
+    return ""
+
+
+def _lossy(data: Dataset) -> str:
+    return "pixels were compressed with loss" if _text(data, "LossyImageCompression") == "01" else ""
+
+
+def _referenced_series(data: Dataset) -> tuple[str, ...]:
+    """Return the series that a SEG or RTSTRUCT names."""
+    found = [_text(item, "SeriesInstanceUID") for item in data.get("ReferencedSeriesSequence") or []]
+    for frame in data.get("ReferencedFrameOfReferenceSequence") or []:
+        for study in frame.get("RTReferencedStudySequence") or []:
+            found += [_text(item, "SeriesInstanceUID") for item in study.get("RTReferencedSeriesSequence") or []]
+    return tuple(dict.fromkeys(filter(None, found)))

@@ -1,0 +1,145 @@
+"""The voxels of a stack in HU: each slice decoded and rescaled by its own slope and intercept.
+
+GDCM, through SimpleITK, decodes what it can. Newer processes, and multi-frame files whose frames differ in their
+rescaling, are left to pydicom.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import ImageError, one_line
+from radiobone.imaging.dicom.headers import Header
+from radiobone.imaging.dicom.stack import Slice
+from radiobone.imaging.itk import quiet_itk
+
+_ONLY_PYDICOM = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
+"""High-throughput JPEG 2000. What else GDCM refuses is not tried again: other decoders may make noise of it."""
+
+
+def read_voxels(slices: Sequence[Slice], where: str) -> NDArray[Any]:
+    """Read the voxels of slices that have one size.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        In ascending order of position.
+    where : str
+        The source, for messages.
+
+    Returns
+    -------
+    ndarray of shape (z, y, x)
+        HU in the smallest of int16, int32 and float64 that holds each value exactly.
+
+    Raises
+    ------
+    ImageError
+        If a slice cannot be decoded, with its transfer syntax.
+    """
+    rows, columns = slices[0].header.size
+    voxels: NDArray[Any] = np.empty((len(slices), rows, columns), dtype=np.int16)
+    for number, plane in _planes(slices, where):
+        exact = _smallest(plane)
+        if np.promote_types(exact, voxels.dtype) != voxels.dtype:
+            voxels = voxels.astype(exact)
+        voxels[number] = plane
+    return voxels
+
+
+def _planes(slices: Sequence[Slice], where: str) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield each slice's place in the stack and its HU; a multi-frame file is decoded once."""
+    if slices[0].header.frames == 1:
+        for number, item in enumerate(slices):
+            yield number, _decode(item.header, f"{where}, {item.name}")[0]
+        return
+    places: dict[Path, list[tuple[int, Slice]]] = {}
+    for number, item in enumerate(slices):
+        places.setdefault(item.header.path, []).append((number, item))
+    for held in places.values():
+        frames = _decode(held[0][1].header, where)
+        for number, item in held:
+            yield number, frames[item.frame]
+
+
+def _smallest(values: NDArray[Any]) -> np.dtype[Any]:
+    """Return the smallest of three types that holds all values exactly."""
+    if values.dtype.kind == "f" and not np.array_equal(values, np.rint(values)):
+        return np.dtype(np.float64)
+    low, high = values.min(), values.max()
+    for kind in (np.int16, np.int32):
+        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
+            return np.dtype(kind)
+    return np.dtype(np.float64)
+
+
+def _decode(header: Header, where: str) -> NDArray[Any]:
+    """Return the HU of all frames of a file, of shape (frames, y, x)."""
+    rescalings = {(plane.slope, plane.intercept) for plane in header.planes}
+    if len(rescalings) > 1 or header.transfer_syntax in _ONLY_PYDICOM:
+        return _decode_by_pydicom(header, where)
+    import SimpleITK as sitk
+
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(header.path))
+    try:
+        with quiet_itk():
+            image = reader.Execute()
+    except RuntimeError as error:
+        raise _undecodable(header, where, one_line(error).rpartition("ERROR: ")[2][:200]) from None
+    frames: NDArray[Any] = sitk.GetArrayFromImage(image)
+    if frames.shape != (header.frames, *header.size):
+        raise _undecodable(header, where, f"an array of shape {frames.shape}")
+    return frames
+
+
+def _decode_by_pydicom(header: Header, where: str) -> NDArray[Any]:
+    from pydicom.pixels.utils import pixel_array
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stored = pixel_array(header.path, raw=True)
+    except (RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError) as error:
+        raise _undecodable(header, where, one_line(error)[:300]) from None
+    stored = stored.reshape(header.frames, *header.size)
+    return np.stack(
+        [
+            _rescaled(frame, plane.slope, plane.intercept)
+            for frame, plane in zip(stored, header.planes, strict=True)
+        ]
+    )
+
+
+def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    if slope == int(slope) and intercept == int(intercept):
+        return stored.astype(np.int64) * int(slope) + int(intercept)
+    return stored.astype(np.float64) * slope + intercept
+
+
+def _undecodable(header: Header, where: str, got: str) -> ImageError:
+    return ImageError(
+        "pixels cannot be decoded",
+        where=where,
+        got=f"transfer syntax {_syntax_name(header.transfer_syntax)}: {got}",
+        expected="uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000",
+        do="pip install pylibjpeg pylibjpeg-openjpeg"
+        if header.transfer_syntax in _ONLY_PYDICOM
+        else "check the file, or let the archive export the series uncompressed",
+    )
+
+
+@functools.cache
+def _syntax_name(uid: str) -> str:
+    from pydicom.uid import UID
+
+    name = UID(uid).name
+    return uid if name == uid else f"{name} ({uid})"

@@ -1,0 +1,281 @@
+"""The series of a folder: files of many kinds, sorted into stacks that can be read and things that cannot."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from radiobone.core.errors import ImageError
+from radiobone.imaging.dicom.acquisition import Acquisition, summarise
+from radiobone.imaging.dicom.headers import Header, read_header
+from radiobone.imaging.dicom.stack import Slice, Stack, make_stack
+
+MODALITY = "CT"
+
+SAME_PLANE_COSINE = np.cos(np.radians(20.0))
+"""Slices of one UID whose normals are further apart are stacks of their own (a reformation beside its source);
+below, they are one stack with mixed orientations, which is refused."""
+
+_SCOUT = "LOCALIZER"
+_HU = ("", "HU")
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Files of one SeriesInstanceUID that belong together.
+
+    Parameters
+    ----------
+    headers : tuple of Header
+        Of its files, in the order of their paths.
+    slices : tuple of Slice
+        In no order; empty for what has no place in space.
+    part : int
+        Number of the stack, from 1, where one UID holds several; else 0.
+    kind : str
+        ``stack``, ``scout`` or ``other``.
+    """
+
+    headers: tuple[Header, ...]
+    slices: tuple[Slice, ...]
+    part: int = 0
+    kind: str = "stack"
+
+    @property
+    def first(self) -> Header:
+        """The header of the first file."""
+        return self.headers[0]
+
+    @property
+    def files(self) -> list[Path]:
+        """The files, in the order of their paths."""
+        return [header.path for header in self.headers]
+
+    @property
+    def name(self) -> str:
+        """Number, kind and size: a name for messages that tells nothing of the patient."""
+        number = "without number" if self.first.number is None else str(self.first.number)
+        part = f", stack {self.part}" if self.part else ""
+        what = self.kind if self.kind != "stack" else f"{self.first.modality or 'no modality'}"
+        return f"series {number}{part} ({what}, {max(len(self.slices), len(self.headers))} slices)"
+
+    def notes(self) -> list[str]:
+        """List what a user should know of the series, each thing once."""
+        found = [note for header in self.headers for note in header.notes]
+        return [*dict.fromkeys(found), *summarise([header.acquisition for header in self.headers])[1]]
+
+    def acquisition(self) -> Acquisition:
+        """Return how the series was acquired; the distance of slices where they are even."""
+        one, _ = summarise([header.acquisition for header in self.headers])
+        try:
+            return replace(one, slice_spacing_mm=make_stack(self.slices, "").gap_mm)
+        except ImageError:
+            return one
+
+    def stack(self, where: str) -> Stack:
+        """Return the slices in order, or say why they cannot be read as one CT volume.
+
+        Parameters
+        ----------
+        where : str
+            The source, for messages.
+
+        Raises
+        ------
+        ImageError
+            If this is no CT, or a scout, or `make_stack` refuses it.
+        """
+        check_kind(self.headers, where)
+        return make_stack(self.slices, where)
+
+
+def check_kind(headers: Sequence[Header], where: str) -> None:
+    """Refuse files that are no slices of a CT.
+
+    Parameters
+    ----------
+    headers : sequence of Header
+        Of the files.
+    where : str
+        The source, for messages.
+
+    Raises
+    ------
+    ImageError
+        If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies.
+    """
+    for header in headers:
+        place = f"{where}, {header.path.name}"
+        if header.fault:
+            raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
+        if header.modality != MODALITY:
+            got = f"modality {header.modality or 'not told'}"
+            raise ImageError("a DICOM file is no CT", where=place, got=got, expected=f"modality {MODALITY}")
+        if _SCOUT in header.image_type:
+            raise ImageError(
+                "a DICOM file is a scout", where=place, got="image type LOCALIZER", do="leave out the scouts"
+            )
+        if header.samples > 1:
+            raise ImageError("a DICOM file is a picture in colour", where=place, expected="HU")
+        if not header.planes:
+            raise ImageError(
+                "a DICOM file does not say where its slice lies",
+                where=place,
+                got="no position, orientation or pixel spacing",
+                expected="CT slices, or an enhanced multi-frame CT",
+                do="leave out secondary captures and reports",
+            )
+
+
+def not_hu(headers: Iterable[Header]) -> str:
+    """Say why the values of a series are not HU; empty if nothing speaks against it.
+
+    Parameters
+    ----------
+    headers : iterable of Header
+        Of its files.
+    """
+    for header in headers:
+        if header.rescale_type.upper() not in _HU:
+            kinds = " ".join(header.image_type[2:])
+            return f"rescale type {header.rescale_type}" + (f", image type {kinds}" if kinds else "")
+    return ""
+
+
+def dicom_files(folder: Path, *, recursive: bool = False) -> list[Path]:
+    """List all files of a folder, in the order of their paths; whether they are DICOM is not looked at.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    recursive : bool, default False
+        Whether its subfolders are searched, too. Links to folders are not followed.
+    """
+    if not recursive:
+        return sorted(path for path in folder.iterdir() if path.is_file())
+    return sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
+
+
+def find_series(folder: Path, *, recursive: bool = False) -> list[Series]:
+    """Find all DICOM series of a folder, in which other files may lie.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    recursive : bool, default False
+        Whether its subfolders are searched, too.
+
+    Returns
+    -------
+    list of Series
+        By the path of their first file; other kinds than CT as well.
+    """
+    headers = (read_header(path) for path in dicom_files(folder, recursive=recursive) if path.is_file())
+    return group_series(header for header in headers if header is not None)
+
+
+def group_series(headers: Iterable[Header]) -> list[Series]:
+    """Group files by SeriesInstanceUID, and what lies apart within one UID into stacks of their own.
+
+    Scouts, planes that are turned against each other by more than 20°, stacks of an enhanced file, and
+    acquisitions, kernels or time points that lie in one place are told apart. Slices that are merely doubled are
+    not.
+
+    Parameters
+    ----------
+    headers : iterable of Header
+        In any order.
+
+    Returns
+    -------
+    list of Series
+        By the path of their first file, then the largest stack first.
+    """
+    by_uid: dict[str, list[Header]] = defaultdict(list)
+    for header in sorted(headers, key=lambda item: item.path):
+        by_uid[header.series or _makeshift(header)].append(header)
+    found = []
+    for members in by_uid.values():
+        parts = _parts(members)
+        numbered = len([part for part in parts if part.kind == "stack"]) > 1
+        found += [
+            replace(part, part=number if numbered and part.kind == "stack" else 0)
+            for number, part in enumerate(parts, start=1)
+        ]
+    return sorted(found, key=lambda item: (str(item.first.path), item.part))
+
+
+def _makeshift(header: Header) -> str:
+    """Name the series of a file that does not name it: anonymised exports may lack the UID."""
+    told = (header.path.parent, header.study, header.frame_of_reference, header.modality, header.number)
+    return "|".join(map(str, told))
+
+
+def _parts(headers: Sequence[Header]) -> list[Series]:
+    scouts = [header for header in headers if _SCOUT in header.image_type]
+    others = [header for header in headers if not header.planes and _SCOUT not in header.image_type]
+    placed = [header for header in headers if header.planes and _SCOUT not in header.image_type]
+    slices = [Slice(header, frame) for header in placed for frame in range(len(header.planes))]
+    stacks = [_stack_series(part) for plane in _by_plane(slices) for part in _by_part(plane)]
+    stacks.sort(key=lambda item: -len(item.slices))
+    found = [*stacks]
+    if others and stacks:
+        # A file of this series that tells no place, or is damaged, must not vanish from it.
+        broken = [header for header in others if header.fault or header.modality == MODALITY]
+        found[0] = replace(
+            stacks[0], headers=tuple(sorted((*stacks[0].headers, *broken), key=lambda one: one.path))
+        )
+        others = [header for header in others if header not in broken]
+    if others:
+        found.append(Series(tuple(others), (), kind="other"))
+    if scouts:
+        found.append(Series(tuple(scouts), tuple(Slice(one) for one in scouts if one.planes), kind="scout"))
+    return found
+
+
+def _stack_series(slices: Sequence[Slice]) -> Series:
+    headers = {item.header.path: item.header for item in slices}
+    return Series(tuple(headers[path] for path in sorted(headers)), tuple(slices))
+
+
+def _by_plane(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Split slices whose planes are clearly turned against each other, or that name several stacks."""
+    groups: list[list[Slice]] = []
+    for item in slices:
+        for group in groups:
+            same_stack = group[0].plane.stack == item.plane.stack
+            if same_stack and abs(float(group[0].normal @ item.normal)) > SAME_PLANE_COSINE:
+                group.append(item)
+                break
+        else:
+            groups.append([item])
+    return groups
+
+
+def _by_part(slices: list[Slice]) -> list[list[Slice]]:
+    """Split slices that lie in one place by what tells them apart, if each part is then free of doubles."""
+    if not _doubles(slices):
+        return [slices]
+    keys: list[Callable[[Slice], str]] = [
+        *(lambda item, place=place: item.header.part[place] for place in range(3)),
+        lambda item: "|".join(item.header.image_type),
+    ]
+    for key in keys:
+        groups: dict[str, list[Slice]] = defaultdict(list)
+        for item in slices:
+            groups[key(item)].append(item)
+        if all(len(group) > 1 and not _doubles(group) for group in groups.values()):
+            return list(groups.values())
+    return [slices]
+
+
+def _doubles(slices: Sequence[Slice]) -> bool:
+    places = Counter(tuple(np.round(item.position, 3)) for item in slices)
+    return len(places) < len(slices)

@@ -1,0 +1,190 @@
+"""One stack of parallel slices: sorted by position, and refused unless it is whole and even."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import ImageError
+from radiobone.imaging.dicom.frames import Plane
+from radiobone.imaging.dicom.headers import Header
+
+GAP_TOLERANCE = 0.01
+"""Largest deviation of a slice gap from their median, as a share of it."""
+
+TILT_TOLERANCE_DEGREES = 0.1
+"""Largest angle between the line of slice positions and the slice normal; more is a tilted gantry."""
+
+TURN_TOLERANCE = 1e-4
+"""Largest difference of direction cosines in one stack."""
+
+SPACING_TOLERANCE = 1e-4
+"""Largest difference of pixel spacing in one stack, as a share of it."""
+
+_DOUBLED_MM = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """One slice of a stack: a file, or a frame of one.
+
+    Parameters
+    ----------
+    header : Header
+        Of its file.
+    frame : int
+        Number of the frame in the file, from 0.
+    """
+
+    header: Header
+    frame: int = 0
+
+    @property
+    def plane(self) -> Plane:
+        """Where the slice lies."""
+        return self.header.planes[self.frame]
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """World (x, y, z) of the first pixel, in mm."""
+        return np.array(self.plane.position)
+
+    @property
+    def normal(self) -> NDArray[np.float64]:
+        """World direction across the slice, of length 1."""
+        along = np.array(self.plane.orientation)
+        normal: NDArray[np.float64] = np.cross(along[:3], along[3:])
+        return normal / (np.linalg.norm(normal) or 1.0)
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        name = self.header.path.name
+        return f"{name}, frame {self.frame + 1}" if self.header.frames > 1 else name
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Slices in ascending order along their normal, at even distances.
+
+    Parameters
+    ----------
+    slices : tuple of Slice
+        At least two.
+    gap_mm : float
+        Distance of neighbouring slices along their normal.
+    step_mm : ndarray of shape (3,)
+        World vector from each slice to the next one; along the normal unless the gantry was tilted.
+    """
+
+    slices: tuple[Slice, ...]
+    gap_mm: float
+    step_mm: NDArray[np.float64]
+
+    @property
+    def tilt_degrees(self) -> float:
+        """Angle between the line of slice positions and the slice normal."""
+        return tilt_degrees(self.step_mm, self.slices[0].normal)
+
+    @property
+    def is_tilted(self) -> bool:
+        """Whether the gantry was tilted."""
+        return self.tilt_degrees > TILT_TOLERANCE_DEGREES
+
+
+def tilt_degrees(step: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
+    """Return the angle between two world vectors, in degrees.
+
+    Parameters
+    ----------
+    step, normal : ndarray of shape (3,)
+        Neither is 0.
+    """
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(step, normal)), step @ normal)))
+
+
+def make_stack(slices: Sequence[Slice], where: str) -> Stack:
+    """Sort slices and check that they are one stack; a tilt is found and not refused here.
+
+    Parameters
+    ----------
+    slices : sequence of Slice
+        In any order.
+    where : str
+        The source, for messages.
+
+    Raises
+    ------
+    ImageError
+        If there are fewer than two slices, a file cannot be read, sizes, pixel spacings or orientations differ, or
+        slices are missing, doubled or uneven.
+    """
+    _check_one_grid(slices, where)
+    normal = slices[0].normal
+    ordered = sorted(slices, key=lambda item: float(item.position @ normal))
+    gap_mm = _check_gaps(ordered, normal, where)
+    step = (ordered[-1].position - ordered[0].position) / (len(ordered) - 1)
+    return Stack(tuple(ordered), gap_mm, step)
+
+
+def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
+    for item in slices:
+        if item.header.fault:
+            raise ImageError(
+                "a DICOM file cannot be read",
+                where=f"{where}, {item.name}",
+                got=item.header.fault,
+                do="copy it anew",
+            )
+    if len(slices) < 2:
+        raise ImageError("a DICOM series needs at least two slices", where=where, got=len(slices))
+    sizes = sorted({item.header.size[::-1] for item in slices})
+    if len(sizes) > 1:
+        raise ImageError("slices have different sizes", where=where, got=f"(x, y) {sizes[0]} and {sizes[-1]}")
+    along = np.array([item.plane.orientation for item in slices])
+    turned = float(np.abs(along - along[0]).max())
+    if turned > TURN_TOLERANCE:
+        raise ImageError(
+            "slices have different orientations",
+            where=where,
+            got=f"direction cosines up to {turned:.3g} apart",
+            expected="one orientation",
+        )
+    spacing = np.array([item.plane.spacing_mm for item in slices])
+    if (np.abs(spacing - spacing[0]) > SPACING_TOLERANCE * spacing[0]).any():
+        raise ImageError(
+            "slices have different pixel spacings",
+            where=where,
+            got=f"from {spacing.min():.6g} to {spacing.max():.6g} mm",
+            expected="one spacing",
+        )
+
+
+def _check_gaps(slices: Sequence[Slice], normal: NDArray[np.float64], where: str) -> float:
+    """Return the distance of neighbouring slices in mm, or say what is wrong with it."""
+    depth = np.array([float(item.position @ normal) for item in slices])
+    gaps = np.diff(depth)
+    doubled = int(np.count_nonzero(gaps < _DOUBLED_MM))
+    if doubled:
+        raise ImageError(
+            "slices are doubled",
+            where=where,
+            got=f"{doubled} slices at the place of another",
+            expected="each slice once",
+            do="remove the copies, or choose one acquisition",
+        )
+    usual = float(np.median(gaps))
+    uneven = np.flatnonzero(np.abs(gaps - usual) > GAP_TOLERANCE * usual)
+    if uneven.size:
+        first = int(uneven[0])
+        raise ImageError(
+            "slices are missing or unevenly spaced",
+            where=f"{where}, between {slices[first].name} and {slices[first + 1].name}",
+            got=f"{gaps[first]:.4g} mm between slices {first + 1} and {first + 2} of {len(slices)}",
+            expected=f"{usual:.4g} mm",
+            do="complete the series",
+        )
+    return float((depth[-1] - depth[0]) / (len(slices) - 1))

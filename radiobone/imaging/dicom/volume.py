@@ -1,0 +1,149 @@
+"""A DICOM series as one volume in HU."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from radiobone.core.errors import ImageError, RadioboneWarning
+from radiobone.imaging.dicom.choice import SeriesChoice, listing
+from radiobone.imaging.dicom.headers import Header, read_header
+from radiobone.imaging.dicom.pixels import read_voxels
+from radiobone.imaging.dicom.series import check_kind, find_series, not_hu
+from radiobone.imaging.dicom.stack import Slice, Stack, make_stack
+from radiobone.imaging.dicom.tilt import straighten
+from radiobone.imaging.geometry import Geometry
+from radiobone.imaging.volumes import Image
+
+
+def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]:
+    """List the DICOM files of one series of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder; its subfolders are not searched.
+    choice : SeriesChoice, optional
+        Which series, where several lie mixed. Without it, the folder must hold one series and nothing else that is
+        DICOM: nothing is chosen silently.
+
+    Returns
+    -------
+    list of Path
+        Sorted by name.
+
+    Raises
+    ------
+    ImageError
+        If there is no series, or not one that is meant.
+    """
+    found = find_series(folder)
+    if choice is not None:
+        return choice.choose(found, str(folder)).files
+    if len({series.first.series for series in found}) != 1:
+        raise ImageError(
+            f"folder holds {len({series.first.series for series in found})} DICOM series",
+            where=str(folder),
+            got=listing(found),
+            expected="one series",
+            do="choose one (by --series, or the column series of a cohort: largest, a number, or words of its "
+            "description), or give a list of its files",
+        )
+    return sorted(path for series in found for path in series.files)
+
+
+def read_series(
+    files: Sequence[Path], *, where: str | None = None, fix_tilt: bool = False, notes: list[str] | None = None
+) -> Image:
+    """Read the slices of one DICOM series, in any order, as one volume.
+
+    Origin and spacing are rounded to single precision, in which NIfTI keeps them: so the same scan
+    gives the same features from either format.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        All slices of the series: at least two, in files of their own or in one enhanced multi-frame file.
+    where : str, optional
+        The source, for messages; by default the folder of the first file.
+    fix_tilt : bool, default False
+        Resample a series with a tilted gantry onto an orthogonal grid instead of refusing it.
+    notes : list of str, optional
+        What was done is added to it.
+
+    Returns
+    -------
+    Image
+        HU, with slices in ascending order along their normal, in the smallest of int16, int32 and float64 that
+        holds each value exactly. Each slice is rescaled by its own slope and intercept.
+
+    Raises
+    ------
+    ImageError
+        If a file is no DICOM slice of a CT or is truncated, files belong to several series or orientations, slices
+        are missing, doubled or uneven, the gantry was tilted, or a slice cannot be decoded.
+    """
+    where = where or str(files[0].parent)
+    headers = [_header(path) for path in files]
+    if len({header.series for header in headers}) > 1:
+        raise ImageError("files belong to several DICOM series", where=where, do="give the files of one series")
+    check_kind(headers, where)
+    slices = [Slice(header, frame) for header in headers for frame in range(header.frames)]
+    stack = make_stack(slices, where)
+    if stack.is_tilted and not fix_tilt:
+        raise tilted(stack, where)
+    reason = not_hu(headers)
+    if reason:
+        warnings.warn(RadioboneWarning(f"{where}: values may not be HU ({reason})"), stacklevel=2)
+    image = Image(read_voxels(stack.slices, where), _geometry(stack))
+    if stack.is_tilted:
+        image, note = straighten(image, stack)
+        if notes is not None:
+            notes.append(note)
+    return image
+
+
+def tilted(stack: Stack, where: str) -> ImageError:
+    """Return the error that tells of a tilted gantry.
+
+    Parameters
+    ----------
+    stack : Stack
+        The slices.
+    where : str
+        The source.
+    """
+    return ImageError(
+        "the gantry was tilted",
+        where=where,
+        got=f"{stack.tilt_degrees:.2f}°",
+        expected="slices stacked along their normal",
+        do="resample the series by `radiobone import --fix-tilt`",
+    )
+
+
+def _header(path: Path) -> Header:
+    header = read_header(path)
+    if header is None:
+        raise ImageError("not a DICOM image", where=str(path))
+    return header
+
+
+def _geometry(stack: Stack) -> Geometry:
+    """Return the grid that the slices fill, or would fill without tilt."""
+    first = stack.slices[0]
+    along = np.array(first.plane.orientation)
+    # Headers give cosines in few digits: the row is made orthogonal to the column, as ITK does.
+    column, normal = along[3:] / np.linalg.norm(along[3:]), first.normal
+    direction = np.stack([np.cross(column, normal), column, normal], axis=1)
+    x, y, z = (float(np.float32(value)) for value in first.plane.position)
+    dy, dx = first.plane.spacing_mm
+    return Geometry(
+        (len(stack.slices), *first.header.size),
+        (float(np.float32(stack.gap_mm)), float(np.float32(dy)), float(np.float32(dx))),
+        (x, y, z),
+        tuple(float(value) for value in direction.ravel()),
+    )
