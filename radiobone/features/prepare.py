@@ -81,7 +81,7 @@ def read_scan(scan: Scan) -> RawScan:
         If a file cannot be used.
     """
     body_mask = read_mask(scan.body_mask) if scan.body_mask is not None else None
-    return RawScan(read_image(scan.image), read_mask(scan.mask), body_mask)
+    return RawScan(read_image(scan.image, scan.series), read_mask(scan.mask), body_mask)
 
 
 def prepare_scan(scan: Scan, request: ExtractionRequest, raw: RawScan | None = None) -> PreparedScan:

@@ -98,14 +98,14 @@ def hash_files(scan: Scan, store: ResumeStore | None) -> FileHashes:
         If a file is missing.
     """
     return FileHashes(
-        _hash_source(scan.image, store),
+        _hash_source(scan.image, store, scan.series),
         _hash_source(scan.mask, store),
         _hash_source(scan.body_mask, store) if scan.body_mask else None,
     )
 
 
-def _hash_source(source: Path, store: ResumeStore | None) -> str:
-    hashes = sorted(_hash_file(path, store) for path in source_files(source))
+def _hash_source(source: Path, store: ResumeStore | None, series: str = "") -> str:
+    hashes = sorted(_hash_file(path, store) for path in source_files(source, series))
     return hashes[0] if len(hashes) == 1 else sha256_json(hashes)
 
 

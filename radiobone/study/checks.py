@@ -141,7 +141,7 @@ def _read_files(scan: Scan) -> RawScan | tuple[Finding, ...]:
             return None
 
     image, mask, body_mask = (
-        read(scan.image, read_image),
+        read(scan.image, functools.partial(read_image, series=scan.series)),
         read(scan.mask, read_mask),
         read(scan.body_mask, read_mask),
     )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IMAGE = "image"
 MASK = "mask"
 BODY_MASK = "body_mask"
+SERIES = "series"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Scan:
         A mask that tells vertebral bodies from arches, where there is one.
     repeat : str
         Which reader or perturbation made the mask; empty where there is none.
+    series : str
+        Which DICOM series of a folder that holds several; empty where there is nothing to choose.
     """
 
     patient_id: str
@@ -49,6 +52,7 @@ class Scan:
     mask: Path
     body_mask: Path | None = None
     repeat: str = ""
+    series: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -60,6 +64,31 @@ class Scan:
         """The scan's name for messages."""
         repeat = f", repeat {self.repeat}" if self.repeat else ""
         return f"patient {self.patient_id}, scan {self.scan_id}{repeat}"
+
+
+@dataclass(frozen=True)
+class UnmaskedScan:
+    """A scan of the cohort table that may have no mask yet.
+
+    Parameters
+    ----------
+    patient_id, scan_id : str
+        Who, and which of their scans.
+    image : Path
+        The file, or a folder with DICOM slices; absolute or relative to the working folder.
+    series : str
+        Which DICOM series of a folder that holds several; empty where there is nothing to choose.
+    """
+
+    patient_id: str
+    scan_id: str
+    image: Path
+    series: str = ""
+
+    @property
+    def name(self) -> str:
+        """The scan's name for messages."""
+        return f"patient {self.patient_id}, scan {self.scan_id}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,21 +127,38 @@ class Cohort:
                 mask=base / row[MASK],
                 body_mask=base / row[BODY_MASK] if has_body and row[BODY_MASK] else None,
                 repeat=row[REPEAT] if has_repeat else "",
+                series=row.get(SERIES, "").strip(),
             )
             for row in self.table.to_dict("records")
         ]
 
+    def unmasked_scans(self) -> list[UnmaskedScan]:
+        """List the scans without their masks, whether they have any or not.
 
-def read_cohort(path: Path, *, images: bool = True, patient: str | None = PATIENT) -> Cohort:
+        Returns
+        -------
+        list of UnmaskedScan
+            In the order of the rows; a scan that several readers outlined is there once.
+        """
+        found = [
+            UnmaskedScan(row[PATIENT], row[SCAN], self.path.parent / row[IMAGE], row.get(SERIES, "").strip())
+            for row in self.table.to_dict("records")
+        ]
+        return list(dict.fromkeys(found))
+
+
+def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient: str | None = PATIENT) -> Cohort:
     """Read and check a cohort table.
 
     Parameters
     ----------
     path : Path
         CSV or Parquet with the columns ``patient_id``, ``image``, ``mask``, optional ``scan_id``,
-        ``repeat`` and ``body_mask``, and any others.
+        ``repeat``, ``body_mask`` and ``series``, and any others.
     images : bool, default True
         Whether ``image`` and ``mask`` are needed; training needs only the patients.
+    masks : bool, default True
+        With ``images``, whether ``mask`` is needed; the scans of a table without masks are `unmasked_scans`.
     patient : str or None
         The column that names patients, which becomes ``patient_id``; None for a table without one, whose rows are
         patients, named by their line (``line_0007``).
@@ -129,7 +175,7 @@ def read_cohort(path: Path, *, images: bool = True, patient: str | None = PATIEN
     """
     table = _name_patients(read_text_table(path), patient, str(path))
     where = str(path)
-    required = (PATIENT, IMAGE, MASK) if images else (PATIENT,)
+    required = (PATIENT,) if not images else (PATIENT, IMAGE, MASK) if masks else (PATIENT, IMAGE)
     require_columns(list(table.columns), required, where)
     forbid_near_misses(list(table.columns), (PATIENT, IMAGE, MASK, SCAN, REPEAT, BODY_MASK), where)
     keys = [name for name in (PATIENT, SCAN, REPEAT) if name in table.columns]

@@ -20,6 +20,25 @@ def test_identifiers_stay_text_whatever_they_look_like(tmp_path):
     assert list(numbers(cohort.table, "age", "x").isna()) == [False, True, True]
 
 
+def test_scans_without_masks_are_read_where_none_are_needed(tmp_path):
+    path = write(
+        tmp_path, "patient_id,scan_id,image,mask,series\n1,a,x,,largest\n1,b,y,m.nii,\n2,a,z,,thin bone \n"
+    )
+    scans = read_cohort(path, masks=False).unmasked_scans()
+    assert [(scan.name, scan.image.name, scan.series) for scan in scans] == [
+        ("patient 1, scan a", "x", "largest"),
+        ("patient 1, scan b", "y", ""),
+        ("patient 2, scan a", "z", "thin bone"),
+    ]
+    with pytest.raises(TableError, match="'mask' is empty"):
+        read_cohort(path)
+    path = write(tmp_path, "patient_id,image,repeat\n1,x,r1\n1,x,r2\n")
+    (scan,) = read_cohort(path, masks=False).unmasked_scans()
+    assert scan.scan_id == "1"
+    with pytest.raises(TableError, match="column missing: 'image'"):
+        read_cohort(write(tmp_path, "patient_id,mask\n1,m\n"), masks=False)
+
+
 def test_windows_line_ends_and_byte_order_mark_are_read(tmp_path):
     path = write(tmp_path, "\ufeffpatient_id,image,mask\r\n0012,a.nii,b.nii\r\n")
     (scan,) = read_cohort(path).scans()
