@@ -39,6 +39,14 @@ MAY_IMPORT = {
 HEAVY = {"torch", "monai", "nnunetv2", "radiomics", "dask", "pydicom", "highdicom"}
 HEAVY_IMPORTED_IN = {
     "features/radiomics/pyradiomics.py": {"radiomics"},
+    "segmentation/decoding.py": {"torch"},
+    "segmentation/loading.py": {"torch"},
+    "segmentation/model.py": {"torch", "nnunetv2"},
+    "segmentation/network.py": {"torch", "nnunetv2"},
+    "segmentation/normalising.py": {"nnunetv2"},
+    "segmentation/resampling.py": {"torch", "nnunetv2"},
+    "segmentation/segmenter.py": {"torch", "nnunetv2"},
+    "segmentation/tiles.py": {"torch", "nnunetv2"},
     "imaging/dicom/headers.py": {"pydicom"},
     "imaging/dicom/frames.py": {"pydicom"},
     "imaging/dicom/pixels.py": {"pydicom"},

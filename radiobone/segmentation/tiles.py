@@ -1,0 +1,237 @@
+"""The sliding window: windows over the whole image, blended by nnU-Net's weights, given out slab by slab.
+
+Windows go from the first slice to the last. A slice that no later window reaches is finished and given out, so
+that only one window's depth of outputs is held in memory, however long the scan. The sums are those of the whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where windows lie.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Voxels of a window.
+    image : tuple of int
+        Voxels of the image, at least as many.
+    starts : tuple of list of int
+        First voxel of each window along each axis.
+    """
+
+    size: Shape
+    image: Shape
+    starts: tuple[list[int], list[int], list[int]]
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return len(self.starts[0]) * len(self.starts[1]) * len(self.starts[2])
+
+
+def place_windows(image: Shape, size: Shape, step: float) -> Windows:
+    """Place windows evenly, as nnU-Net does.
+
+    Parameters
+    ----------
+    image : tuple of int
+        Voxels of the image; it is taken to be padded to one window at least.
+    size : tuple of int
+        Voxels of a window.
+    step : float
+        Greatest distance of two windows, as a share of a window, above 0 and up to 1.
+    """
+    from nnunetv2.inference.sliding_window_prediction import compute_steps_for_sliding_window
+
+    padded = tuple(max(voxels, window) for voxels, window in zip(image, size, strict=True))
+    z, y, x = compute_steps_for_sliding_window(padded, size, step)
+    if size[0] == 1:
+        z = list(range(padded[0]))  # a network of slices takes each slice once
+    return Windows(size, (padded[0], padded[1], padded[2]), (z, y, x))
+
+
+@dataclass(frozen=True)
+class Passes:
+    """What is done with each window.
+
+    Parameters
+    ----------
+    networks : sequence of Module
+        Of all folds; their outputs are averaged.
+    n_outputs : int
+        Outputs of each network.
+    mirror_axes : sequence of int
+        Axes (0 to 2) along which windows are also shown mirrored, and all outputs averaged.
+    device : torch.device
+        Where the networks work.
+    """
+
+    networks: Sequence[torch.nn.Module]
+    n_outputs: int
+    mirror_axes: Sequence[int]
+    device: torch.device
+
+    def outputs(self, window: torch.Tensor) -> torch.Tensor:
+        """Return the mean output for a window.
+
+        Parameters
+        ----------
+        window : tensor of shape (z, y, x)
+            On any device.
+
+        Returns
+        -------
+        tensor of shape (n_outputs, z, y, x), float32
+            On the networks' device.
+        """
+        shown = window.to(self.device, copy=True)[None, None]
+        flips = [
+            flip
+            for count in range(len(self.mirror_axes) + 1)
+            for flip in itertools.combinations(self.mirror_axes, count)
+        ]
+        total = None
+        for network, flip in itertools.product(self.networks, flips):
+            axes = [axis + 2 for axis in flip]
+            found = _run(network, shown.flip(axes) if axes else shown)
+            found = (found.flip(axes) if axes else found)[0].float()
+            total = found if total is None else total.add_(found)
+        assert total is not None
+        return total.div_(len(self.networks) * len(flips))
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Where outputs are summed.
+
+    Parameters
+    ----------
+    device : torch.device
+        The networks' own, or the processor's memory if a GPU has too little.
+    dtype : torch.dtype
+        Single precision, or half, which nnU-Net always uses, to save memory.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+
+
+def slide(
+    data: torch.Tensor,
+    windows: Windows,
+    passes: Passes,
+    sums: Sums,
+    advance: Callable[[], None],
+) -> Iterator[tuple[int, torch.Tensor]]:
+    """Give out the blended outputs, slab by slab.
+
+    Parameters
+    ----------
+    data : tensor of shape ``windows.image``, float32
+        The image on the network's grid, padded.
+    windows : Windows
+        Where to look.
+    passes : Passes
+        What to do.
+    sums : Sums
+        Where and how outputs are summed.
+    advance : callable
+        Called after each window.
+
+    Yields
+    ------
+    int
+        First slice of the slab. Slabs overlap by one slice, so that what lies between two can be interpolated.
+    tensor of shape (n_outputs, slices, y, x)
+        Valid until the next slab is asked for.
+    """
+    import torch
+
+    blend = _weights(windows.size, sums.device)
+    # One slice more than a window: the last one of the slab before.
+    depth, (rows, columns) = windows.size[0] + 1, windows.image[1:]
+    total = torch.zeros((passes.n_outputs, depth, rows, columns), device=sums.device, dtype=sums.dtype)
+    weight = torch.zeros((depth, rows, columns), device=sums.device)
+    ends = [*windows.starts[0][1:], windows.image[0]]
+    for begin, end in zip(windows.starts[0], ends, strict=True):
+        for y, x in itertools.product(*windows.starts[1:]):
+            plane = (slice(y, y + windows.size[1]), slice(x, x + windows.size[2]))
+            with _arithmetic(passes.device):
+                found = passes.outputs(data[(slice(begin, begin + windows.size[0]), *plane)])
+                total[(slice(None), slice(1, None), *plane)] += found.to(sums.device).mul_(blend)
+            weight[(slice(1, None), *plane)] += blend
+            advance()
+        ready = end - begin
+        total[:, 1 : ready + 1] /= weight[1 : ready + 1]
+        known = 0 if begin else 1
+        yield begin - 1 + known, total[:, known : ready + 1]
+        _move_up(weight, ready)
+        for output in total:
+            _move_up(output, ready)
+
+
+def pad(data_shape: Shape, windows: Windows) -> tuple[slice, slice, slice]:
+    """Return where the image lies within its padded copy: in the middle, as nnU-Net pads.
+
+    Parameters
+    ----------
+    data_shape : tuple of int
+        Voxels of the image.
+    windows : Windows
+        For its padded copy.
+    """
+    z, y, x = (
+        slice((padded - voxels) // 2, (padded - voxels) // 2 + voxels)
+        for voxels, padded in zip(data_shape, windows.image, strict=True)
+    )
+    return z, y, x
+
+
+def _run(network: torch.nn.Module, shown: torch.Tensor) -> torch.Tensor:
+    """Run a network of volumes, or one of slices on a window that is one slice."""
+    import torch
+
+    flat = shown.shape[2] == 1 and not any(isinstance(part, torch.nn.Conv3d) for part in network.modules())
+    found: torch.Tensor = network(shown[:, :, 0])[:, :, None] if flat else network(shown)
+    return found
+
+
+def _weights(size: Shape, device: torch.device) -> torch.Tensor:
+    """Return nnU-Net's weights of a window's voxels, greatest in its middle, to nnU-Net's half precision."""
+    import torch
+    from nnunetv2.inference.sliding_window_prediction import compute_gaussian
+
+    flat = size[1:] if size[0] == 1 else size
+    half = compute_gaussian(
+        tuple(flat), sigma_scale=1.0 / 8, value_scaling_factor=10, dtype=torch.float16, device=torch.device("cpu")
+    )
+    return half.float().reshape(size).to(device)
+
+
+def _move_up(values: torch.Tensor, ready: int) -> None:
+    """Keep the last finished slice as the first, the unfinished ones behind it, and make room for new ones."""
+    left = values.shape[0] - ready
+    values[:left] = values[ready:].clone()
+    values[left:] = 0.0
+
+
+@contextlib.contextmanager
+def _arithmetic(device: torch.device) -> Iterator[None]:
+    """Let a GPU work in mixed precision, as nnU-Net does; a processor works in single precision."""
+    import torch
+
+    with torch.inference_mode(), torch.autocast(device.type, enabled=device.type == "cuda"):
+        yield
