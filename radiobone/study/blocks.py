@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.core.errors import TableError
 from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.design import ArmChoice
 from radiobone.study.recipe.study import EXTERNAL
 from radiobone.study.rows import REVIEW_COLUMNS
 from radiobone.tables.features import FeatureTable
@@ -71,6 +72,33 @@ def short_prefix(column: str) -> str:
         Such as ``density_mean_hu``.
     """
     return column.partition("__")[2] or column
+
+
+def arm_parts(arm: ArmChoice, blocks: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """List the columns of an arm by the block or group that they come from.
+
+    Parameters
+    ----------
+    arm : ArmChoice
+        Of the recipe.
+    blocks : mapping of str to sequence of str
+        The columns of X of each block, group and column of the cohort table.
+
+    Returns
+    -------
+    dict of str to list of str
+        In the recipe's order; of blocks, those columns that the arm's ``features`` name.
+    """
+    chosen = arm.features or ("*",)
+    found = {
+        name: [
+            column
+            for column in blocks.get(name, ())
+            if any(fnmatchcase(short_prefix(column), pattern) for pattern in chosen)
+        ]
+        for name in arm.blocks
+    }
+    return found | {name: list(blocks.get(name, ())) for name in arm.columns}
 
 
 def read_external(recipe: Recipe, path: Path) -> FeatureTable:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import TableError
-from radiobone.study.blocks import block_columns, short_prefix
+from radiobone.study.blocks import arm_parts, block_columns, short_prefix
 from radiobone.study.columns import code_columns, coded, patient_values, plain_values, present
 from radiobone.study.exclusions import exclusions, refuse_empty_classes, warn_of_same_scan
 from radiobone.study.recipe import Recipe
@@ -124,19 +123,7 @@ class Dataset:
         dict of str to list of str
             In the recipe's order.
         """
-        found = {}
-        for name in arm.blocks:
-            columns = self.blocks.get(name, [])
-            if arm.features:
-                columns = [
-                    column
-                    for column in columns
-                    if any(fnmatchcase(short_prefix(column), pattern) for pattern in arm.features)
-                ]
-            found[name] = columns
-        for name in arm.columns:
-            found[name] = self.blocks.get(name, [])
-        return found
+        return arm_parts(arm, self.blocks)
 
 
 def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Cohort) -> Dataset:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from radiobone.core.errors import RadioboneWarning, TableError
+from radiobone.study.blocks import arm_parts
 from radiobone.study.columns import patient_values
 from radiobone.study.recipe import Recipe
 from radiobone.study.rows import REVIEW_COLUMNS, raised
@@ -29,6 +30,7 @@ QCT in one scan is a straight line of HU; in another scan (other time, table pos
 """
 
 _MEAN_HU = "density_mean_hu"
+_SHOWN = 5
 
 
 def exclusions(
@@ -76,17 +78,24 @@ def exclusions(
     if main is not None and recipe.table.status == "drop":
         found.append(("features", _without_features(main, recipe, labels)))
     if not recipe.imputes:
-        used = list(
-            dict.fromkeys(
-                column
-                for arm in recipe.all_arms
-                for name in (*arm.blocks, *arm.columns)
-                for column in blocks.get(name, [])
-            )
-        )
-        gaps = incomplete_rows(X[used])
+        parts = (part for arm in recipe.all_arms for part in arm_parts(arm, blocks).values())
+        used = X[list(dict.fromkeys(column for part in parts for column in part))]
+        _refuse_empty_columns(used, str(cohort.path if main is None else main.path))
+        gaps = incomplete_rows(used)
         found.append(("missing values", {name: short_reason(reason) for name, reason in gaps.items()}))
     return found
+
+
+def _refuse_empty_columns(X: pd.DataFrame, where: str) -> None:
+    """Refuse columns that would lose every patient."""
+    empty = X.columns[~np.isfinite(X.to_numpy(dtype=np.float64)).any(axis=0)]
+    if len(X) and len(empty):
+        raise TableError(
+            f"{len(empty)} columns hold no value of any patient",
+            where=where,
+            got=", ".join(empty[:_SHOWN]),
+            do="leave them out of the arms, or add the step 'missing', which takes columns with many gaps away",
+        )
 
 
 def _excluded_by_user(cohort: Cohort, recipe: Recipe) -> dict[str, str]:

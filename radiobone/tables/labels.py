@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Final, Literal, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -248,8 +249,9 @@ def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Seri
         raise TableError(
             f"{len(disagreeing)} patients have rows of different classes",
             where=where,
-            got=", ".join(map(str, disagreeing.index[:5])),
+            got=_disagreements(known, disagreeing.index[:5]),
             expected="one class for each patient",
+            do="mend the rows, or remove those of scans that are not used",
         )
     if rule.same_scan:
         warnings.warn(
@@ -259,3 +261,8 @@ def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Seri
             stacklevel=2,
         )
     return known.first().reindex(cohort[PATIENT].unique(), fill_value="")
+
+
+def _disagreements(known: Any, patients: Sequence[str]) -> str:
+    """Tell the classes of some patients."""
+    return "; ".join(f"{name}: {', '.join(sorted(known.get_group(name).unique()))}" for name in patients)

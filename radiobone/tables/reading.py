@@ -156,7 +156,12 @@ def read_header(path: Path) -> list[str]:
         )
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise TableError(f"column given twice: {', '.join(twice)}", where=str(path))
+        raise TableError(
+            f"column given twice: {', '.join(twice)}",
+            where=str(path),
+            expected="each name once",
+            do="rename or remove one of them",
+        )
     return columns
 
 

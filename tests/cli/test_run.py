@@ -157,7 +157,7 @@ def test_a_table_from_elsewhere_with_constant_empty_and_equal_columns_is_a_study
         (lambda table: table.assign(outcome="maybe"), {}, "holds classes that the recipe does not name"),
         (lambda table: table.drop(columns="age"), {}, "column missing: 'age'"),
         (lambda table: table.assign(age=["old", *table["age"][1:]]), {}, "holds numbers and other text"),
-        (lambda table: two_scans(table, outcome="yes"), {}, "rows of different classes"),
+        (lambda table: two_scans(table, outcome="yes"), {}, "0000: no, yes; 0002: no, yes"),
         (lambda table: two_scans(table, age=1), {}, "disagree on 'age'"),
         (lambda table: pd.concat([table, table.head(1)]), {}, "share the same patient_id"),
         (lambda table: table, {"table": {"exclude": "metal"}}, "column missing: 'metal'"),

@@ -187,6 +187,20 @@ def test_gaps_are_filled_only_where_every_node_of_every_arm_has_the_step(folder)
         small(folder, table={"status": "keep"}, steps=fills, nodes=without)
 
 
+def test_gaps_count_in_columns_that_some_arm_learns_from(folder):
+    table = read_features_unchecked(folder)
+    table[COLUMNS[5]] = np.nan
+    table.loc[table["patient_id"] == "p001", COLUMNS[4]] = np.nan
+    write_table(folder, table)
+    with pytest.raises(TableError, match="1 columns hold no value of any patient") as caught:
+        assemble(small(folder), *given(folder))
+    assert caught.value.got == f"trabecular__{COLUMNS[5]}"
+    few = {"name": "few", "blocks": "radiomics", "features": [*COLUMNS[:4]]}
+    assert len(assemble(small(folder, arms=[few]), *given(folder)).X) == 60
+    few["features"] = [*COLUMNS[:5]]
+    assert len(assemble(small(folder, arms=[few]), *given(folder)).X) == 59
+
+
 def test_a_flat_arm_has_no_steps_of_nodes(folder):
     combat = [{"combat": {"batch_column": "scanner"}}, {"standardise": None}]
     nodes = [{**node, "steps": combat} for node in SMALL["nodes"]]
