@@ -156,7 +156,7 @@ class FoldFigures:
         """The nodes, or None for a flat classifier."""
         return self.fits[0].tree
 
-    @property
+    @cached_property
     def patients(self) -> tuple[list[int], list[int]]:
         """Patients in the training part and in the test part of each fold: the independent units."""
         groups = self.data.groups

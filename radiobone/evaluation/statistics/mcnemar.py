@@ -76,9 +76,11 @@ def mcnemar_test(
     With b and c the discordant counts, chi-square is ``(b - c)² / (b + c)``, corrected
     ``(|b - c| - 1)² / (b + c)`` (McNemar, Psychometrika 1947;12:153). Exact is the two-sided binomial test of b in
     b + c; mid-p takes the probability of the observed b half (Fagerland and others, BMC Med Res Methodol
-    2013;13:91). With b_k, c_k and n_k rows in patient k, the clustered statistic is ``(sum d_k)² / sum d_k²`` with
-    ``d_k = (b_k - c_k) / n_k`` (Durkalski and others, Stat Med 2003;22:2417): each patient counts alike, and with
-    one row for each it is chi-square without a correction. It needs some 25 discordant patients or more.
+    2013;13:91). Equal counts have a p value of 1 (for mid-p its authors take half that probability off it, which
+    would leave 0.5 where nothing is discordant). With b_k, c_k and n_k rows in patient k, the clustered statistic
+    is ``(sum d_k)² / sum d_k²`` with ``d_k = (b_k - c_k) / n_k`` (Durkalski and others, Stat Med 2003;22:2417):
+    each patient counts alike, and with one row for each it is chi-square without a correction. It needs some 25
+    discordant patients or more.
 
     Examples
     --------
