@@ -58,6 +58,11 @@ class VertebraAxes:
     back: Floats
     head: Floats
 
+    @property
+    def directions(self) -> Floats:
+        """Left, back and head as rows, of shape (3, 3)."""
+        return np.stack([self.left, self.back, self.head])
+
     def coordinates(self, world: Floats) -> Floats:
         """Return world points in these axes; the body has back < 0.
 
@@ -71,7 +76,7 @@ class VertebraAxes:
         ndarray of shape (..., 3)
             Left, back and head in mm.
         """
-        result: Floats = (world - self.origin_mm) @ np.stack([self.left, self.back, self.head]).T
+        result: Floats = (world - self.origin_mm) @ self.directions.T
         return result
 
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 
 from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
-from radiobone.voi.options import DEFAULTS, VoiOptions, option_text
+from radiobone.voi.field_of_view import build_field_of_view
+from radiobone.voi.options import DEFAULTS, SIZES, VoiOptions, option_text
+from radiobone.voi.published import build_published
+from radiobone.voi.slices import build_slice_mid, build_slices
+from radiobone.voi.solids import build_cylinder, build_ellipsoid
 from radiobone.voi.source import Made, Source
 from radiobone.voi.trabecular import build_body, build_label, build_trabecular
 
@@ -89,10 +93,20 @@ class Recipe:
                 )
 
 
+BOUNDS = ("erosion_mm", "upper_hu", "lower_hu")
+SOLID = (*(f"{size}_{unit}" for size in SIZES for unit in ("share", "mm")), "centre_share")
+REGION = ("region", *BOUNDS)
+
 RECIPES: tuple[Recipe, ...] = (
     Recipe("label", 1, build_label),
     Recipe("body", 1, build_body),
-    Recipe("trabecular", 1, build_trabecular, ("erosion_mm", "upper_hu", "lower_hu")),
+    Recipe("trabecular", 1, build_trabecular, BOUNDS),
+    Recipe("trabecular_published", 1, build_published, (*BOUNDS, "endplate_mm", "vein_depth_share", "island_hu")),
+    Recipe("cylinder", 1, build_cylinder, SOLID),
+    Recipe("ellipsoid", 1, build_ellipsoid, SOLID),
+    Recipe("slice_mid", 1, build_slice_mid, ("plane", *REGION)),
+    Recipe("slices", 1, build_slices, ("n_slices", "plane", *REGION)),
+    Recipe("field_of_view", 1, build_field_of_view, ("scale", "margin_mm", *REGION)),
 )
 """All recipes, later versions after earlier ones."""
 

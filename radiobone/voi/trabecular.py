@@ -37,7 +37,7 @@ def build_label(source: Source, options: VoiOptions) -> Made:
     return Made(source.label)
 
 
-def build_body(source: Source, options: VoiOptions) -> Made:
+def build_body(source: Source, options: VoiOptions | None = None) -> Made:
     """Take the vertebral body: by the body mask if there is one, else cut along its back wall.
 
     Parameters
@@ -91,11 +91,11 @@ def build_trabecular(source: Source, options: VoiOptions) -> Made:
             expected=f"a body thicker than {2 * options.erosion_mm:g} mm",
             do="check the mask, or lower erosion_mm",
         )
-    bounded, warnings = _within_bounds(inside, source.image, options)
+    bounded, warnings = within_bounds(inside, source.image, options)
     return Made(bounded, body.body_source, warnings)
 
 
-def _within_bounds(voi: Mask, image: Image | None, options: VoiOptions) -> tuple[Mask, tuple[str, ...]]:
+def within_bounds(voi: Mask, image: Image | None, options: VoiOptions) -> tuple[Mask, tuple[str, ...]]:
     """Leave out voxels below the lower and above the upper bound of HU; say how much a risky bound removed."""
     if options.lower_hu is None and options.upper_hu is None:
         return voi, ()

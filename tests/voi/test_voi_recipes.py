@@ -10,7 +10,10 @@ from radiobone.voi.recipes import RECIPES
 
 
 def test_names_and_versions_are_those_published():
-    assert [recipe.id for recipe in RECIPES] == ["label@1", "body@1", "trabecular@1"]
+    assert [recipe.id for recipe in RECIPES] == [
+        "label@1", "body@1", "trabecular@1", "trabecular_published@1", "cylinder@1", "ellipsoid@1", "slice_mid@1",
+        "slices@1", "field_of_view@1",
+    ]  # fmt: skip
 
 
 def test_find_with_and_without_version():
