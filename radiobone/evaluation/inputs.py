@@ -158,10 +158,18 @@ def _patients(groups: Any) -> NDArray[Any]:
     given = np.asarray(groups, dtype=object)
     if given.ndim != 1:
         raise DataError("groups must be one patient for each row", got=f"shape {given.shape}")
-    missing = pd.isna(given)
+    missing = _missing(given)
     if missing.any():
-        raise DataError("rows without a patient", got=f"{int(missing.sum())} rows")
+        raise DataError(
+            "rows without a patient", got=f"{int(missing.sum())} rows", do="name it, or leave them out"
+        )
     return np.asarray(groups).astype(str)
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say which values are missing; blank text, as an empty cell of a file gives it, is no name either."""
+    blank = [isinstance(value, str) and not value.strip() for value in values.tolist()]
+    return np.asarray(pd.isna(values)) | np.array(blank, dtype=bool)
 
 
 def _check_index(given: dict[str, Any]) -> None:
@@ -231,7 +239,7 @@ def _check_ids(table: pd.DataFrame) -> None:
 
 
 def _check_labels(labels: NDArray[Any], table: pd.DataFrame, classes: Sequence[Any] | None) -> tuple[Any, ...]:
-    missing = np.flatnonzero(pd.isna(labels))
+    missing = np.flatnonzero(_missing(labels))
     if missing.size:
         raise DataError(
             "rows without a class",

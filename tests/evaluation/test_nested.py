@@ -469,6 +469,8 @@ def test_wrong_input_is_told():
         run(X, np.where(y == "normal", "athlete", y), groups=ids)
     with pytest.raises(DataError, match=r"without a class.*p005"):
         run(X, [None if row == 5 else label for row, label in enumerate(y)], groups=ids)
+    with pytest.raises(DataError, match=r"without a class.*p000"):
+        run(X, np.where(ids == "p000", "", y), groups=ids)
     with pytest.raises(DataError, match=r"without a patient.*1 rows"):
         run(X, y, groups=ids.where(ids != "p004"))
     with pytest.raises(DataError, match="different length"):
@@ -627,6 +629,7 @@ def test_rows_of_one_index_or_none_go_by_their_place():
     [
         ([float("nan"), *"abcdefghijk"], "rows without a patient"),
         ([None, *"abcdefghijk"], "rows without a patient"),
+        (["", " ", *"abcdefghij"], "rows without a patient.*2 rows"),
         (np.zeros((12, 2)), "one patient for each row"),
         (None, "groups are needed"),
     ],
