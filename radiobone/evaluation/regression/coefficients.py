@@ -196,7 +196,7 @@ def cluster_codes(table: pd.DataFrame, groups: str | None, design: Design) -> ND
     Raises
     ------
     RegressionError
-        If there is no such column.
+        If there is no such column, or it has one value only: a single cluster has no variance between clusters.
     """
     if groups is None:
         return None
@@ -204,6 +204,14 @@ def cluster_codes(table: pd.DataFrame, groups: str | None, design: Design) -> ND
         raise RegressionError("no such column of groups", got=groups)
     names = as_text(table[groups].iloc[design.rows].to_numpy(dtype=object), "group")
     codes: NDArray[np.intp] = np.unique(names, return_inverse=True)[1]
+    if not codes.any():
+        raise RegressionError(
+            "all rows are of one group, so that standard errors cannot be clustered",
+            where=groups,
+            got=str(names[0]),
+            expected="two groups or more",
+            do="leave groups out, or name the column of the patient",
+        )
     return codes
 
 

@@ -20,6 +20,7 @@ from radiobone.evaluation.regression.coefficients import (
     standardise,
 )
 from radiobone.evaluation.regression.predictors import Design, RegressionError, build_design, check_independent
+from radiobone.evaluation.statistics.estimates import check_fraction
 from radiobone.learning.harmonisation.covariates import as_numbers
 
 
@@ -106,10 +107,13 @@ def linear_regression(
     ------
     RegressionError
         If columns are missing, a predictor is constant or the sum of others, the outcome is no number, or rows are
-        no more than coefficients.
+        no more than coefficients, or all of one group.
+    UsageError
+        If the level is not between 0 and 1.
     """
     import statsmodels.api as sm
 
+    check_fraction("level", level)
     design = build_design(table, outcome, predictors, references=references, units=units)
     values = as_numbers(table[outcome].iloc[design.rows].to_numpy(dtype=object))
     if values is None or not np.isfinite(values).all():

@@ -23,6 +23,7 @@ from radiobone.evaluation.regression.coefficients import (
 )
 from radiobone.evaluation.regression.predictors import Design, RegressionError, build_design, check_independent
 from radiobone.evaluation.regression.separation import separation
+from radiobone.evaluation.statistics.estimates import check_fraction
 from radiobone.learning.harmonisation.covariates import as_text
 
 EVENTS_PER_VARIABLE = 10.0
@@ -187,13 +188,17 @@ def logistic_regression(
     Raises
     ------
     RegressionError
-        If columns are missing, a predictor is constant or the sum of others, or the outcome has one side only.
+        If columns are missing, a predictor is constant or the sum of others, the outcome has one side only, or all
+        rows are of one group.
+    UsageError
+        If the level is not between 0 and 1.
 
     Notes
     -----
     Under separation no estimate exists, and a programme that prints one prints where it stopped: the fit then has
     a ``problem`` and NaN.
     """
+    check_fraction("level", level)
     design = build_design(table, outcome, predictors, references=references, units=units)
     values = as_text(table[outcome].iloc[design.rows].to_numpy(dtype=object), "outcome")
     wanted = str(as_text([positive], "positive")[0])

@@ -147,7 +147,7 @@ def build_design(
         If a column is missing or named twice, no row is complete, a predictor holds one value or infinite ones, or
         a reference or unit does not fit.
     """
-    _check_names(table, [outcome, *names])
+    check_names(table, [outcome, *names])
     references, units = references or {}, units or {}
     for given, what in ((references, "reference"), (units, "unit")):
         unknown = sorted(set(given) - set(names))
@@ -168,12 +168,26 @@ def build_design(
     return Design(tuple(predictors), rows, len(table) - rows.size, np.column_stack(parts))
 
 
-def _check_names(table: pd.DataFrame, names: list[str]) -> None:
+def check_names(table: pd.DataFrame, names: Sequence[str]) -> None:
+    """Refuse names of columns that are not there, or stand there twice.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The rows.
+    names : sequence of str
+        Columns that are asked for.
+
+    Raises
+    ------
+    RegressionError
+        That tells the name.
+    """
     known = [str(column) for column in table.columns]
     for name in names:
         if name not in known:
             raise RegressionError(f"no such column{nearest(str(name), known)}", got=name)
-        if names.count(name) > 1:
+        if list(names).count(name) > 1:
             raise RegressionError("a column is named twice", got=name)
 
 

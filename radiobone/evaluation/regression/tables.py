@@ -12,7 +12,7 @@ from radiobone.evaluation.regression.coefficients import NAN, Coefficient
 from radiobone.evaluation.regression.linear import LinearFit, linear_regression
 from radiobone.evaluation.regression.logistic import LogisticFit, logistic_regression
 from radiobone.evaluation.regression.nomogram import Nomogram
-from radiobone.evaluation.regression.predictors import RegressionError
+from radiobone.evaluation.regression.predictors import RegressionError, check_names
 
 __all__ = [
     "BackwardElimination",
@@ -106,9 +106,10 @@ def clinical_table(
     Raises
     ------
     RegressionError
-        If columns are missing. What cannot be fitted, such as a constant predictor or a sum of others, is told in
-        the rows and notes instead.
+        If columns are missing or named twice. What cannot be fitted, such as a constant predictor or a sum of
+        others, is told in the rows and notes instead.
     """
+    check_names(table, [outcome, *predictors, *([] if groups is None else [groups])])
     given = {"positive": positive, "groups": groups, "level": level}
     alone: dict[str, LogisticFit] = {}
     reasons: dict[str, str] = {}
@@ -118,8 +119,6 @@ def clinical_table(
                 table, outcome, [name], references=_only(references, [name]), units=_only(units, [name]), **given
             )
         except RegressionError as error:
-            if name not in table.columns:
-                raise
             reasons[name] = error.what
     unknown = [name for name in multivariable or () if name not in predictors]
     if unknown:

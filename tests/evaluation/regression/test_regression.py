@@ -5,6 +5,7 @@ import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from sklearn.linear_model import LogisticRegression
 
+from radiobone.core.errors import UsageError
 from radiobone.evaluation.regression.tables import (
     RegressionError,
     backward_elimination,
@@ -12,6 +13,7 @@ from radiobone.evaluation.regression.tables import (
     linear_regression,
     logistic_regression,
 )
+from radiobone.learning import DataError
 
 # Hosmer, Lemeshow and Sturdivant, Applied Logistic Regression, 3rd ed. (2013), chapter 2: fracture in the first
 # year of follow-up in the GLOW study (n = 500), with self-reported risk against "less".
@@ -354,3 +356,20 @@ def test_order_of_rows_plays_no_part():
         X.sample(frac=1.0, random_state=1), "label", PREDICTORS, positive="osteoporosis"
     ).table()
     pd.testing.assert_frame_equal(one, other, rtol=1e-8)
+
+
+@pytest.mark.parametrize(("fit", "outcome"), [(logistic_regression, "label"), (linear_regression, "age")])
+def test_a_level_or_a_group_that_gives_no_interval_is_refused(fit, outcome):
+    X = cohort(80).assign(centre="A")
+    options = {"positive": "osteoporosis"} if fit is logistic_regression else {}
+    with pytest.raises(UsageError, match="level is out of range"):
+        fit(X, outcome, ["noise"], level=95, **options)
+    with pytest.raises(DataError, match=r"all rows are of one group.*where: centre"):
+        fit(X, outcome, ["noise"], groups="centre", **options)
+
+
+@pytest.mark.parametrize("change", [{"outcome": "lable"}, {"predictors": ["agee"]}, {"groups": "patient"}])
+def test_a_table_of_columns_that_are_not_there_is_refused(change):
+    given = {"outcome": "label", "predictors": ["age"], "positive": "osteoporosis"} | change
+    with pytest.raises(RegressionError, match="no such column"):
+        clinical_table(cohort(80), **given)
