@@ -58,10 +58,19 @@ def source_files(source: Source, series: str = "") -> list[Path]:
             raise ImageError("the list of files is empty", where=str(source), expected="one file on each line")
     else:
         files = [source, *detached_files(source)]
-    for path in files:
+    for path, label in zip(files, _labels(source, files) or [""] * len(files), strict=True):
         if not path.is_file():
-            raise ImageError("file not found", where=str(path), do="check the path")
+            raise ImageError(
+                "file not found", where=f"{source}, {label}" if label else str(path), do="check the path"
+            )
     return files
+
+
+def _labels(source: Source, files: Sequence[Path]) -> list[str]:
+    """Name the files of a list by their place in it: the paths of an archive may hold the names of patients."""
+    if isinstance(source, Path) and source.suffix.casefold() == ".txt" and source not in files:
+        return [f"file {number} of the list" for number in range(1, len(files) + 1)]
+    return []
 
 
 def read_image(source: Source, series: str = "") -> Image:
@@ -82,8 +91,10 @@ def read_image(source: Source, series: str = "") -> Image:
         series is not whole and even (see `read_series`).
     """
     files = source_files(source, series)
-    if source != files[0] or is_dicom(files[0]):
-        image = read_series(files, where=str(source) if isinstance(source, Path) else None)
+    if not isinstance(source, Path):
+        image = read_series(files)
+    elif source != files[0] or is_dicom(files[0]):
+        image = read_series(files, where=str(source), labels=_labels(source, files))
     else:
         image = _read_volume(files)
     if image.array.dtype.kind == "f":

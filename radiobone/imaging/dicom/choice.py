@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from radiobone.core.errors import ImageError
+from radiobone.imaging.dicom.headers import Header
 from radiobone.imaging.dicom.series import MODALITY, Series
 
 LARGEST = "largest"
@@ -32,22 +33,27 @@ class SeriesChoice:
 
     text: str
 
-    def matches(self, series: Series) -> bool:
-        """Return whether a series is one of those meant; for ``largest``, every CT stack is.
+    @property
+    def is_largest(self) -> bool:
+        """Whether sizes are compared, and no header."""
+        return self.text.strip().casefold() == LARGEST
+
+    def fits(self, header: Header) -> bool:
+        """Return whether a file's series is one of those meant; for ``largest``, each is.
 
         Parameters
         ----------
-        series : Series
-            The series.
+        header : Header
+            Of a file.
         """
         text = self.text.strip()
-        if text.casefold() == LARGEST:
+        if self.is_largest:
             return True
         if _UID.fullmatch(text):
-            return series.first.series == text
+            return header.series == text
         if text.isdigit():
-            return series.first.number == int(text)
-        return text.casefold() in series.first.description.casefold()
+            return header.number == int(text)
+        return text.casefold() in header.description.casefold()
 
     def choose(self, found: Sequence[Series], where: str) -> Series:
         """Return the one CT stack that is meant.
@@ -65,8 +71,8 @@ class SeriesChoice:
             If none or several stacks fit.
         """
         stacks = [series for series in found if series.kind == "stack" and series.first.modality == MODALITY]
-        fitting = [series for series in stacks if self.matches(series)]
-        if self.text.strip().casefold() == LARGEST and fitting:
+        fitting = [series for series in stacks if self.fits(series.first)]
+        if self.is_largest and fitting:
             most = max(len(series.slices) for series in fitting)
             fitting = [series for series in fitting if len(series.slices) == most]
         if len(fitting) == 1:

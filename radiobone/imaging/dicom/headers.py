@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 import zlib
@@ -10,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from radiobone.core.errors import one_line
 from radiobone.imaging.dicom.acquisition import Acquisition, contrast_word, exposure
 from radiobone.imaging.dicom.frames import Plane, classic_plane, frame_planes
 from radiobone.imaging.dicom.truncation import pixel_fault
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+
+logger = logging.getLogger(__name__)
 
 _TAGS = (
     "SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "PatientID", "IssuerOfPatientID",
@@ -55,7 +57,7 @@ class Header:
         Series description: free text, which never goes into an output unless identifiers are kept.
     image_type : tuple of str
         Such as ``("ORIGINAL", "PRIMARY", "AXIAL")``.
-    part : str
+    part : tuple of str
         Acquisition, kernel and time point: what tells stacks of one series apart that lie in one place.
     size : tuple of int
         Rows and columns.
@@ -65,6 +67,8 @@ class Header:
         One for each frame; empty where the file does not say where its pixels lie.
     frames : int
         Number of frames, 1 in a classic file, 0 in a file without pixels.
+    rescale_type : str
+        Unit of the rescaled values; empty where the header does not name it.
     acquisition : Acquisition
         How the slice was acquired.
     refers_to : tuple of str
@@ -73,6 +77,8 @@ class Header:
         Why the file cannot be read, such as that it is truncated; empty if it can.
     notes : tuple of str
         What a user should know.
+    label : str
+        Name of the file in messages; by default its own.
     """
 
     path: Path
@@ -98,6 +104,12 @@ class Header:
     refers_to: tuple[str, ...] = ()
     fault: str = ""
     notes: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+        return self.label or self.path.name
 
 
 def is_dicom(path: Path) -> bool:
@@ -157,7 +169,9 @@ def _read(path: Path, stream: BinaryIO) -> Header | None:
         ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError, OverflowError,
         IndexError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
     ) as error:  # fmt: skip
-        return Header(path, fault=f"its header cannot be read ({type(error).__name__}: {one_line(error)[:200]})")
+        # The words of the error may quote what stands in the header, which may be the patient's.
+        logger.debug("%s: %s", path, error)
+        return Header(path, fault=f"its header cannot be read ({type(error).__name__})")
 
 
 def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
@@ -174,7 +188,7 @@ def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
         study=_text(data, "StudyInstanceUID"),
         series=_text(data, "SeriesInstanceUID"),
         instance=_text(data, "SOPInstanceUID"),
-        frame_of_reference=_text(data, "FrameOfReferenceUID"),
+        frame_of_reference=_frame_of_reference(data),
         number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
         description=_text(data, "SeriesDescription"),
         image_type=tuple(str(word).upper() for word in _several(data.get("ImageType"))),
@@ -233,16 +247,22 @@ def _contrast(data: Dataset) -> str:
 
 
 def _date(data: Dataset) -> str:
-    """Return the date of acquisition, or of what comes next to it, as YYYYMMDD."""
+    """Return the date of acquisition, or of what comes next to it, as YYYY-MM-DD."""
     for name in ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "SeriesDate", "StudyDate"):
         digits = _text(data, name).replace(".", "")[:8]
         if len(digits) == 8 and digits.isdigit():
-            return digits
+            return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
     return ""
 
 
 def _lossy(data: Dataset) -> str:
     return "pixels were compressed with loss" if _text(data, "LossyImageCompression") == "01" else ""
+
+
+def _frame_of_reference(data: Dataset) -> str:
+    found = [_text(data, "FrameOfReferenceUID")]
+    found += [_text(item, "FrameOfReferenceUID") for item in data.get("ReferencedFrameOfReferenceSequence") or []]
+    return next(filter(None, found), "")
 
 
 def _referenced_series(data: Dataset) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ rescaling, are left to pydicom.
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ from radiobone.imaging.itk import quiet_itk
 
 _ONLY_PYDICOM = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 """High-throughput JPEG 2000. What else GDCM refuses is not tried again: other decoders may make noise of it."""
+
+
+_ADDRESS = re.compile(r"\(0x[0-9a-f]+\)")
 
 
 def read_voxels(slices: Sequence[Slice], where: str) -> NDArray[Any]:
@@ -94,7 +98,9 @@ def _decode(header: Header, where: str) -> NDArray[Any]:
         with quiet_itk():
             image = reader.Execute()
     except RuntimeError as error:
-        raise _undecodable(header, where, one_line(error).rpartition("ERROR: ")[2][:200]) from None
+        raise _undecodable(
+            header, where, _ADDRESS.sub("", one_line(error).rpartition("ERROR: ")[2])[:200]
+        ) from None
     frames: NDArray[Any] = sitk.GetArrayFromImage(image)
     if frames.shape != (header.frames, *header.size):
         raise _undecodable(header, where, f"an array of shape {frames.shape}")
@@ -126,10 +132,11 @@ def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[A
 
 
 def _undecodable(header: Header, where: str, got: str) -> ImageError:
+    told = got.replace(str(header.path), header.name)
     return ImageError(
         "pixels cannot be decoded",
         where=where,
-        got=f"transfer syntax {_syntax_name(header.transfer_syntax)}: {got}",
+        got=f"transfer syntax {_syntax_name(header.transfer_syntax)}: {told}",
         expected="uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000",
         do="pip install pylibjpeg pylibjpeg-openjpeg"
         if header.transfer_syntax in _ONLY_PYDICOM

@@ -22,7 +22,9 @@ SAME_PLANE_COSINE = np.cos(np.radians(20.0))
 below, they are one stack with mixed orientations, which is refused."""
 
 _SCOUT = "LOCALIZER"
-_HU = ("", "HU")
+_PERFUSION = "PERFUSION"
+_HU = ("", "HU", "US")
+"""Rescale types of HU. US means "not told": ITK writes it into every series."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +65,15 @@ class Series:
         part = f", stack {self.part}" if self.part else ""
         what = self.kind if self.kind != "stack" else f"{self.first.modality or 'no modality'}"
         return f"series {number}{part} ({what}, {max(len(self.slices), len(self.headers))} slices)"
+
+    def labelled(self) -> Series:
+        """Return the same series, whose files messages call by their number and not by their name."""
+        headers = {
+            header.path: replace(header, label=f"file {number} of the list")
+            for number, header in enumerate(self.headers, start=1)
+        }
+        slices = tuple(Slice(headers[item.header.path], item.frame) for item in self.slices)
+        return replace(self, headers=tuple(headers.values()), slices=slices)
 
     def notes(self) -> list[str]:
         """List what a user should know of the series, each thing once."""
@@ -110,7 +121,7 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
         If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies.
     """
     for header in headers:
-        place = f"{where}, {header.path.name}"
+        place = f"{where}, {header.name}"
         if header.fault:
             raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
         if header.modality != MODALITY:
@@ -142,8 +153,9 @@ def not_hu(headers: Iterable[Header]) -> str:
     """
     for header in headers:
         if header.rescale_type.upper() not in _HU:
-            kinds = " ".join(header.image_type[2:])
-            return f"rescale type {header.rescale_type}" + (f", image type {kinds}" if kinds else "")
+            return f"rescale type {header.rescale_type}"
+        if _PERFUSION in header.image_type:
+            return f"image type {' '.join(header.image_type[2:])}"
     return ""
 
 
@@ -227,8 +239,8 @@ def _parts(headers: Sequence[Header]) -> list[Series]:
     stacks.sort(key=lambda item: -len(item.slices))
     found = [*stacks]
     if others and stacks:
-        # A file of this series that tells no place, or is damaged, must not vanish from it.
-        broken = [header for header in others if header.fault or header.modality == MODALITY]
+        # A damaged slice must not vanish from its series; a picture or report that tells no place may.
+        broken = [header for header in others if header.fault]
         found[0] = replace(
             stacks[0], headers=tuple(sorted((*stacks[0].headers, *broken), key=lambda one: one.path))
         )

@@ -62,7 +62,7 @@ class Slice:
     @property
     def name(self) -> str:
         """Name for messages."""
-        name = self.header.path.name
+        name = self.header.name
         return f"{name}, frame {self.frame + 1}" if self.header.frames > 1 else name
 
 

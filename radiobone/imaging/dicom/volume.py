@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,7 @@ def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]
     return sorted(path for series in found for path in series.files)
 
 
-def read_series(
-    files: Sequence[Path], *, where: str | None = None, fix_tilt: bool = False, notes: list[str] | None = None
-) -> Image:
+def read_series(files: Sequence[Path], *, where: str = "", labels: Sequence[str] = ()) -> Image:
     """Read the slices of one DICOM series, in any order, as one volume.
 
     Origin and spacing are rounded to single precision, in which NIfTI keeps them: so the same scan
@@ -69,10 +68,8 @@ def read_series(
         All slices of the series: at least two, in files of their own or in one enhanced multi-frame file.
     where : str, optional
         The source, for messages; by default the folder of the first file.
-    fix_tilt : bool, default False
-        Resample a series with a tilted gantry onto an orthogonal grid instead of refusing it.
-    notes : list of str, optional
-        What was done is added to it.
+    labels : sequence of str, optional
+        What messages call the files; by default their names.
 
     Returns
     -------
@@ -87,23 +84,46 @@ def read_series(
         are missing, doubled or uneven, the gantry was tilted, or a slice cannot be decoded.
     """
     where = where or str(files[0].parent)
-    headers = [_header(path) for path in files]
+    headers = [_header(path, label, where) for path, label in zip(files, labels or [""] * len(files), strict=True)]
     if len({header.series for header in headers}) > 1:
         raise ImageError("files belong to several DICOM series", where=where, do="give the files of one series")
     check_kind(headers, where)
-    slices = [Slice(header, frame) for header in headers for frame in range(header.frames)]
-    stack = make_stack(slices, where)
-    if stack.is_tilted and not fix_tilt:
+    stack = make_stack([Slice(header, frame) for header in headers for frame in range(header.frames)], where)
+    if stack.is_tilted:
         raise tilted(stack, where)
     reason = not_hu(headers)
     if reason:
         warnings.warn(RadioboneWarning(f"{where}: values may not be HU ({reason})"), stacklevel=2)
+    return Image(read_voxels(stack.slices, where), _geometry(stack))
+
+
+def read_stack(stack: Stack, where: str) -> tuple[Image, list[str]]:
+    """Read a checked stack; slices of a tilted gantry are resampled onto an orthogonal grid.
+
+    Parameters
+    ----------
+    stack : Stack
+        From `make_stack`.
+    where : str
+        The source, for messages.
+
+    Returns
+    -------
+    Image
+        As `read_series` gives it.
+    list of str
+        What was done to it: nothing, or the resampling.
+
+    Raises
+    ------
+    ImageError
+        If a slice cannot be decoded.
+    """
     image = Image(read_voxels(stack.slices, where), _geometry(stack))
-    if stack.is_tilted:
-        image, note = straighten(image, stack)
-        if notes is not None:
-            notes.append(note)
-    return image
+    if not stack.is_tilted:
+        return image, []
+    image, note = straighten(image, stack)
+    return image, [note]
 
 
 def tilted(stack: Stack, where: str) -> ImageError:
@@ -125,11 +145,11 @@ def tilted(stack: Stack, where: str) -> ImageError:
     )
 
 
-def _header(path: Path) -> Header:
+def _header(path: Path, label: str, where: str) -> Header:
     header = read_header(path)
     if header is None:
-        raise ImageError("not a DICOM image", where=str(path))
-    return header
+        raise ImageError("not a DICOM image", where=f"{where}, {label or path.name}")
+    return replace(header, label=label)
 
 
 def _geometry(stack: Stack) -> Geometry:

@@ -1,0 +1,86 @@
+"""``radiobone import``: a DICOM archive to a cohort table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radiobone.cli.options import JobsOption
+from radiobone.core.batch import exit_code
+
+SHOWN = 10
+
+
+def import_(
+    archive: Annotated[
+        Path, typer.Argument(help="Folder of an archive, searched with all subfolders.", file_okay=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the cohort to be.", file_okay=False)] = Path(
+        "cohort"
+    ),
+    series: Annotated[
+        str,
+        typer.Option(
+            "--series",
+            help="Which series of each study: all, largest (most slices), a series number, or words of its "
+            "description.",
+        ),
+    ] = "all",
+    min_slices: Annotated[int, typer.Option("--min-slices", min=2, help="Shorter series are skipped.")] = 2,
+    convert: Annotated[
+        bool, typer.Option("--convert", help="Write NIfTI files instead of lists of the series' files.")
+    ] = False,
+    fix_tilt: Annotated[
+        bool,
+        typer.Option(
+            "--fix-tilt",
+            help="Resample series with a tilted gantry onto an orthogonal grid (written as NIfTI) instead of "
+            "refusing them.",
+        ),
+    ] = False,
+    keep_identifiers: Annotated[
+        bool,
+        typer.Option(
+            "--keep-identifiers",
+            help="Keep patient IDs, UIDs, series descriptions and full dates. Without it patients become P0001 "
+            "and so on, and of a date only the year stays.",
+        ),
+    ] = False,
+    jobs: JobsOption = 1,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Read and convert all anew; numbers of patients stay.")
+    ] = False,
+) -> None:
+    """Build a cohort table of all CT series of a DICOM archive.
+
+    By default nothing is copied: each scan is a list ([b]images/*.txt[/]) of its files, which therefore holds
+    their paths; names in these paths stay there. The tables hold none. [b]import_report.csv[/] tells of every
+    series why it is in the cohort or not. A stopped run goes on where it was.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    from radiobone.imaging.dicom import ImportOptions, SeriesChoice, import_archive
+
+    choice = None if series.strip().casefold() == "all" else SeriesChoice(series)
+    options = ImportOptions(choice, min_slices, convert, fix_tilt, keep_identifiers)
+    summary = import_archive(archive, out, options, jobs=jobs, resume=not fresh)
+    console = Console(soft_wrap=True)
+    statuses = [row.status for row in summary.rows]
+    patients = len({row.patient_id for row in summary.rows if row.status == "ok"})
+    console.print(
+        f"[bold]{escape(str(summary.cohort))}[/]: {statuses.count('ok')} scans of {patients} patients, "
+        f"{summary.masks} with a mask"
+    )
+    console.print(
+        f"{escape(str(summary.report))}: {len(statuses)} series in {summary.files} DICOM files, "
+        f"{statuses.count('failed')} failed, {statuses.count('skipped')} skipped"
+    )
+    failed = [row for row in summary.rows if row.status == "failed"]
+    for row in failed[:SHOWN]:
+        console.print(f"[red]failed[/] {escape(row.patient_id)} {row.scan_id}: {escape(row.reason)}")
+    if len(failed) > SHOWN:
+        console.print(f"and {len(failed) - SHOWN} more, in the report")
+    raise typer.Exit(exit_code(statuses))
