@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LassoCV, LogisticRegression
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.linear_model import LassoCV, LogisticRegression, SGDClassifier
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold, StratifiedKFold
+from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
 
 from radiobone.learning import DataError
 from radiobone.learning.folds import fewer_folds, inner_folds
@@ -67,3 +70,28 @@ def test_hidden_cross_validation_that_takes_no_groups_is_refused():
     assert fit_with_groups(seeing, X, y, groups).best_params_
     # Where every row is a patient, no split can tear one apart.
     assert fit_with_groups(GridSearchCV(LogisticRegression(), {"C": [1]}, cv=2), X, y, np.arange(20)).best_params_
+
+
+@pytest.mark.parametrize(
+    "blind",
+    [
+        SVC(probability=True),
+        MLPClassifier(early_stopping=True),
+        make_pipeline(SGDClassifier(early_stopping=True)),
+        GradientBoostingClassifier(n_iter_no_change=3),
+        HistGradientBoostingClassifier(early_stopping=True),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_models_that_part_their_rows_by_themselves_are_refused(blind):
+    groups, y = np.repeat(np.arange(10), 2), np.tile([0, 0, 1, 1], 5)
+    with pytest.raises(DataError, match=r"parts rows by itself.*=(True|3)\).*expected: .*=(False|None)"):
+        fit_with_groups(blind, np.ones((20, 2)), y, groups)
+
+
+def test_models_that_do_not_part_their_rows_may_be_fitted_on_patients_of_several():
+    groups, y = np.repeat(np.arange(10), 2), np.tile([0, 0, 1, 1], 5)
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    for whole in (SVC(), SGDClassifier(), GradientBoostingClassifier(n_estimators=2)):
+        assert fit_with_groups(whole, X, y, groups).predict(X).shape == (20,)
+    assert fit_with_groups(SGDClassifier(early_stopping=True), X, y, np.arange(20)).classes_.size == 2
