@@ -10,7 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import Pipeline
@@ -311,3 +314,38 @@ def test_neighbours_whose_arrays_reach_beyond_their_ends_are_refused():
             audit_owners([spoilt(near, **spoil_)])
     with pytest.raises(ValueError, match="arrays of RadiusNeighborsClassifier"):
         audit_owners([RadiusNeighborsClassifier().fit(X, y)])
+
+
+def test_boosted_trees_that_would_be_added_beyond_their_sums_are_refused():
+    X, y = table(60)
+    two = GradientBoostingClassifier(n_estimators=2).fit(X, y == "normal")
+    audit_owners([two, GradientBoostingClassifier()])
+    for spoil_ in (
+        {"estimators_": np.hstack([two.estimators_, two.estimators_])},
+        {"n_trees_per_iteration_": 0},
+        {"estimators_": two.estimators_.tolist()},
+    ):
+        with pytest.raises(ValueError, match="arrays of GradientBoostingClassifier do not fit"):
+            audit_owners([spoilt(two, **spoil_)])
+    for other in (
+        GradientBoostingClassifier(n_estimators=1).fit(X, y),
+        GradientBoostingRegressor().fit(X, y == "normal"),
+    ):
+        with pytest.raises(ValueError, match="arrays of GradientBoosting"):
+            audit_owners([other])
+
+
+def test_what_no_loading_would_trust_is_refused_when_it_is_saved(tmp_path):
+    # Skops trusts scikit-learn's estimators, but not all that some of them are made of.
+    X, y = table(30)
+    for name, part in {
+        "_split.StratifiedGroupKFold": node(cv=StratifiedGroupKFold(3)),
+        "_kd_tree.KDTree": node(KNeighborsClassifier(algorithm="kd_tree")),
+        "f_classif": node(selection=SelectKBest(k=2)),
+    }.items():
+        model = HierarchicalClassifier(estimator=part).fit(X, y, groups=np.arange(30))
+        with pytest.raises(
+            ModelError, match=rf"does not load.*{name}.*models that recipes can name.*cv as a number"
+        ):
+            save_model(tmp_path, model, X, y, label={}, source=None)
+        assert not (tmp_path / MODEL).exists()

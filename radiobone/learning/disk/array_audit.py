@@ -1,7 +1,7 @@
-"""Support vector machines and nearest neighbours in model files, whose arrays compiled code follows blindly.
+"""Models in files whose arrays compiled code follows blindly: support vectors, neighbours, boosted trees.
 
-libsvm and the search for neighbours take lengths and class numbers from one array and read or write another by
-them; arrays that were put together by hand could reach beyond their ends.
+libsvm, the search for neighbours and the sum over boosted trees take lengths and class numbers from one array and
+read or write another by them; arrays that were put together by hand could reach beyond their ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ def audit_arrays(part: BaseEstimator) -> None:
     Parameters
     ----------
     part : estimator
-        Loaded from a file. Of no interest unless it is of ``sklearn.svm`` or ``sklearn.neighbors``.
+        Loaded from a file. Of no interest unless it is of ``sklearn.svm``, ``sklearn.neighbors`` or gradient
+        boosting.
 
     Raises
     ------
@@ -32,6 +33,8 @@ def audit_arrays(part: BaseEstimator) -> None:
         sound = _is_sound_machine(part)
     elif module.startswith("sklearn.neighbors.") and hasattr(part, "n_features_in_"):
         sound = type(part).__name__ == "KNeighborsClassifier" and _are_sound_neighbours(part)
+    elif module == "sklearn.ensemble._gb" and hasattr(part, "estimators_"):
+        sound = type(part).__name__ == "GradientBoostingClassifier" and _is_sound_boosting(part)
     else:
         return
     if not sound:
@@ -67,4 +70,15 @@ def _are_sound_neighbours(part: Any) -> bool:
         and codes.shape == (len(rows),)
         and codes.dtype.kind == "i"
         and bool(((codes >= 0) & (codes < len(part.classes_))).all())
+    )
+
+
+def _is_sound_boosting(part: Any) -> bool:
+    """Each tree of a stage is added to a sum of its own; two classes have one sum for each row."""
+    trees = part.estimators_
+    return (
+        isinstance(trees, np.ndarray)
+        and trees.ndim == 2
+        and trees.shape[1] == part.n_trees_per_iteration_ == 1
+        and not part._loss.is_multiclass
     )

@@ -60,14 +60,16 @@ def linear_formula(
     Raises
     ------
     FormulaError
-        If the model is not linear, a step does more than scale, fill or select, or the classifier predicts the
-        training prior and has no score.
+        If the model is not linear or constant, a step does more than scale, fill or select, or the classifier
+        predicts the training prior and has no score.
     """
     check_is_fitted(estimator)
     if estimator.predicts_prior_ or estimator.alignment_ is None:
         raise FormulaError(
             "the classifier predicts the training prior, and has no formula", got="; ".join(estimator.notes_)
         )
+    if estimator.alignment_.spread == 0.0:
+        raise FormulaError("the model gives every row the same value, and has no formula")
     columns = _Columns.raw(_input_names(estimator))
     for step_name, step in estimator.selection_.steps:
         columns = _through(columns, step, step_name)

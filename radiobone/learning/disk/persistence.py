@@ -31,8 +31,10 @@ from radiobone.learning.selection.stability import without_repeats
 
 MODEL, MANIFEST = "model.skops", "manifest.json"
 
-# Everything that a model file may hold beside numbers, text and scikit-learn's own estimators (which skops knows).
-# The list stands here, in code; what a file asks for is never a reason to trust it.
+# Everything that a model file may hold beside what skops trusts by itself: numbers, text, containers, NumPy's
+# ufuncs, and scikit-learn's estimators and losses. Not every estimator is made of these alone: search trees of
+# neighbours, kernels of Gaussian processes, score functions of selectors and splitters given as `cv` are refused
+# when a model is saved. The list stands here, in code; what a file asks for is never a reason to trust it.
 TRUSTED_TYPES = (
     "radiobone.learning.boosted_trees.BoostedTreesClassifier",
     "radiobone.learning.calibration.IsotonicSteps",
@@ -180,7 +182,8 @@ def save_model(
                 "the model holds types that radiobone does not load",
                 where=str(folder / MODEL),
                 got=", ".join(unknown),
-                do="use models and steps of radiobone or scikit-learn",
+                expected="radiobone's steps, and models that recipes can name",
+                do="fit with those (and cv as a number)",
             )
     labels = np.asarray(y)
     text = text_columns(X)
@@ -258,7 +261,7 @@ def load_model(folder: Path) -> SavedModel:
             "the model file asks for types that are not trusted; nothing was built",
             where=str(path),
             got=" ".join(str(error).split()),
-            expected="radiobone's and scikit-learn's own types",
+            expected="radiobone's own types, and those of scikit-learn that skops trusts",
             do="do not use this file",
         ) from None
     except _DAMAGED as error:

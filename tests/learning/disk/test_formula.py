@@ -1,3 +1,4 @@
+import copy
 import json
 
 import numpy as np
@@ -29,6 +30,7 @@ from radiobone.learning import (
 )
 from radiobone.learning.disk.formula import Corners, Sigmoid, Term
 from radiobone.learning.disk.linear_form import FormulaError
+from radiobone.learning.search import Alignment
 from radiobone.learning.selection.blocks import BlockSelector
 from radiobone.learning.selection.missing import MissingValues
 
@@ -225,6 +227,14 @@ def test_a_classifier_that_predicts_the_prior_has_no_formula():
     with pytest.warns(RadioboneWarning, match="prior"):
         classifier = SelectiveClassifierCV(model=SVC(kernel="linear"), cv=3).fit(X * 0.0, y)
     with pytest.raises(FormulaError, match="training prior"):
+        linear_formula(classifier)
+
+
+def test_a_model_without_any_weight_has_no_formula():
+    # The folds ranked the classes, and the model that was fitted on all rows took no column.
+    classifier = copy.deepcopy(fit()[0])
+    classifier.alignment_ = Alignment(0.5, 0.0)
+    with pytest.raises(FormulaError, match="the same value"):
         linear_formula(classifier)
 
 
