@@ -10,9 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from radiobone.core.errors import TableError
+
+# How many columns a message names.
+_SHOWN = 5
 
 
 class DataError(TableError, ValueError):
@@ -73,6 +76,24 @@ def take_rows(X: Any, rows: NDArray[np.intp]) -> Any:
     return np.asarray(X)[rows]
 
 
+def check_names(X: Any) -> None:
+    """Refuse a table in which two columns have the same name.
+
+    Parameters
+    ----------
+    X : anything
+        Only a DataFrame has names.
+
+    Raises
+    ------
+    DataError
+        That tells such names.
+    """
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
+        again = X.columns[X.columns.duplicated()].unique().astype(str).tolist()
+        raise DataError("columns of the same name cannot be told apart", got=", ".join(again[:_SHOWN]))
+
+
 def check_labels(y: ArrayLike) -> NDArray[Any]:
     """Return class labels as a 1-D array, or raise a ValueError.
 
@@ -98,6 +119,44 @@ def check_labels(y: ArrayLike) -> NDArray[Any]:
     assert_all_finite(labels, input_name="y")
     check_classification_targets(labels)
     return np.asarray(labels)
+
+
+def rows_and_labels(estimator: Any, X: Any, y: Any) -> tuple[Any, NDArray[Any]]:
+    """Check rows of anything and their classes at the door of a classifier's ``fit``.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Gets ``n_features_in_``, and ``feature_names_in_`` where X has names.
+    X : anything indexable by row, of shape (n_samples, n_features)
+        Training rows; the values are for the estimators inside to check.
+    y : array-like of shape (n_samples,)
+        Class of each row.
+
+    Returns
+    -------
+    X : as given
+        The rows.
+    labels : ndarray of shape (n_samples,)
+        The labels, of two classes or more.
+
+    Raises
+    ------
+    DataError
+        If there is no y, a row has no class, or all have the same.
+    """
+    check_rows(X)
+    X, y = validate_data(estimator, X, y, skip_check_array=True)
+    if y is None:
+        raise DataError("requires y to be passed, but the target y is None")
+    check_consistent_length(X, y)
+    labels = check_labels(y)
+    classes = np.unique(labels)
+    if classes.size < 2:
+        raise DataError(
+            f"{type(estimator).__name__} needs at least two classes and got one class", got=classes.tolist()
+        )
+    return X, labels
 
 
 def check_no_label_missing(y: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,11 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.data import DataError, check_groups, check_labels, check_rows
-from radiobone.learning.prior import fit_or_prior
+from radiobone.learning.data import check_groups, check_rows, rows_and_labels
+from radiobone.learning.prior import fit_part
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -105,37 +103,25 @@ class FlatClassifier(ClassifierMixin, BaseEstimator):
             If a classifier predicts the training prior.
         """
         self._validate_params()
-        check_rows(X)
-        X, y = validate_data(self, X, y, skip_check_array=True)
-        if y is None:
-            raise DataError("requires y to be passed, but the target y is None")
-        check_consistent_length(X, y)
-        labels = check_labels(y)
+        X, labels = rows_and_labels(self, X, y)
         patients = check_groups(groups, labels)
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        if self.classes_.size < 2:
-            raise DataError(
-                "FlatClassifier needs at least two classes and got one class", got=self.classes_.tolist()
-            )
         self.priors_ = np.bincount(codes) / len(codes)
-        self.notes_: list[str] = []
-        asked = [1] if self.classes_.size == 2 else range(self.classes_.size)
-        self.estimators_ = [self._fit_class(code, X, (codes == code).astype(np.intp), patients) for code in asked]
+        self._fit_classes(X, codes, patients)
         used = [name for part in self.estimators_ for name in getattr(part, "selected_features_", [])]
         self.selected_features_ = np.array(list(dict.fromkeys(used)), dtype=object)
         return self
 
-    def _fit_class(self, code: int, X: Any, is_class: NDArray[np.intp], patients: NDArray[Any] | None) -> Any:
-        name = str(self.classes_[code])
+    def _fit_classes(self, X: Any, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> None:
         given = self.estimator
         chosen = SelectiveClassifierCV(cv=self.cv, random_state=self.random_state) if given is None else given
-        part, why = fit_or_prior(chosen, X, is_class, patients)
-        for reason in why:
-            note = f"{name}: {reason}; the classifier predicts the training prior"
-            warnings.warn(note, RadioboneWarning, stacklevel=4)
-            self.notes_.append(note)
-        self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
-        return part
+        self.estimators_: list[Any] = []
+        self.notes_: list[str] = []
+        for code in [1] if self.classes_.size == 2 else range(self.classes_.size):
+            name, is_class = str(self.classes_[code]), (codes == code).astype(np.intp)
+            part, notes = fit_part(chosen, X, is_class, patients, name=name, what="classifier")
+            self.estimators_.append(part)
+            self.notes_ += [f"{name}: {note}" for note in notes]
 
     def predict_proba(self, X: Any) -> Array:
         """Return the probability of every class.

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from radiobone.learning.data import DataError, check_no_label_missing
+from radiobone.learning.data import DataError, check_names, check_no_label_missing
 
 Array = NDArray[np.float64]
 Rows = Any
@@ -50,11 +50,12 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
 
     Raises
     ------
+    DataError
+        If two columns have the same name, or a table has missing values and they may not pass.
     ValueError
-        From scikit-learn, for other columns than those of the fit, infinite values, and missing ones where they
-        may not pass.
+        From scikit-learn, for other columns than those of the fit, infinite values, and missing ones in an array.
     """
-    finite = "allow-nan" if gaps else True
+    check_names(X)
     if y is not None:
         check_no_label_missing(y)
     given = {"y": y} if reset else {}
@@ -66,7 +67,7 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
             **given,
             reset=reset,
             dtype=np.float64,
-            ensure_all_finite=finite,
+            ensure_all_finite="allow-nan" if gaps else True,
             ensure_min_samples=least,
         )
         if reset:
@@ -78,16 +79,31 @@ def check_table(estimator: Any, X: Any, y: Any = None, *, reset: bool, gaps: boo
     frame, y = checked if reset else (checked, None)
     if y is not None:
         check_consistent_length(frame, y)
-    return _as_numbers(frame, estimator, finite, 2 if reset else 1), y
+    return _as_numbers(frame, estimator, gaps, 2 if reset else 1), y
 
 
-def _as_numbers(frame: pd.DataFrame, estimator: Any, finite: bool | str, least: int) -> pd.DataFrame:
+def _check_no_gaps(numbers: pd.DataFrame, estimator: Any) -> None:
+    empty = numbers.isna().sum()
+    holed = empty[empty > 0]
+    if len(holed):
+        told = ", ".join(f"{name} ({count} of {len(numbers)} rows)" for name, count in holed.iloc[:_SHOWN].items())
+        raise DataError(
+            "Input X contains NaN, and no step fills missing values",
+            where=type(estimator).__name__,
+            got=told + (f" and {len(holed) - _SHOWN} more columns" if len(holed) > _SHOWN else ""),
+            do="begin with a step that fills them (MissingValues), or leave these columns or rows out",
+        )
+
+
+def _as_numbers(frame: pd.DataFrame, estimator: Any, gaps: bool, least: int) -> pd.DataFrame:
     text = _text_places(frame)
     numbers = frame.loc[:, [not is_one for is_one in text]] if any(text) else frame
+    if not gaps:
+        _check_no_gaps(numbers, estimator)
     values = check_array(
         numbers,
         dtype=np.float64,
-        ensure_all_finite=finite,
+        ensure_all_finite="allow-nan" if gaps else True,
         ensure_min_samples=least,
         ensure_min_features=0 if any(text) else 1,
         estimator=estimator,

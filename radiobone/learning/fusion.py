@@ -21,7 +21,7 @@ from radiobone.learning.data import DataError, check_groups, check_labels, two_c
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.frames import Rows, check_table, rows_of
 from radiobone.learning.operating import EVEN, OperatingPoint
-from radiobone.learning.prior import fit_or_prior
+from radiobone.learning.prior import fit_or_prior, fit_part
 from radiobone.learning.selective import SelectiveClassifierCV
 
 Array = NDArray[np.float64]
@@ -152,22 +152,21 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.columns_ = {
             name: choose_columns(chosen, names, f"part {name}") for name, (chosen, _) in parts.items()
         }
-        self.notes_: list[str] = []
-        self.estimators_: dict[str, Any] = {}
-        for name, (_, estimator) in parts.items():
-            part, why = fit_or_prior(estimator, columns_of(rows, self.columns_[name]), codes, patients)
-            self.estimators_[name] = part
-            for reason in why:
-                note = f"{name}: {reason}; the part predicts the training prior"
-                warnings.warn(note, RadioboneWarning, stacklevel=2)
-                self.notes_.append(note)
-            self.notes_ += [f"{name}: {note}" for note in getattr(part, "notes_", [])]
+        self._fit_parts(rows, codes, patients)
         fitted = self.estimators_.values()
         self.predicts_prior_ = all(getattr(part, "predicts_prior_", False) for part in fitted)
         self._fuse(rows, codes, patients)
         used = [name for part in fitted for name in getattr(part, "selected_features_", [])]
         self.selected_features_ = np.array(list(dict.fromkeys(used)), dtype=object)
         return self
+
+    def _fit_parts(self, rows: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> None:
+        self.notes_: list[str] = []
+        self.estimators_: dict[str, Any] = {}
+        for name, (_, estimator) in self._parts().items():
+            chosen = columns_of(rows, self.columns_[name])
+            self.estimators_[name], notes = fit_part(estimator, chosen, codes, patients, name=name, what="part")
+            self.notes_ += [f"{name}: {note}" for note in notes]
 
     def _parts(self) -> Mapping[str, tuple[Any, Any]]:
         if self.parts is None:

@@ -13,14 +13,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiobone.core.errors import RadioboneWarning
-from radiobone.learning.data import DataError, check_groups, check_labels, check_rows, take_rows
+from radiobone.learning.data import DataError, check_groups, check_rows, rows_and_labels, take_rows
 from radiobone.learning.folds import fewer_folds, inner_folds
 from radiobone.learning.nodes import Node, NodeError, NodeTree, chain
 from radiobone.learning.operating import EVEN
-from radiobone.learning.prior import PriorClassifier, fit_or_prior
+from radiobone.learning.prior import PriorClassifier, fit_or_prior, fit_part
 from radiobone.learning.routing import routes
 from radiobone.learning.selective import SelectiveClassifierCV
 
@@ -149,17 +149,8 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             If a node predicts the training prior.
         """
         self._validate_params()
-        check_rows(X)
-        X, y = validate_data(self, X, y, skip_check_array=True)
-        if y is None:
-            raise DataError("requires y to be passed, but the target y is None")
-        check_consistent_length(X, y)
-        labels = check_labels(y)
+        X, labels = rows_and_labels(self, X, y)
         self.classes_ = np.unique(labels)
-        if self.classes_.size < 2:
-            raise DataError(
-                "HierarchicalClassifier needs at least two classes and got one class", got=self.classes_.tolist()
-            )
         classes = self.classes_.tolist()
         self.tree_ = NodeTree.build(chain(classes) if self.nodes is None else self.nodes, classes)
         self._fit_nodes(X, labels, check_groups(groups, labels))
@@ -170,7 +161,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
         found: dict[str, Any] = {}
         counts: tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int]] = ({}, {}, {})
         self.n_train_, self.n_foreign_, self.n_missed_ = counts
-        self.notes_: dict[str, list[str]] = {node.name: [] for node in tree.nodes}
+        notes: dict[str, list[str]] = {}
         # Out-of-fold decisions of the nodes fitted so far; a node's path names only those.
         decisions = np.zeros((len(labels), len(tree.nodes)), dtype=bool)
         for number in tree.parents_first():
@@ -187,32 +178,26 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
             self.n_foreign_[node.name] = int((arrived & ~member).sum())
             self.n_missed_[node.name] = int((member & ~arrived).sum())
             at_node = _Rows(take_rows(X, rows), positive[rows].astype(np.intp), _take(groups, rows))
-            found[node.name] = self._fit_node(node, at_node)
+            found[node.name], notes[node.name] = fit_part(
+                self._estimator(node), at_node.X, at_node.codes, at_node.groups, name=node.name, what="node"
+            )
             leads_on = any(number in dict(path) for path in tree.paths)
             if self.train_on == "routed" and leads_on:
-                decisions[rows, number] = self._out_of_fold(node, at_node, found[node.name])
+                decisions[rows, number], about = self._out_of_fold(node, at_node, found[node.name])
+                notes[node.name] += about
                 foreign = np.flatnonzero(arrived & ~member)
                 if foreign.size:
                     decisions[foreign, number] = _positive(found[node.name], take_rows(X, foreign))
         self.estimators_ = {node.name: found[node.name] for node in tree.nodes}
+        self.notes_: dict[str, list[str]] = {node.name: notes[node.name] for node in tree.nodes}
 
-    def _fit_node(self, node: Node, at_node: _Rows) -> Any:
-        fitted, why = fit_or_prior(self._estimator(node), at_node.X, at_node.codes, at_node.groups)
-        for reason in why:
-            note = f"{reason}; the node predicts the training prior"
-            self.notes_[node.name].append(note)
-            warnings.warn(f"{node.name}: {note}", RadioboneWarning, stacklevel=4)
-        self.notes_[node.name].extend(getattr(fitted, "notes_", []))
-        return fitted
-
-    def _out_of_fold(self, node: Node, at_node: _Rows, fitted: Any) -> NDArray[np.bool_]:
-        """Decide each training row of a node by models that have not seen its patient."""
+    def _out_of_fold(self, node: Node, at_node: _Rows, fitted: Any) -> tuple[NDArray[np.bool_], list[str]]:
+        """Decide each training row of a node by models that have not seen its patient; add what is to be noted."""
         if isinstance(fitted, PriorClassifier):
-            return np.full(len(at_node.codes), fitted.prior_ > EVEN)
+            return np.full(len(at_node.codes), fitted.prior_ > EVEN), []
         result = np.zeros(len(at_node.codes), dtype=bool)
         held_out = np.zeros(len(at_node.codes), dtype=bool)
         splits = inner_folds(self.cv, at_node.X, at_node.codes, at_node.groups, self.random_state)
-        self.notes_[node.name].extend(f"routing: {note}" for note in fewer_folds(self.cv, len(splits)))
         for train, test in splits:
             with warnings.catch_warnings():
                 # What the final fit of the node has to say is said by that fit.
@@ -227,7 +212,7 @@ class HierarchicalClassifier(ClassifierMixin, BaseEstimator):
                 got=f"{int((~held_out).sum())} rows never held out",
                 do="pass an integer cv, or a splitter that partitions the rows",
             )
-        return result
+        return result, [f"routing: {note}" for note in fewer_folds(self.cv, len(splits))]
 
     def _estimator(self, node: Node) -> Any:
         if self.estimator is None:

@@ -18,7 +18,7 @@ from sklearn.utils import Tags, check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from radiobone.learning.data import DataError, check_labels
+from radiobone.learning.data import DataError, rows_and_labels
 
 Array = NDArray[np.float64]
 Name = str | int
@@ -136,20 +136,11 @@ class HuThresholdClassifier(ClassifierMixin, BaseEstimator):
             If the column is missing or not a single one, there is one class only, or ``positive`` is none of them.
         """
         self._validate_params()
-        X = _rows(X)
-        X, y = validate_data(self, X, y, skip_check_array=True)
-        if y is None:
-            raise DataError("requires y to be passed, but the target y is None")
-        labels = check_labels(y)
+        X, labels = rows_and_labels(self, _rows(X), y)
         self.classes_, counts = np.unique(labels, return_counts=True)
-        if self.classes_.size < 2:
-            raise DataError(
-                "HuThresholdClassifier needs two classes and got one class", got=self.classes_.tolist()
-            )
         self.notes_: list[str] = []
         self.columns_ = self._find_columns()
-        if len(self._values(X)) != len(labels):
-            raise DataError("X and y have different lengths", got=f"{len(X)} and {len(labels)} rows")
+        self._values(X)  # rows without a value are told now
         self.priors_ = counts / counts.sum()
         self.positive_ = self._find_positive()
         return self

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, clone
 
+from radiobone.core.errors import RadioboneWarning
 from radiobone.learning.data import TooFewPatients, patients_by_class
 from radiobone.learning.routing import fit_with_groups
 
@@ -99,3 +101,37 @@ def fit_or_prior(
         except TooFewPatients:
             why = "fewer than two training patients on one side of an inner fold"
     return PriorClassifier().fit(codes), [why]
+
+
+def fit_part(
+    estimator: Any, X: Any, codes: NDArray[np.intp], groups: NDArray[Any] | None, *, name: str, what: str
+) -> tuple[Any, list[str]]:
+    """Fit one of a classifier's classifiers as `fit_or_prior` does, and warn where it is the prior.
+
+    Parameters
+    ----------
+    estimator, X, codes, groups
+        As `fit_or_prior` takes them.
+    name : str
+        Name of the part.
+    what : str
+        What it is called, such as ``node``.
+
+    Returns
+    -------
+    classifier
+        The fitted copy, or a `PriorClassifier`.
+    list of str
+        What a reader should know of it.
+
+    Warns
+    -----
+    RadioboneWarning
+        If it is the prior.
+    """
+    part, why = fit_or_prior(estimator, X, codes, groups)
+    notes = [f"{reason}; the {what} predicts the training prior" for reason in why]
+    for note in notes:
+        # For the line that calls `fit`, which calls a method that calls this.
+        warnings.warn(f"{name}: {note}", RadioboneWarning, stacklevel=4)
+    return part, [*notes, *getattr(part, "notes_", [])]

@@ -101,8 +101,8 @@ class SelectiveClassifierCV(ClassifierMixin, BaseEstimator):
         ``params`` (list of settings), ``mean_test_score``, ``split_test_score`` of shape (n_settings, n_folds) and
         ``n_selected`` of shape (n_folds,).
     oof_decision_ : ndarray of shape (n_samples,)
-        Aligned decision value of each training row from the inner fold that held it out (NaN where none did),
-        with the chosen settings.
+        Aligned decision value of each training row from the inner fold that held it out (NaN where none did, the
+        last where several did), with the chosen settings.
     alignment_ : Alignment or None
         Mean and spread of the model's decision values on its own training rows.
     n_splits_ : int

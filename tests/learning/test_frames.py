@@ -8,7 +8,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
-from radiobone.learning import DataError, HierarchicalClassifier, SelectiveClassifierCV
+from radiobone.learning import (
+    BlockSelector,
+    DataError,
+    HierarchicalClassifier,
+    LateFusionClassifier,
+    SelectiveClassifierCV,
+)
 from radiobone.learning.frames import is_text, rows_of
 
 
@@ -115,10 +121,23 @@ def test_gaps_pass_until_a_step_fills_them():
     assert np.isfinite(filling.fit(X, y).predict_proba(X)).all()
     late = SelectiveClassifierCV(selection=StandardScaler(), model=LogisticRegression())
     assert not get_tags(late).input_tags.allow_nan
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(DataError, match=r"contains NaN.*got: b \(9 of 60 rows\) \| do: .*MissingValues"):
         late.fit(X, y)
+    with pytest.raises(DataError, match="b \\(1 of 1 rows"):
+        late.fit(X.fillna(0.0), y).predict(X.iloc[:1])
+    everywhere = X.assign(**{f"e{number}": np.nan for number in range(6)})
+    with pytest.raises(DataError, match=r"got: b .*, e0 \(60 of 60 rows\), .*, e3 \(60 .* and 2 more columns"):
+        late.fit(everywhere, y)
     with pytest.raises(ValueError, match="infinity"):
         filling.fit(X.replace(np.nan, np.inf), y)
+
+
+def test_columns_of_one_name_are_refused():
+    X, y = table()
+    doubled = X.set_axis(["a", "b", "b", "d"], axis=1)
+    for estimator in (SelectiveClassifierCV(), BlockSelector(), LateFusionClassifier()):
+        with pytest.raises(DataError, match=r"same name.*got: b"):
+            estimator.fit(doubled, y)
 
 
 def test_numbers_in_object_columns_are_numbers():

@@ -10,12 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import ClassifierTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 from threadpoolctl import threadpool_limits
 
 from radiobone.core.errors import RadioboneWarning
@@ -23,6 +21,7 @@ from radiobone.learning.data import DataError, check_groups, check_labels, two_c
 from radiobone.learning.folds import Split, fewer_folds, inner_folds
 from radiobone.learning.penalised.binomial_path import binomial_path
 from radiobone.learning.penalised.path import lasso_path, penalty_grid
+from radiobone.learning.selection.columns import SupervisedSelector
 
 Array = NDArray[np.float64]
 
@@ -31,7 +30,7 @@ class PathWarning(RadioboneWarning, ConvergenceWarning):
     """Some solution on a LASSO path could not be certified."""
 
 
-class LassoSelector(SelectorMixin, BaseEstimator):
+class LassoSelector(SupervisedSelector):
     """Keep the columns with a coefficient in a LASSO or elastic net whose penalty is chosen by cross-validation.
 
     Parameters
@@ -252,14 +251,8 @@ class LassoSelector(SelectorMixin, BaseEstimator):
             self.notes_.append(note)
             warnings.warn(note, PathWarning, stacklevel=3)
 
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
         tags.classifier_tags = ClassifierTags(multi_class=False)
         return tags
 

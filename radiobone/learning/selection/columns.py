@@ -1,14 +1,37 @@
-"""What several selectors compute of columns: the constant ones, correlations, their relation to the class."""
+"""What selectors share: which columns are kept, the constant ones, correlations, the relation to the class."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
 
 Array = NDArray[np.float64]
 
 # Equal columns must tie, and columns at a threshold must not be decided by rounding.
 ROUNDING = 1e-12
+
+
+class SupportSelector(SelectorMixin, BaseEstimator):
+    """A selector whose fit says in ``support_`` which columns are kept."""
+
+    support_: NDArray[np.bool_]
+
+    def _get_support_mask(self) -> NDArray[np.bool_]:
+        check_is_fitted(self)
+        return self.support_
+
+
+class SupervisedSelector(SupportSelector):
+    """A selector whose fit needs the class of each row."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
 
 
 def constant_columns(values: Array) -> NDArray[np.bool_]:

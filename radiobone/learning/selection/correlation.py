@@ -8,20 +8,24 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
-from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from radiobone.learning.data import check_labels
-from radiobone.learning.selection.columns import ROUNDING, class_share, constant_columns, unit_columns
+from radiobone.learning.selection.columns import (
+    ROUNDING,
+    SupportSelector,
+    class_share,
+    constant_columns,
+    unit_columns,
+)
 
 # Columns compared at a time: memory stays linear in the number of columns.
 _BLOCK = 512
 
 
-class CorrelationFilter(SelectorMixin, BaseEstimator):
+class CorrelationFilter(SupportSelector):
     """Drop each column that is strongly correlated with one that is kept.
 
     Parameters
@@ -115,10 +119,6 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
         """Return what columns are ordered by, rounded so that equal columns tie."""
         wanted = -class_share(unit, codes) if codes is not None else _mean_correlation(unit)
         return np.round(wanted / ROUNDING)
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        return self.support_
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

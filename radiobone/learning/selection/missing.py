@@ -7,18 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from radiobone.learning.selection.columns import SupportSelector
+
 Array = NDArray[np.float64]
 
 
-class MissingValues(SelectorMixin, BaseEstimator):
+class MissingValues(SupportSelector):
     """Drop columns with many missing values and fill the gaps of the others, as the training rows say.
 
     Parameters
@@ -152,11 +152,6 @@ class MissingValues(SelectorMixin, BaseEstimator):
         if filled is None:
             filled = self.scaler_.inverse_transform(self.imputer_.transform(self.scaler_.transform(kept)))
         return np.where(np.isnan(kept), filled, kept)
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

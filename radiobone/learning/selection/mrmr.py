@@ -9,21 +9,25 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import xlogy
-from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from radiobone.learning.data import DataError, check_labels
-from radiobone.learning.selection.columns import ROUNDING, class_share, constant_columns, first_best, unit_columns
+from radiobone.learning.selection.columns import (
+    ROUNDING,
+    SupervisedSelector,
+    class_share,
+    constant_columns,
+    first_best,
+    unit_columns,
+)
 
 Array = NDArray[np.float64]
 
 _STATES = 3
 
 
-class MRMRSelector(SelectorMixin, BaseEstimator):
+class MRMRSelector(SupervisedSelector):
     """Keep k columns of maximum relevance to the class and minimum redundancy among themselves.
 
     Parameters
@@ -118,16 +122,6 @@ class MRMRSelector(SelectorMixin, BaseEstimator):
         if columns.size < self.k:
             self.notes_.append(f"k={self.k} columns were asked for, and there are {columns.size}: all are kept")
         return self
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
 
 Redundancy = Callable[[int], Array]

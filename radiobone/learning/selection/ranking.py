@@ -6,20 +6,18 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
+from numpy.typing import ArrayLike
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_selection import RFE, SelectorMixin
+from sklearn.feature_selection import RFE
 from sklearn.svm import SVC
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from radiobone.learning.data import check_labels
-from radiobone.learning.selection.columns import ROUNDING
+from radiobone.learning.selection.columns import ROUNDING, SupervisedSelector
 
 
-class EliminationSelector(SelectorMixin, BaseEstimator):
+class EliminationSelector(SupervisedSelector):
     """Drop the columns of smallest weight in a linear support vector machine, over and over, until k are left.
 
     Parameters
@@ -101,18 +99,8 @@ class EliminationSelector(SelectorMixin, BaseEstimator):
         )
         return self
 
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
-
-
-class ImportanceSelector(SelectorMixin, BaseEstimator):
+class ImportanceSelector(SupervisedSelector):
     """Keep the k columns of largest importance in a random forest.
 
     Parameters
@@ -212,13 +200,3 @@ class ImportanceSelector(SelectorMixin, BaseEstimator):
             [f"k={self.k} columns were asked for, and {of_any.size} are of any importance"] if few else []
         )
         return self
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags

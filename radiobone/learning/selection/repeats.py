@@ -34,8 +34,8 @@ class Repeats:
     patients : array-like of shape (n_rows,)
         Patient of each row; compared as text, whole numbers without decimals (1.0 as ``1``).
     repeats : array-like of shape (n_rows,)
-        Repeat (reader, reading, perturbation) of each row; compared in the same way. A repeat of one name means the same
-        reader or perturbation for every patient.
+        Repeat (reader, reading, perturbation) of each row; compared in the same way. A repeat of one name means
+        the same reader or perturbation for every patient.
 
     Raises
     ------

@@ -9,15 +9,15 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from radiobone.learning.data import DataError, check_groups
+from radiobone.learning.data import DataError, check_groups, check_names
 from radiobone.learning.harmonisation.covariates import as_text
+from radiobone.learning.selection.columns import SupportSelector
 from radiobone.learning.selection.icc import intraclass_correlation
 from radiobone.learning.selection.repeats import Repeats
 
@@ -25,7 +25,7 @@ FORGOTTEN = "forgotten"
 """What stands in the place of repeated measurements that a saved model must not hold."""
 
 
-class StabilityFilter(SelectorMixin, BaseEstimator):
+class StabilityFilter(SupportSelector):
     """Keep the columns whose intraclass correlation over repeated measurements is high enough.
 
     Parameters
@@ -145,7 +145,7 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
             007), names of columns are there twice, or the repeats were forgotten.
         """
         self._validate_params()
-        _forbid_same_names(X)
+        check_names(X)
         values = validate_data(self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2)
         patients = check_groups(groups, values[:, 0])
         self.notes_: list[str] = []
@@ -236,11 +236,6 @@ class StabilityFilter(SelectorMixin, BaseEstimator):
             self.repeats = FORGOTTEN
         return self
 
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -301,10 +296,3 @@ def _filters(part: Any, seen: set[int]) -> Iterator[StabilityFilter]:
         inside = vars(part).values()
     for value in inside:
         yield from _filters(value, seen)
-
-
-def _forbid_same_names(X: Any) -> None:
-    names = getattr(X, "columns", None)
-    if names is not None and len(set(names)) < len(names):
-        again = sorted({str(name) for name in names if list(names).count(name) > 1})
-        raise DataError("columns of the same name cannot be told apart", got=", ".join(again[:5]))

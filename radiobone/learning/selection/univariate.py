@@ -9,21 +9,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
-from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from radiobone.learning.data import DataError, check_labels
-from radiobone.learning.selection.columns import constant_columns
+from radiobone.learning.selection.columns import SupervisedSelector, constant_columns
 
 Array = NDArray[np.float64]
 
 _OF_TWO = ("t", "welch", "mannwhitney")
 
 
-class UnivariateFilter(SelectorMixin, BaseEstimator):
+class UnivariateFilter(SupervisedSelector):
     """Keep the columns in which a test finds a difference between the classes.
 
     Parameters
@@ -151,16 +148,6 @@ class UnivariateFilter(SelectorMixin, BaseEstimator):
         two = len(samples) == 2
         normal = np.all([_passes_for_normal(sample, self.normality) for sample in samples], axis=0)
         return np.where(normal, "welch" if two else "anova", "mannwhitney" if two else "kruskal")
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        return tags
 
 
 def _passes_for_normal(sample: Array, least: float) -> NDArray[np.bool_]:

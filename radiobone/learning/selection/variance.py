@@ -6,15 +6,15 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.feature_selection import SelectorMixin
+from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
+
+from radiobone.learning.selection.columns import SupportSelector
 
 
-class VarianceFilter(SelectorMixin, BaseEstimator):
+class VarianceFilter(SupportSelector):
     """Drop columns whose variance is at most a threshold; constant columns always.
 
     Parameters
@@ -80,11 +80,6 @@ class VarianceFilter(SelectorMixin, BaseEstimator):
         dropped, constant = int((~self.support_).sum()), int(single.sum())
         self.notes_ = [f"{dropped} columns dropped: {constant} of a single value or none"] if dropped else []
         return self
-
-    def _get_support_mask(self) -> NDArray[np.bool_]:
-        check_is_fitted(self)
-        support: NDArray[np.bool_] = self.support_
-        return support
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
