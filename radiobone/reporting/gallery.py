@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from radiobone.reporting.parts import of_test_sets, parts
 from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.roc import precision_recall_figure, roc_figure
 from radiobone.reporting.selection import selection_figure
-from radiobone.reporting.words import METRICS, TRUE_MEMBERS
+from radiobone.reporting.words import METRICS, TRUE_MEMBERS, file_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,10 +64,10 @@ def study_figures(
     own = predictions[predictions["arm"] == first].drop(columns="arm") if several else predictions
     for name, part, rows in test_sets(main, own):
         for kind, figure in _judged(part, rows, first):
-            yield f"{kind}_{_file_name(name)}" if name else kind, figure
+            yield f"{kind}_{file_name(name)}" if name else kind, figure
     for name, features, n_folds in selections(main, results.get("volume")):
         title = trained_heading(main, name, *([first] if several else []))
-        yield f"selection_{_file_name(name)}", selection_figure(features, n_folds, title)
+        yield f"selection_{file_name(name)}", selection_figure(features, n_folds, title)
     if several and len(each) > 1:
         yield from _compared(results, predictions, each)
     strata = strata_rows(results)
@@ -78,7 +77,7 @@ def study_figures(
         for number, curves in enumerate(lasso_curves(model)):
             node = curves.node
             title = trained_heading(main, node, "final model, fitted on all") if node else curves.title
-            yield f"lasso_{_file_name(node) or number}", lasso_figure(replace(curves, title=title))
+            yield f"lasso_{file_name(node) or number}", lasso_figure(replace(curves, title=title))
     if flow is not None:
         yield "flow", flow_figure(flow)
 
@@ -123,11 +122,6 @@ def _compared(
             told=_told(primary),
         ),
     )
-
-
-def _file_name(name: str) -> str:
-    """Return a name of a node or test set as a part of a file's name."""
-    return re.sub(r"[^\w.-]+", "_", name)
 
 
 def _together(results: Mapping[str, Any], names: Sequence[str]) -> dict[str, list[str]]:

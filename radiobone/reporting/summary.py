@@ -24,7 +24,7 @@ ROWS = {"on_true_members": "members", "on_routed": "routed"}
 _SIDE_BY_SIDE = 3
 _NAMED = 3
 _NARROW, _WIDE = 15, 19
-_ARM = 20
+_ARM = 21
 
 
 def summary(results: Mapping[str, Any]) -> Group:

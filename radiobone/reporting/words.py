@@ -157,6 +157,27 @@ def spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
+def file_name(name: str) -> str:
+    """Write a name of a node or a test set as a part of a file's name.
+
+    Parameters
+    ----------
+    name : str
+        Any text.
+
+    Returns
+    -------
+    str
+        Letters, digits, points, hyphens and underscores.
+
+    Examples
+    --------
+    >>> file_name("low / high")
+    'low_high'
+    """
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
 def wrapped(text: str, width: int) -> str:
     """Break a name into lines, at blanks, underscores, points and hyphens where there are any.
 

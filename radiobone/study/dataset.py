@@ -107,7 +107,12 @@ class Dataset:
         """
         found = [name for part in self.parts(arm).values() for name in part]
         if not found:
-            raise TableError(f"arm {arm.name!r} has no column", got=", ".join((*arm.blocks, *arm.columns)))
+            raise TableError(
+                f"arm {arm.name!r} has no column",
+                got=", ".join((*arm.blocks, *arm.columns, *arm.features)),
+                expected="features, or columns of the cohort table with two values or more",
+                do="see the warnings above, or name other columns",
+            )
         return found
 
     def parts(self, arm: ArmChoice) -> dict[str, list[str]]:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from radiobone.reporting.words import file_name, spaced
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -72,10 +74,10 @@ def write_formulas(formulas: dict[str, LinearFormula], folder: Path) -> list[Pat
     """
     from radiobone.learning.disk.formula_files import FORMATS, write_formula
 
-    paths = [folder / f"{name}{suffix}" for name in formulas for suffix in FORMATS]
-    for path in paths:
-        write_formula(path, formulas[path.stem])
-    return paths
+    paths = {folder / f"{file_name(name)}{suffix}": name for name in formulas for suffix in FORMATS}
+    for path, name in paths.items():
+        write_formula(path, formulas[name])
+    return list(paths)
 
 
 def nomograms(
@@ -109,9 +111,9 @@ def nomograms(
             continue
         nomogram = replace(nomogram, axes=tuple(_cohort_axis(axis, codes) for axis in nomogram.axes))
         if len(nomogram.axes) <= MOST_AXES:
-            title = f"{name.replace('_', ' ')}\npositive: {formula.positive}"
+            title = f"{spaced(name)}\npositive: {formula.positive}"
             told = f"The final model, fitted on {len(X)} patients. Its performance is that of the procedure."
-            yield f"nomogram_{name}", nomogram_figure(nomogram, title=title, told=told)
+            yield f"nomogram_{file_name(name)}", nomogram_figure(nomogram, title=title, told=told)
 
 
 def _cohort_axis(axis: NomogramAxis, codes: Sequence[ColumnSource]) -> NomogramAxis:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_text
 from radiobone.reporting.figures import save_figure_as
+from radiobone.reporting.words import file_name
 from radiobone.study.clinical import clinical_tables
 from radiobone.study.dataset import Dataset
 from radiobone.study.formulas import final_formulas, nomograms, write_formulas
@@ -67,7 +68,7 @@ def write_report(
     results["clinical"] = {one.node: list(one.notes) for one in regressions}
     for one in regressions:
         if len(one.table):
-            path = out / TABLES / f"clinical_{one.node}.csv"
+            path = out / TABLES / f"clinical_{file_name(one.node)}.csv"
             write_text(path, one.table.to_csv(index=False, lineterminator="\n"))
             written.append(path)
     suffixes = [f".{kind}" for kind in recipe.evaluation.figures]

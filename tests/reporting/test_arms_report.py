@@ -20,13 +20,14 @@ from radiobone.reporting.arms import arm_rows, arm_scores, heading, strata_rows,
 from radiobone.reporting.calibration import calibration_figure
 from radiobone.reporting.curves import fold_curves
 from radiobone.reporting.estimates import estimate
-from radiobone.reporting.gallery import _file_name, _strata, _together, study_figures
+from radiobone.reporting.gallery import _strata, _together, study_figures
 from radiobone.reporting.nested import class_scores, node_scores, selections
 from radiobone.reporting.nested import test_sets as parted
 from radiobone.reporting.parts import parts
 from radiobone.reporting.pooled import calibrations, decision_curves
 from radiobone.reporting.summary import summary
 from radiobone.reporting.tables import TABLES, write_tables
+from radiobone.reporting.words import file_name
 
 NODES = (
     Node("osteoporosis_vs_rest", positive=("osteoporosis",), negative=("normal", "osteopenia")),
@@ -262,7 +263,7 @@ def test_each_test_set_has_figures_of_its_own():
     by_fold = TABLES["metrics_by_fold"](results)
     assert (by_fold["fold_name"] == by_fold["test_set"]).all()
     assert set(TABLES["decision_curve"](results)["test_set"]) == {"near", "far/away"}
-    assert _file_name("far/away") == "far_away"
+    assert file_name("far/away") == "far_away"
     text = " ".join(_text(results).split())
     assert "the first of 2 test sets, near, with 95 % interval (DeLong" in text
 

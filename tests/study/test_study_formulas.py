@@ -30,6 +30,8 @@ def test_linear_nodes_have_formulas_and_others_a_reason(study, tmp_path):
     assert [path.name for path in written] == [
         f"osteoporosis_vs_rest.{suffix}" for suffix in ("json", "csv", "txt")
     ]
+    (other, *_) = write_formulas({"low / high": formulas["osteoporosis_vs_rest"]}, tmp_path)
+    assert other.name == "low_high.json"
     formula = read_formula(written[0])
     assert (formula.positive, formula.negative) == ("osteoporosis", "osteopenia or normal")
     np.testing.assert_allclose(formula.probability(X), model.node_proba(X)[:, 0], rtol=1e-10)

@@ -13,6 +13,7 @@ from radiobone.features.radiomics.params import RadiomicsParams, read_params
 from radiobone.learning.nodes import Node, NodeTree
 from radiobone.learning.protocol.models import ModelChoice, Svm
 from radiobone.learning.protocol.steps import Correlation, Lasso, SelectionStep, Standardise
+from radiobone.reporting.words import file_name
 from radiobone.study.recipe.checks import as_value_error, forbid_twice
 from radiobone.study.recipe.design import (
     ALWAYS,
@@ -132,6 +133,8 @@ class Recipe(FileModel):
 
     @model_validator(mode="after")
     def _nodes_split_the_classes(self) -> Self:
+        # Each node has files of its own.
+        forbid_twice([file_name(node.name) for node in self.nodes])
         named = {label for node in self.nodes for label in (*node.positive, *node.negative)}
         unknown = sorted(named - set(self.label.names))
         if unknown:
@@ -157,6 +160,9 @@ class Recipe(FileModel):
                 "evaluation.baselines.hu_rule: needs voi and extraction, since it is measured in scans"
             )
         forbid_twice([column.column for column in (*self.clinical, *self.acquisition)])
+        for name in self.more_vois:
+            if file_name(name) != name or "." in name:
+                raise ValueError(f"more_vois.{name}: a name is made of letters, digits, hyphens and underscores")
         if HU_RULE in self.more_vois:
             raise ValueError(f"more_vois.{HU_RULE}: this name is kept for the baseline's own VOI")
         if self.table.status == "keep" and not self.imputes:
