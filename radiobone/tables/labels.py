@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
@@ -263,6 +263,6 @@ def patient_labels(cohort: pd.DataFrame, rule: LabelRule, where: str) -> pd.Seri
     return known.first().reindex(cohort[PATIENT].unique(), fill_value="")
 
 
-def _disagreements(known: Any, patients: Sequence[str]) -> str:
+def _disagreements(known: Any, patients: Iterable[str]) -> str:
     """Tell the classes of some patients."""
     return "; ".join(f"{name}: {', '.join(sorted(known.get_group(name).unique()))}" for name in patients)
