@@ -168,8 +168,9 @@ def _patients(groups: Any) -> NDArray[Any]:
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Say which values are missing; blank text, as an empty cell of a file gives it, is no name either."""
-    blank = [isinstance(value, str) and not value.strip() for value in values.tolist()]
-    return np.asarray(pd.isna(values)) | np.array(blank, dtype=bool)
+    blank = np.array([isinstance(value, str) and not value.strip() for value in values.tolist()], dtype=bool)
+    found: NDArray[np.bool_] = pd.isna(values) | blank
+    return found
 
 
 def _check_index(given: dict[str, Any]) -> None:
