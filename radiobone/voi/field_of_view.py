@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from radiobone.imaging import Mask
 from radiobone.imaging.volumes import expand
-from radiobone.voi.erosion import erode, touches_border
+from radiobone.voi.erosion import ROUNDING_MM, touches_border
 from radiobone.voi.frame import sample
 from radiobone.voi.options import VoiOptions
 from radiobone.voi.slices import take_region
@@ -89,18 +87,24 @@ def dilate(mask: Mask, margin_mm: float) -> Mask:
 
     Notes
     -----
-    What is left out is the background eroded by the same distance, see :func:`erode`.
+    The distance of a voxel is that from its centre to the nearest centre in the mask, less half of the longest
+    projection of a voxel edge on that way, where the surface lies (see :func:`radiobone.voi.erosion.erode`). A ball of 14 mm so becomes one
+    of 19 mm within 3 % of its volume at 0.8 to 1 mm, and 6 % in slices of 3 mm.
     """
+    from scipy import ndimage
+
     tight = mask.tight()
     if margin_mm == 0:
         return tight
-    z, y, x = (int(np.ceil(margin_mm / edge)) + 2 for edge in tight.geometry.spacing_mm)
+    spacing = tight.geometry.spacing_mm
+    z, y, x = (int(np.ceil(margin_mm / edge)) + 1 for edge in spacing)
     box = expand(tight.box, (z, y, x), tight.geometry.shape)
-    # Beyond the image there is background as well, and the far side of it must not be eroded.
-    pad = np.array([z, y, x])
-    around = np.pad(~tight.within(box), [(width, width) for width in 2 * pad], constant_values=True)
-    grid = Mask(around, replace(tight.geometry, shape=around.shape))
-    far = erode(grid, margin_mm).full()
-    kept = tuple(slice(2 * width, size - 2 * width) for width, size in zip(pad, around.shape, strict=True))
+    outside = ~tight.within(box)
+    distance, nearest = ndimage.distance_transform_edt(outside, sampling=spacing, return_indices=True)
+    place = np.indices(outside.shape, sparse=True)
+    half = np.zeros(outside.shape)
+    for axis, edge in enumerate(spacing):
+        way = np.abs(nearest[axis] - place[axis]) * edge
+        half = np.maximum(half, 0.5 * edge * way / np.maximum(distance, edge))
     start = (box[0].start, box[1].start, box[2].start)
-    return Mask(~far[kept], tight.geometry, start).tight()
+    return Mask(distance - half < margin_mm + ROUNDING_MM, tight.geometry, start).tight()
