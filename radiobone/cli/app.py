@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from radiobone import __version__
-from radiobone.cli import columns, demo, extract, import_, inspect, predict, train, verify
+from radiobone.cli import columns, demo, extract, import_, inspect, predict, segment, train, verify
 from radiobone.cli import run as run_verb
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
 from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
@@ -31,6 +31,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("import")(import_.import_)
+app.command("segment")(segment.segment)
 app.command("inspect")(inspect.inspect)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)

@@ -81,11 +81,6 @@ class Values:
     scheme: Scheme
     changed: Mapping[int, int]
 
-    @property
-    def own(self) -> bool:
-        """Whether no shipped scheme says what the values mean, so that it must be written beside the masks."""
-        return self.scheme.name not in (VERSE.name, TOTALSEGMENTATOR.name)
-
     def apply(self, array: NDArray[np.uint8 | np.uint16]) -> NDArray[np.uint8 | np.uint16]:
         """Return a mask with its values changed; in place if they fit.
 
@@ -141,15 +136,15 @@ def choose_values(labels: Mapping[str, int], scheme: str | Path) -> Values:
     return _values(levels, known)
 
 
-def scheme_file(values: Values) -> dict[str, object]:
-    """Return the content of a scheme file for values that no known scheme names.
+def scheme_file(scheme: Scheme) -> dict[str, object]:
+    """Return the content of a scheme file for values that no shipped scheme names.
 
     Parameters
     ----------
-    values : Values
+    scheme : Scheme
         From `choose_values`.
     """
-    return {"name": values.scheme.name, "labels": dict(sorted(values.scheme.labels.items()))}
+    return {"name": scheme.name, "labels": dict(sorted(scheme.labels.items()))}
 
 
 def _values(levels: Mapping[int, str], scheme: Scheme) -> Values:

@@ -136,6 +136,11 @@ class Segmenter:
         return self._forecast(image, windows, 4)
 
     @property
+    def models(self) -> tuple[Model, ...]:
+        """The one model."""
+        return (self.model,)
+
+    @property
     def settings(self) -> dict[str, object]:
         """All that masks depend on beside the model and the image, for keys and manifests."""
         return {

@@ -140,7 +140,11 @@ def random_weights(
             torch.nn.LeakyReLU,
             {"inplace": True},
         )
-        return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+        # No class may win everywhere: each weighs the features differently, and none their mean.
+        heads = torch.randn_like(weights["decoder.seg_layers.0.weight"])
+        weights["decoder.seg_layers.0.weight"] = heads - heads.mean(dim=1, keepdim=True)
+        return weights
 
 
 def edge_weights(threshold_hu: float = 200.0, edge_hu: float = 400.0) -> dict[str, Any]:

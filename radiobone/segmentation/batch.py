@@ -1,0 +1,300 @@
+"""The segmentation of a whole cohort: one model load, a mask for each scan, a cohort table, a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from radiobone.core.batch import Outcome, run_cases
+from radiobone.core.errors import TableError, UsageError
+from radiobone.core.files import check_output, write_json, write_text
+from radiobone.core.provenance import machine, now, versions
+from radiobone.core.store import ResumeStore
+from radiobone.segmentation.labels import AUTO, scheme_file
+from radiobone.segmentation.naming import Anchor, parse_anchor
+from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
+from radiobone.segmentation.scan import Naming, Predictor, plan_naming, segment_scan
+from radiobone.tables.cohort import BODY_MASK, IMAGE, MASK, Cohort, UnmaskedScan
+from radiobone.tables.keys import DEFAULT_SCAN, PATIENT, REPEAT, SCAN
+from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE
+
+MASKS, TABLE, MANIFEST, SCHEME, RESUME = (
+    "masks", "cohort.csv", "segmentation.manifest.json", "scheme.yaml", "segmentation.resume",
+)  # fmt: skip
+
+SHIPPED = (VERSE.name, TOTALSEGMENTATOR.name)
+
+ANCHOR = "anchor"
+"""Column of the cohort table with the vertebra that is known in a scan."""
+
+STATUS_COLUMN, REASON_COLUMN = "segmentation_status", "segmentation_reason"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class SegmentationSummary:
+    """What became of a cohort.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the masks, the cohort table and the manifest.
+    table : Path
+        The cohort table with the column ``mask``.
+    scheme : str
+        What ``--scheme`` of later verbs is to be: a name, or the path of the scheme file that was written.
+    counts : dict of str to int
+        Scans by status.
+    failures : list of (str, str)
+        Name and reason of each failed scan.
+    kept : int
+        Scans that an earlier run had finished.
+    """
+
+    folder: Path
+    table: Path
+    scheme: str
+    counts: dict[str, int]
+    failures: list[tuple[str, str]]
+    kept: int
+
+
+def segment_cohort(
+    cohort: Cohort,
+    predictor: Predictor,
+    out: Path,
+    *,
+    scheme: str | Path = AUTO,
+    anchor: Anchor | None = None,
+    resume: bool = True,
+    progress: bool = True,
+) -> SegmentationSummary:
+    """Segment every scan of a cohort; one bad scan never stops the others.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        From ``read_cohort(path, masks=False)``. A column ``anchor`` names the known vertebra of each scan.
+    predictor : Segmenter or Cascade
+        Loaded once.
+    out : Path
+        Folder for ``masks/<patient>_<scan>.nii.gz``, ``cohort.csv`` and ``segmentation.manifest.json``.
+    scheme : str or Path, default "auto"
+        As for `Segmenter`; for levels that are counted, ``auto`` is VerSe.
+    anchor : Anchor, optional
+        The known vertebra of all scans that have none of their own.
+    resume : bool, default True
+        Keep masks that an earlier run finished with the same image, models and settings.
+    progress : bool, default True
+        Show a progress bar, if standard error is a terminal.
+
+    Returns
+    -------
+    SegmentationSummary
+        Where everything lies, and what became of the scans.
+
+    Raises
+    ------
+    UsageError
+        If an anchor is none or of no use, the scheme lacks a level, or the folder cannot be written.
+    """
+    scans = cohort.unmasked_scans()
+    anchors = _anchors(cohort, anchor)
+    naming = plan_naming(predictor, scheme, any(anchors.values()))
+    _check_folder(out, cohort)
+    names = _file_names(scans)
+    store = ResumeStore(out / RESUME) if resume else None
+
+    def work(scan: UnmaskedScan) -> SegmentedScan:
+        key = (scan.patient_id, scan.scan_id)
+        return segment_scan(scan, out / MASKS / names[key], predictor, naming, anchors[key], store)
+
+    outcomes = run_cases(
+        scans, work, name=lambda scan: scan.name, description="segmenting scans", progress=progress
+    )
+    results = [_result(scan, outcome) for scan, outcome in zip(scans, outcomes, strict=True)]
+    counts = dict(sorted(Counter(result.status for result in results).items()))
+    told = _tell_scheme(naming, out / SCHEME)
+    _write_table(out, cohort, names, results)
+    _write_manifest(out / MANIFEST, predictor, naming, results, cohort)
+    failed = [
+        (scan.name, result.reason)
+        for scan, result in zip(scans, results, strict=True)
+        if result.status == "failed"
+    ]
+    kept = sum(result.status == "ok" and result.seconds is None for result in results)
+    return SegmentationSummary(out, out / TABLE, told, counts, failed, kept)
+
+
+def segment_file(
+    image: Path,
+    predictor: Predictor,
+    out: Path,
+    *,
+    scheme: str | Path = AUTO,
+    anchor: Anchor | None = None,
+    progress: bool = True,
+) -> tuple[SegmentedScan, str]:
+    """Segment one scan, and write ``<mask>.manifest.json`` beside its mask.
+
+    Parameters
+    ----------
+    image : Path
+        As `radiobone.imaging.reading.read_image` takes it.
+    predictor : Segmenter or Cascade
+        The model.
+    out : Path
+        The mask: .nii.gz, .nii, .nrrd or .mha.
+    scheme, anchor : str or Path, Anchor, optional
+        As for `segment_cohort`.
+    progress : bool, default True
+        Show a bar of the windows, if standard error is a terminal.
+
+    Returns
+    -------
+    SegmentedScan
+        Levels and notes.
+    str
+        What ``--scheme`` of later verbs is to be.
+
+    Raises
+    ------
+    UsageError
+        If the anchor is of no use, or the mask cannot be written or would overwrite the image.
+    CaseError
+        As `segment_scan`.
+    """
+    check_output(out, [image], (".gz", ".nii", ".nrrd", ".mha"))
+    naming = plan_naming(predictor, scheme, anchor is not None)
+    name = image.resolve().name.removesuffix(".gz")
+    scan = UnmaskedScan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image)
+    result = segment_scan(scan, out, predictor, naming, anchor, progress=progress)
+    told = _tell_scheme(naming, out.with_name(f"{out.name}.{SCHEME}"))
+    _write_manifest(out.with_name(f"{out.name}.manifest.json"), predictor, naming, [result])
+    return result, told
+
+
+def _tell_scheme(naming: Naming, path: Path) -> str:
+    """Return the name of a shipped scheme, or the path of the scheme file that is written for another one."""
+    if naming.scheme.name in SHIPPED:
+        return naming.scheme.name
+    write_text(path, yaml.safe_dump(scheme_file(naming.scheme), sort_keys=False))
+    return str(path)
+
+
+def _write_manifest(
+    path: Path,
+    predictor: Predictor,
+    naming: Naming,
+    results: Sequence[SegmentedScan],
+    cohort: Cohort | None = None,
+) -> None:
+    manifest = SegmentationManifest(
+        created=now(),
+        versions=versions(),
+        machine=machine(),
+        models=model_records(predictor.models),
+        settings=predictor.settings,
+        scheme=naming.scheme.name,
+        cohort=os.path.relpath(cohort.path.resolve(), path.parent.resolve()) if cohort else None,
+        cohort_sha256=cohort.sha256 if cohort else None,
+        counts=dict(sorted(Counter(result.status for result in results).items())),
+        scans=sorted(results, key=lambda item: (item.patient_id, item.scan_id)),
+    )
+    write_json(path, manifest.model_dump(mode="json"))
+
+
+def _anchors(cohort: Cohort, anchor: Anchor | None) -> dict[tuple[str, str], Anchor | None]:
+    """Return the known vertebra of each scan; a cell of the table comes before the one for all."""
+    found: dict[tuple[str, str], Anchor | None] = {}
+    for line, row in cohort.table.iterrows():
+        text = str(row.get(ANCHOR, "")).strip()
+        try:
+            own = parse_anchor(text) if text else anchor
+        except UsageError as error:
+            raise TableError(
+                error.what,
+                where=f"{cohort.path}, {cohort.table.index.name} {line}",
+                got=error.got,
+                expected=error.expected,
+            ) from None
+        key = (row[PATIENT], row[SCAN])
+        if found.setdefault(key, own) != own:
+            raise TableError(
+                "the rows of one scan have different anchors",
+                where=f"{cohort.path}, patient {key[0]}, scan {key[1]}",
+                got=f"{found[key]} and {own}",
+            )
+    return found
+
+
+def _check_folder(out: Path, cohort: Cohort) -> None:
+    if out.exists() and not out.is_dir():
+        raise UsageError("the output is a file", where=str(out), expected="a folder, for a cohort")
+    check_output(out / TABLE, [cohort.path])
+    check_output(out / MASKS / "mask.nii.gz")
+
+
+def _file_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
+    """Return a file name for each scan, with a hash of patient and scan where a plain one would be ambiguous."""
+    plain = {
+        (scan.patient_id, scan.scan_id): "_".join(
+            _UNSAFE.sub("-", part).strip(".") for part in (scan.patient_id, scan.scan_id)
+        )
+        for scan in scans
+    }
+    count = Counter(name.casefold() for name in plain.values())
+    names = {}
+    for key, name in plain.items():
+        if name != "_".join(key) or count[name.casefold()] > 1:
+            name += "-" + hashlib.sha256("\0".join(key).encode()).hexdigest()[:8]
+        names[key] = f"{name}.nii.gz"
+    return names
+
+
+def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan]) -> SegmentedScan:
+    if outcome.result is None:
+        return SegmentedScan(
+            patient_id=scan.patient_id, scan_id=scan.scan_id, status=outcome.status, reason=outcome.reason
+        )
+    result = outcome.result
+    return result.model_copy(update={"mask": f"{MASKS}/{result.mask}"})
+
+
+def _write_table(
+    out: Path, cohort: Cohort, names: Mapping[tuple[str, str], str], results: Sequence[SegmentedScan]
+) -> None:
+    """Write the cohort table with the new masks; masks that it had are kept as ``mask_given``.
+
+    A failed scan keeps its row and the place of its mask: later verbs tell it as failed, and lose no patient.
+    """
+    table = cohort.table.drop(columns=[REPEAT], errors="ignore")
+    table = table.drop_duplicates([PATIENT, SCAN]).reset_index(drop=True)
+    if MASK in table and (table[MASK] != "").any():
+        table = table.rename(columns={MASK: f"{MASK}_given"})
+    base = cohort.path.resolve().parent
+
+    def moved(cell: str) -> str:
+        return os.path.relpath(base / cell, out.resolve()) if cell.strip() else cell
+
+    for column in (IMAGE, f"{MASK}_given", BODY_MASK):
+        if column in table:
+            table[column] = table[column].map(moved)
+    by_key: dict[Any, SegmentedScan] = {(item.patient_id, item.scan_id): item for item in results}
+    keys = list(zip(table[PATIENT], table[SCAN], strict=True))
+    masks = [f"{MASKS}/{names[key]}" for key in keys]
+    if MASK in table:
+        table = table.drop(columns=MASK)
+    table.insert(list(table.columns).index(IMAGE) + 1, MASK, masks)
+    table[STATUS_COLUMN] = [by_key[key].status for key in keys]
+    table[REASON_COLUMN] = [by_key[key].reason for key in keys]
+    write_text(out / TABLE, table.to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,155 @@
+"""What a run of segmentation leaves beside its masks: which models, which settings, what became of each scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from radiobone.core.config import FileModel
+from radiobone.segmentation.model import Model
+
+
+class FoldRecord(FileModel):
+    """One fold of a model.
+
+    Parameters
+    ----------
+    fold : str
+        Number, or ``all``.
+    checkpoint : str
+        Name of the file.
+    sha256 : str
+        Of its bytes.
+    """
+
+    fold: str
+    checkpoint: str
+    sha256: str
+
+
+class ModelRecord(FileModel):
+    """One model.
+
+    Parameters
+    ----------
+    folder : str
+        Its folder's name, without what stands above it.
+    configuration, trainer : str
+        As nnU-Net names them.
+    orientation, orientation_source : str
+        Order of axes to which images are turned, and how it was found.
+    sha256 : str
+        Of all that its masks depend on.
+    labels : dict of str to int
+        The model's own.
+    folds : list of FoldRecord
+        That were averaged.
+    """
+
+    folder: str
+    configuration: str
+    trainer: str
+    orientation: str
+    orientation_source: str
+    sha256: str
+    labels: dict[str, int]
+    folds: list[FoldRecord]
+
+
+class SegmentedScan(FileModel):
+    """What became of one scan.
+
+    Parameters
+    ----------
+    patient_id, scan_id : str
+        Who, and which of their scans.
+    status, reason : str
+        ``ok`` or ``failed``, and why.
+    mask : str, optional
+        The file, relative to the manifest.
+    image_sha256, mask_sha256 : str, optional
+        Of the files' bytes.
+    anchor : str, optional
+        The vertebra from which levels were counted.
+    levels : tuple of str
+        Levels in the mask.
+    notes : tuple of str
+        What was assumed or left out.
+    seconds : float, optional
+        Time of this scan; None if an earlier run had finished it.
+    """
+
+    patient_id: str
+    scan_id: str
+    status: str
+    reason: str = ""
+    mask: str | None = None
+    image_sha256: str | None = None
+    mask_sha256: str | None = None
+    anchor: str | None = None
+    levels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+class SegmentationManifest(FileModel):
+    """The manifest of a run.
+
+    Parameters
+    ----------
+    created : str
+        Time, UTC.
+    versions : dict of str to str
+        Packages that can move a voxel.
+    machine : str
+        Operating system and processor type.
+    models : list of ModelRecord
+        The one model, or the coarse one and the fine one.
+    settings : dict
+        How they were used.
+    scheme : str
+        Under which masks are to be read.
+    cohort, cohort_sha256 : str, optional
+        The table that the scans come from.
+    counts : dict of str to int
+        Scans by status.
+    scans : list of SegmentedScan
+        In the order of patients.
+    """
+
+    created: str
+    versions: dict[str, str]
+    machine: str
+    models: list[ModelRecord]
+    settings: dict[str, Any]
+    scheme: str
+    cohort: str | None = None
+    cohort_sha256: str | None = None
+    counts: dict[str, int]
+    scans: list[SegmentedScan]
+
+
+def model_records(models: Sequence[Model]) -> list[ModelRecord]:
+    """Return what a manifest tells of models.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        One, or the coarse and the fine one.
+    """
+    return [
+        ModelRecord(
+            folder=model.folder.resolve().name,
+            configuration=model.configuration,
+            trainer=model.trainer,
+            orientation=model.orientation,
+            orientation_source=model.orientation_source,
+            sha256=model.sha256,
+            labels=dict(model.labels),
+            folds=[
+                FoldRecord(fold=item.fold, checkpoint=item.path.name, sha256=item.sha256)
+                for item in model.checkpoints
+            ],
+        )
+        for model in models
+    ]

@@ -1,0 +1,211 @@
+"""The segmentation of one scan, from its file to the file of its mask, kept if nothing has changed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from radiobone.core.errors import ImageError, UsageError
+from radiobone.core.hashing import sha256_file, sha256_json
+from radiobone.core.provenance import versions
+from radiobone.core.store import ResumeStore
+from radiobone.imaging import Image, Mask
+from radiobone.imaging.reading import read_image, source_files
+from radiobone.imaging.writing import write_mask
+from radiobone.segmentation.labels import AUTO, MODEL, SACRUM, Values, instance_label, level_of, names_levels
+from radiobone.segmentation.model import Model
+from radiobone.segmentation.naming import Anchor, name_levels
+from radiobone.segmentation.records import SegmentedScan
+from radiobone.tables.cohort import UnmaskedScan
+from radiobone.voi.schemes import VERSE, Scheme, find_scheme
+
+VALUES_REVISION = 1
+"""Raised with every change of a voxel, so that kept masks of earlier versions are made anew."""
+
+_PACKAGES = ("torch", "nnunetv2", "numpy", "scipy", "SimpleITK", "pydicom")
+
+
+class Predictor(Protocol):
+    """What a single model and a cascade have in common."""
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All models."""
+
+    @property
+    def values(self) -> Values:
+        """Values of the labels."""
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """All that masks depend on beside the models and the image."""
+
+    def predict(self, image: Image, *, progress: bool = False) -> Mask:
+        """Segment a scan."""
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How levels get their names.
+
+    Parameters
+    ----------
+    wanted : bool
+        Whether vertebrae are parted and counted; else the model's labels stay as they are.
+    scheme : Scheme
+        Under which masks are to be read.
+    label : int
+        The label of all vertebrae.
+    sacrum : int or None
+        The label of the sacrum.
+    """
+
+    wanted: bool
+    scheme: Scheme
+    label: int = 1
+    sacrum: int | None = None
+
+
+def plan_naming(predictor: Predictor, scheme: str | Path, anchored: bool) -> Naming:
+    """Decide whether levels are to be counted, and refuse an anchor that has no meaning.
+
+    Parameters
+    ----------
+    predictor : Segmenter or Cascade
+        Its last model gives the labels.
+    scheme : str or Path
+        As asked for.
+    anchored : bool
+        Whether any scan has an anchor.
+
+    Raises
+    ------
+    UsageError
+        If an anchor is given to a model that names levels itself, or that has several nameless labels; or a scheme
+        is asked for, and there is nothing to count from.
+    """
+    labels = predictor.models[-1].labels
+    name = instance_label(labels)
+    sacrum = next((value for label, value in labels.items() if level_of(label) == SACRUM), None)
+    if name is None or not (anchored or sacrum is not None):
+        if anchored:
+            raise UsageError(
+                "an anchor is of no use for this model",
+                got=f"labels {', '.join(labels)}",
+                expected="one label for all vertebrae, and the sacrum at most beside it",
+                do="leave the anchor out" + ("; the model names levels itself" if names_levels(labels) else ""),
+            )
+        if name is not None and scheme not in (AUTO, MODEL):
+            raise UsageError(
+                "levels cannot be named: the model has one label for all vertebrae, and none is known",
+                got=f"labels {', '.join(labels)}, scheme {scheme}",
+                expected="an anchor",
+                do="name one vertebra (--anchor lowest=L5, say, or a column 'anchor' in the cohort table)",
+            )
+        return Naming(False, predictor.values.scheme)
+    changed = predictor.values.changed
+    known = VERSE if scheme == AUTO else find_scheme(scheme)
+    return Naming(True, known, changed[labels[name]], None if sacrum is None else changed[sacrum])
+
+
+def scan_key(image_sha256: str, series: str, predictor: Predictor, naming: Naming, anchor: Anchor | None) -> str:
+    """Return the key under which a finished mask is kept: a hash of everything that it depends on.
+
+    Parameters
+    ----------
+    image_sha256, series : str
+        The scan's files, and which series of them.
+    predictor : Segmenter or Cascade
+        Models and settings.
+    naming, anchor : Naming, Anchor or None
+        How levels get their names.
+    """
+    found = versions()
+    content: list[Any] = [
+        VALUES_REVISION,
+        image_sha256,
+        series,
+        [model.sha256 for model in predictor.models],
+        predictor.settings,
+        [naming.wanted, naming.scheme.name, {str(key): name for key, name in naming.scheme.labels.items()}],
+        str(anchor),
+        {name: found.get(name) for name in _PACKAGES},
+    ]
+    return sha256_json(content)
+
+
+def segment_scan(
+    scan: UnmaskedScan,
+    out: Path,
+    predictor: Predictor,
+    naming: Naming,
+    anchor: Anchor | None = None,
+    store: ResumeStore | None = None,
+    *,
+    progress: bool = False,
+) -> SegmentedScan:
+    """Segment one scan and write its mask; a mask that an earlier run finished is kept.
+
+    Parameters
+    ----------
+    scan : UnmaskedScan
+        Who, and the image.
+    out : Path
+        The mask.
+    predictor : Segmenter or Cascade
+        Loaded once, for all scans.
+    naming : Naming
+        From `plan_naming`.
+    anchor : Anchor, optional
+        The vertebra that is known in this scan.
+    store : ResumeStore, optional
+        Where finished masks are recorded.
+    progress : bool, default False
+        Show a bar of the windows.
+
+    Raises
+    ------
+    CaseError
+        If the image cannot be used, nothing is found, or levels cannot be named. An older mask that stood in the
+        same place is removed, so that none is taken for this one.
+    """
+    begin = time.perf_counter()
+    hashes = sorted(sha256_file(path) for path in source_files(scan.image, scan.series))
+    image_sha256 = hashes[0] if len(hashes) == 1 else sha256_json(hashes)
+    key = scan_key(image_sha256, scan.series, predictor, naming, anchor)
+    kept = store.get(key) if store else None
+    if kept is not None and out.is_file() and sha256_file(out) == kept["mask_sha256"]:
+        own = {"patient_id": scan.patient_id, "scan_id": scan.scan_id, "mask": out.name, "seconds": None}
+        return SegmentedScan(**{**kept, **own})
+    out.unlink(missing_ok=True)
+    mask = predictor.predict(read_image(scan.image, scan.series), progress=progress)
+    notes: tuple[str, ...] = ()
+    if naming.wanted:
+        named = name_levels(mask, anchor, label=naming.label, sacrum=naming.sacrum, scheme=naming.scheme)
+        mask, notes = named.mask, named.notes
+    values = mask.labels()
+    if not values:
+        raise ImageError(
+            "the model found nothing in the image",
+            got="only background",
+            expected=", ".join(predictor.models[-1].labels),
+            do="check that the image is a CT that shows the spine, and the model's order of axes (--orientation)",
+        )
+    write_mask(mask, out)
+    result = SegmentedScan(
+        patient_id=scan.patient_id,
+        scan_id=scan.scan_id,
+        status="ok",
+        mask=out.name,
+        image_sha256=image_sha256,
+        mask_sha256=sha256_file(out),
+        anchor=None if anchor is None else str(anchor),
+        levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in values),
+        notes=notes,
+        seconds=round(time.perf_counter() - begin, 3),
+    )
+    if store:
+        store.put(key, result.model_dump(mode="json"))
+    return result
