@@ -152,10 +152,11 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         self.columns_ = {
             name: choose_columns(chosen, names, f"part {name}") for name, (chosen, _) in parts.items()
         }
+        point = OperatingPoint.of(self.operating_point)
         self._fit_parts(rows, codes, patients)
         fitted = self.estimators_.values()
         self.predicts_prior_ = all(getattr(part, "predicts_prior_", False) for part in fitted)
-        self._fuse(rows, codes, patients)
+        self._fuse(rows, codes, patients, point)
         used = [name for part in fitted for name in getattr(part, "selected_features_", [])]
         self.selected_features_ = np.array(list(dict.fromkeys(used)), dtype=object)
         return self
@@ -185,12 +186,13 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         parts: Mapping[str, tuple[Any, Any]] = self.parts
         return parts
 
-    def _fuse(self, rows: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None) -> None:
+    def _fuse(
+        self, rows: Rows, codes: NDArray[np.intp], patients: NDArray[Any] | None, point: OperatingPoint | None
+    ) -> None:
         n_parts = len(self.columns_)
         self.meta_: Any = None
         self.weights_: Array | None = np.full(n_parts, 1.0 / n_parts)
         self.oof_auc_: dict[str, float] = {}
-        point = OperatingPoint.of(self.operating_point)
         self.threshold_ = EVEN
         if self.method == "mean" and point is None:
             return

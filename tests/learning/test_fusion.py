@@ -215,3 +215,16 @@ def test_flat_shares_stand_where_all_classes_are_ruled_out():
     flat = FlatClassifier(estimator=Never()).fit(X, y)
     expected = [np.mean(y == name) for name in flat.classes_]
     np.testing.assert_allclose(flat.predict_proba(X[:2]), [expected, expected])
+
+
+class Never(LogisticRegression):
+    """A model that no part should come to."""
+
+    def fit(self, X, y):
+        raise AssertionError("a part was fitted")
+
+
+def test_an_unknown_operating_point_is_told_before_the_first_fit():
+    X, y = table(20)
+    with pytest.raises(DataError, match="operating_point"):
+        LateFusionClassifier(parts={"all": (None, Never())}, operating_point=("recall", 0.9)).fit(X, y)
