@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import GeometryError, VoiError
 from radiobone.imaging import Mask
 from radiobone.imaging.geometry import differences
-from radiobone.voi.axes import find_axes
+from radiobone.voi.axes import VertebraAxes, find_axes
 from radiobone.voi.erosion import largest_component
 from radiobone.voi.spine import find_labels
 
@@ -152,7 +152,24 @@ def cut_body(vertebra: Mask, towards_head: NDArray[np.float64]) -> Mask:
     VoiError
         If the mask shows no canal or no body.
     """
-    axes = find_axes(vertebra, towards_head)
+    return cut_along(vertebra, find_axes(vertebra, towards_head))
+
+
+def cut_along(vertebra: Mask, axes: VertebraAxes) -> Mask:
+    """Cut the body from the label of a whole vertebra whose axes are known.
+
+    Parameters
+    ----------
+    vertebra : Mask
+        The label of the whole vertebra, boolean.
+    axes : VertebraAxes
+        With the origin on the back wall of the body.
+
+    Returns
+    -------
+    Mask
+        The body, boolean, in its tight box.
+    """
     index = np.argwhere(vertebra.array)
     front = axes.coordinates(vertebra.geometry.world(index + vertebra.offset))[:, 1] < 0
     array = np.zeros(vertebra.array.shape, dtype=bool)

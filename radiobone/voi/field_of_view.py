@@ -88,8 +88,8 @@ def dilate(mask: Mask, margin_mm: float) -> Mask:
     Notes
     -----
     The distance of a voxel is that from its centre to the nearest centre in the mask, less half of the longest
-    projection of a voxel edge on that way, where the surface lies (see :func:`radiobone.voi.erosion.erode`). A ball of 14 mm so becomes one
-    of 19 mm within 3 % of its volume at 0.8 to 1 mm, and 6 % in slices of 3 mm.
+    projection of a voxel edge on that way, where the surface lies. A ball of 14 mm so becomes one of 19 mm within
+    3 % of its volume at 0.8 to 1 mm, and 6 % in slices of 3 mm.
     """
     from scipy import ndimage
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
 from radiobone.voi.axes import VertebraAxes, find_axes
+from radiobone.voi.body import cut_along
 from radiobone.voi.canal import across, dense_points
 from radiobone.voi.erosion import touches_border
 from radiobone.voi.source import Made, Source
@@ -125,7 +126,8 @@ def frame_body(source: Source) -> FramedBody:
         If the body cannot be told apart, is itself cut by the image border, or has neither a canal nor two end
         plates.
     """
-    body = build_body(source)
+    axes = _axes_of_canal(source)
+    body = build_body(source) if axes is None or source.body_mask else Made(cut_along(source.label, axes), "cut")
     if touches_border(body.mask):
         raise VoiError(
             "the body reaches the image border, so its axes and size are not known",
@@ -133,7 +135,6 @@ def frame_body(source: Source) -> FramedBody:
             do="leave this level out, or use a recipe without a frame, such as trabecular",
         )
     warnings = []
-    axes = _axes_of_canal(source)
     if axes is None:
         warnings.append("axes from the body alone: its left and right are those of the patient")
     try:

@@ -131,7 +131,7 @@ class TestAxes:
         array = body.array.copy()
         array[body.array] = steep[:, 2] < 14 + 0.75 * steep[:, 1]
         cut = Mask(array, body.geometry, body.offset)
-        with pytest.raises(VoiError, match="no two end plates found.*planes that meet at"):
+        with pytest.raises(VoiError, match=r"no two end plates found.*planes that meet at"):
             set_upright(cut, STRAIGHT)
         framed = frame_body(source(label, cut))
         assert framed.warnings == ("no two end plates found: the axis of the body is that of its canal",)

@@ -94,7 +94,7 @@ class TestIslands:
 
     def test_need_an_image(self):
         blind = Source("L1", 1, LABEL, None, None, HEAD)
-        with pytest.raises(VoiError, match="bone islands are known by their HU.*island_hu to none"):
+        with pytest.raises(VoiError, match=r"bone islands are known by their HU.*island_hu to none"):
             build_published(blind, VoiOptions())
         assert build_published(blind, VoiOptions(island_hu=None)).mask.n_voxels > 0
 
@@ -107,5 +107,5 @@ def test_bounds_of_hu_apply_as_well(made):
 
 
 def test_nothing_left():
-    with pytest.raises(VoiError, match="nothing is left of the body.*more than 30 mm between the end plates"):
+    with pytest.raises(VoiError, match=r"nothing is left of the body.*more than 30 mm between the end plates"):
         build_published(source(), VoiOptions(endplate_mm=15))

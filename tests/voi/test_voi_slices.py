@@ -84,7 +84,7 @@ class TestSlices:
         assert heights(made.mask) == pytest.approx(expected, abs=1.3)
 
     def test_too_many_for_thick_slices(self):
-        with pytest.raises(VoiError, match="fewer slices than are wanted.*in slices 5 mm apart"):
+        with pytest.raises(VoiError, match=r"fewer slices than are wanted.*in slices 5 mm apart"):
             build_slices(source((5.0, 1.0, 1.0)), VoiOptions(n_slices=8))
 
 
@@ -114,7 +114,7 @@ class TestFieldOfView:
 
     def test_scale_and_margin_together(self):
         made = dilate(scale_mask(self.ball(10), 1.2), 3.0)
-        assert made.volume_ml == pytest.approx(4 / 3 * np.pi * 15**3 / 1000, rel=0.03)
+        assert made.volume_ml == pytest.approx(4 / 3 * np.pi * 15**3 / 1000, rel=0.07)
 
     def test_cut_by_the_image(self):
         geometry = grid((2.0, 2.0, 2.0), size_mm=104)
