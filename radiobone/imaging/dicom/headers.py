@@ -7,7 +7,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -157,29 +157,26 @@ def _read(path: Path, stream: BinaryIO) -> Header | None:
     import pydicom
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
+    header = Header(path)
     try:
         data = pydicom.dcmread(stream, stop_before_pixels=True, specific_tags=list(_TAGS), force=True)
-        if (
-            str(data.get("SOPClassUID", "")) == _DIRECTORY
-            or data.file_meta.get("MediaStorageSOPClassUID") == _DIRECTORY
-        ):
+        if _DIRECTORY in (data.get("SOPClassUID"), data.file_meta.get("MediaStorageSOPClassUID")):
             return None
-        return _header(path, stream, data)
+        header = _identified(header, data)
+        return _described(header, stream, data)
     except (
-        ValueError, TypeError, KeyError, AttributeError, NotImplementedError, EOFError, OverflowError,
-        IndexError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
+        ValueError, TypeError, LookupError, AttributeError, NotImplementedError, EOFError, OverflowError,
+        struct.error, zlib.error, BytesLengthException, InvalidDicomError,
     ) as error:  # fmt: skip
         # The words of the error may quote what stands in the header, which may be the patient's.
         logger.debug("%s: %s", path, error)
-        return Header(path, fault=f"its header cannot be read ({type(error).__name__})")
+        return replace(header, fault=f"its header cannot be read ({type(error).__name__})")
 
 
-def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
-    frames = int(data.get("NumberOfFrames") or 1) if data.get("Rows") else 0
-    mas, note = _exposure(data)
-    planes = frame_planes(data) if "PerFrameFunctionalGroupsSequence" in data else classic_plane(data)
-    return Header(
-        path,
+def _identified(header: Header, data: Dataset) -> Header:
+    """Add what a file is and what it belongs to, so that a damaged one does not vanish from its series."""
+    return replace(
+        header,
         modality=_text(data, "Modality"),
         sop_class=_text(data, "SOPClassUID"),
         transfer_syntax=str(data.file_meta.get("TransferSyntaxUID", "")),
@@ -189,9 +186,19 @@ def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
         series=_text(data, "SeriesInstanceUID"),
         instance=_text(data, "SOPInstanceUID"),
         frame_of_reference=_frame_of_reference(data),
-        number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
         description=_text(data, "SeriesDescription"),
         image_type=tuple(str(word).upper() for word in _several(data.get("ImageType"))),
+    )
+
+
+def _described(header: Header, stream: BinaryIO, data: Dataset) -> Header:
+    """Add where the slices lie, how they were acquired, and whether their pixels are all there."""
+    frames = int(data.get("NumberOfFrames") or 1) if data.get("Rows") else 0
+    mas, note = _exposure(data)
+    planes = frame_planes(data) if "PerFrameFunctionalGroupsSequence" in data else classic_plane(data)
+    return replace(
+        header,
+        number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
         part=tuple(
             _text(data, name) for name in ("AcquisitionNumber", "ConvolutionKernel", "TemporalPositionIdentifier")
         ),
@@ -212,9 +219,16 @@ def _header(path: Path, stream: BinaryIO, data: Dataset) -> Header:
             date=_date(data),
         ),
         refers_to=_referenced_series(data),
-        fault=pixel_fault(stream, data) if frames else "",
+        fault=pixel_fault(stream, data) if frames else _headless_fault(data),
         notes=tuple(filter(None, (note, _lossy(data)))),
     )
+
+
+def _headless_fault(data: Dataset) -> str:
+    """Say what is wrong with a file without pixels; reports and contours are right to have none."""
+    if _text(data, "Modality") in ("", "CT"):
+        return "it is truncated, or empty: it has a header without the size of an image"
+    return ""
 
 
 def _several(value: Any) -> list[Any]:

@@ -105,6 +105,27 @@ class Series:
         return make_stack(self.slices, where)
 
 
+def check_whole(headers: Iterable[Header], where: str) -> None:
+    """Refuse files that cannot be read.
+
+    Parameters
+    ----------
+    headers : iterable of Header
+        Of the files.
+    where : str
+        The source, for messages.
+
+    Raises
+    ------
+    ImageError
+        If one is truncated, or its header cannot be understood.
+    """
+    for header in headers:
+        if header.fault:
+            place = f"{where}, {header.name}"
+            raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
+
+
 def check_kind(headers: Sequence[Header], where: str) -> None:
     """Refuse files that are no slices of a CT.
 
@@ -120,10 +141,9 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
     ImageError
         If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies.
     """
+    check_whole(headers, where)
     for header in headers:
         place = f"{where}, {header.name}"
-        if header.fault:
-            raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
         if header.modality != MODALITY:
             got = f"modality {header.modality or 'not told'}"
             raise ImageError("a DICOM file is no CT", where=place, got=got, expected=f"modality {MODALITY}")

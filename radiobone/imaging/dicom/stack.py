@@ -119,7 +119,7 @@ def make_stack(slices: Sequence[Slice], where: str) -> Stack:
     Raises
     ------
     ImageError
-        If there are fewer than two slices, a file cannot be read, sizes, pixel spacings or orientations differ, or
+        If there are fewer than two slices, sizes, pixel spacings or orientations differ, or
         slices are missing, doubled or uneven.
     """
     _check_one_grid(slices, where)
@@ -131,14 +131,6 @@ def make_stack(slices: Sequence[Slice], where: str) -> Stack:
 
 
 def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
-    for item in slices:
-        if item.header.fault:
-            raise ImageError(
-                "a DICOM file cannot be read",
-                where=f"{where}, {item.name}",
-                got=item.header.fault,
-                do="copy it anew",
-            )
     if len(slices) < 2:
         raise ImageError("a DICOM series needs at least two slices", where=where, got=len(slices))
     sizes = sorted({item.header.size[::-1] for item in slices})

@@ -13,7 +13,7 @@ from radiobone.core.errors import ImageError, RadioboneWarning
 from radiobone.imaging.dicom.choice import SeriesChoice, listing
 from radiobone.imaging.dicom.headers import Header, read_header
 from radiobone.imaging.dicom.pixels import read_voxels
-from radiobone.imaging.dicom.series import check_kind, find_series, not_hu
+from radiobone.imaging.dicom.series import check_kind, check_whole, find_series, not_hu
 from radiobone.imaging.dicom.stack import Slice, Stack, make_stack
 from radiobone.imaging.dicom.tilt import straighten
 from radiobone.imaging.geometry import Geometry
@@ -85,6 +85,7 @@ def read_series(files: Sequence[Path], *, where: str = "", labels: Sequence[str]
     """
     where = where or str(files[0].parent)
     headers = [_header(path, label, where) for path, label in zip(files, labels or [""] * len(files), strict=True)]
+    check_whole(headers, where)
     if len({header.series for header in headers}) > 1:
         raise ImageError("files belong to several DICOM series", where=where, do="give the files of one series")
     check_kind(headers, where)
