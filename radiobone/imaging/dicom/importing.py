@@ -22,7 +22,7 @@ from radiobone.imaging.dicom.archive import Found, HeaderRequest, archive_files,
 from radiobone.imaging.dicom.judging import MASK_MODALITIES, Candidate, ImportOptions, judge
 from radiobone.imaging.dicom.pixels import read_voxels
 from radiobone.imaging.dicom.pseudonyms import Pseudonyms
-from radiobone.imaging.dicom.series import Series, group_series
+from radiobone.imaging.dicom.series import MODALITY, Series, group_series
 from radiobone.imaging.dicom.volume import read_stack
 from radiobone.imaging.writing import write_image
 from radiobone.tables.cohort import IMAGE, MASK
@@ -169,17 +169,18 @@ def _check_own(out: Path, names: Path) -> None:
 
 
 def _name(series: Sequence[Series], numbers: Pseudonyms) -> list[tuple[str, str, Series]]:
-    """Name series: patients in the order of their files, series by date and number."""
+    """Name series: patients in the order of their files, series by date and number, what is no CT last."""
     by_patient: dict[str, list[Series]] = defaultdict(list)
     studies: dict[str, int] = {}
     for one in series:
         by_patient[_patient(one)].append(one)
         studies.setdefault(one.first.study, len(studies))
 
-    def order(one: Series) -> tuple[str, int, int, str, int]:
+    def order(one: Series) -> tuple[bool, str, int, int, str, int]:
         first = one.first
         number = -1 if first.number is None else first.number
-        return first.acquisition.date, studies[first.study], number, str(first.path), one.part
+        other = one.kind != "stack" or first.modality != MODALITY
+        return other, first.acquisition.date, studies[first.study], number, str(first.path), one.part
 
     ordered = [one for members in by_patient.values() for one in sorted(members, key=order)]
     people = [(_patient(one), f"{one.first.series or one.first.path}|{one.kind}|{one.part}") for one in ordered]
