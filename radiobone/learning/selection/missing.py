@@ -113,7 +113,8 @@ class MissingValues(SupportSelector):
 
     def _learn(self, kept: Array) -> None:
         if self.strategy == "knn":
-            self.scaler_ = StandardScaler().fit(kept)
+            # Arrays within, whatever output users set for all of scikit-learn when they fit or predict.
+            self.scaler_ = StandardScaler().set_output(transform="default").fit(kept)
             self.imputer_ = KNNImputer(n_neighbors=self.n_neighbors).fit(self.scaler_.transform(kept))
         else:
             # The statistics alone: the imputer holds types that no saved model may.

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.impute import SimpleImputer
 
 from radiobone.learning import MissingValues
@@ -90,3 +91,13 @@ def test_infinity_is_no_missing_value():
 
 def test_nothing_may_be_left():
     assert not MissingValues().fit([[NAN, NAN], [NAN, NAN]]).get_support().any()
+
+
+def test_output_that_is_set_for_all_of_scikit_learn_changes_nothing_within():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(30, 3))
+    X[::7, 1] = np.nan
+    with config_context(transform_output="pandas"):
+        filter_ = MissingValues(strategy="knn").fit(X)
+    # A scaler that gave tables in the fit would now warn of missing names.
+    assert filter_.transform(X).tolist() == MissingValues(strategy="knn").fit_transform(X).tolist()
