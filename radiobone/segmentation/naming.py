@@ -161,19 +161,23 @@ def _above_sacrum(instances: list[Instance], base: Mask | None) -> Anchor:
 def _check_steps(instances: list[Instance]) -> None:
     """Refuse a row in which one is missing or came apart: every name beyond it would be wrong."""
     steps = [float(np.linalg.norm(one.centroid_mm - other.centroid_mm)) for one, other in pairwise(instances)]
-    for place, step in enumerate(steps):
-        beside = [steps[near] for near in (place - 1, place + 1) if 0 <= near < len(steps)]
-        cut = instances[place].is_cut() or instances[place + 1].is_cut()
-        missing = bool(beside) and step > GAP_SHARE * max(beside)
-        double = bool(beside) and step < DOUBLE_SHARE * min(beside) and not cut
-        if missing or double:
-            raise VoiError(
-                "a vertebra seems to be missing" if missing else "a vertebra seems to have come apart",
-                where=f"between vertebrae {place + 1} and {place + 2} of {len(instances)}, from the head",
-                got=f"a step of {step:.0f} mm beside steps of {', '.join(f'{near:.0f}' for near in beside)} mm",
-                expected="even steps: names beyond an uneven one would be wrong",
-                do="look at the mask; correct it by hand, or use a model that names levels",
-            )
+    # The halves of one vertebra make the steps beside them long, so that they are looked for first.
+    for what in ("to have come apart", "to be missing"):
+        for place, step in enumerate(steps):
+            beside = [steps[near] for near in (place - 1, place + 1) if 0 <= near < len(steps)]
+            cut = instances[place].is_cut() or instances[place + 1].is_cut()
+            if what == "to be missing":
+                wrong = bool(beside) and step > GAP_SHARE * max(beside)
+            else:
+                wrong = bool(beside) and step < DOUBLE_SHARE * min(beside) and not cut
+            if wrong:
+                raise VoiError(
+                    f"a vertebra seems {what}",
+                    where=f"between vertebrae {place + 1} and {place + 2} of {len(instances)}, from the head",
+                    got=f"a step of {step:.0f} mm beside steps of {', '.join(f'{near:.0f}' for near in beside)} mm",
+                    expected="even steps: names beyond an uneven one would be wrong",
+                    do="look at the mask; correct it by hand, or use a model that names levels",
+                )
 
 
 def _count(number: int, anchor: Anchor) -> tuple[str, ...]:
