@@ -18,7 +18,7 @@ from radiobone.segmentation.instances import Instance, find_instances
 from radiobone.tables.vertebrae import VARIANTS, VERTEBRAE
 from radiobone.voi.schemes import VERSE, Scheme
 
-GAP_SHARE, DOUBLE_SHARE = 1.6, 0.5
+GAP_SHARE, DOUBLE_SHARE = 1.6, 0.6
 """Neighbours farther apart than this multiple of the steps beside them lack one between; closer than this, one
 vertebra came apart. Real steps grow by about a tenth from one level to the next."""
 
@@ -174,7 +174,7 @@ def _check_steps(instances: list[Instance]) -> None:
                 raise VoiError(
                     f"a vertebra seems {what}",
                     where=f"between vertebrae {place + 1} and {place + 2} of {len(instances)}, from the head",
-                    got=f"a step of {step:.0f} mm beside steps of {', '.join(f'{near:.0f}' for near in beside)} mm",
+                    got=f"a step of {step:.0f} mm beside {', '.join(f'{near:.0f}' for near in beside)} mm",
                     expected="even steps: names beyond an uneven one would be wrong",
                     do="look at the mask; correct it by hand, or use a model that names levels",
                 )
