@@ -169,7 +169,8 @@ def _check_steps(instances: list[Instance]) -> None:
             if what == "to be missing":
                 wrong = bool(beside) and step > GAP_SHARE * max(beside)
             else:
-                wrong = bool(beside) and step < DOUBLE_SHARE * min(beside) and not cut
+                usual = min(*beside, float(np.median(steps))) if beside else 0.0
+                wrong = step < DOUBLE_SHARE * usual and not cut
             if wrong:
                 raise VoiError(
                     f"a vertebra seems {what}",
