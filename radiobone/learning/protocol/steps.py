@@ -1,7 +1,7 @@
 """In-fold steps by name, as study recipes write them.
 
 A new step is one more key of `SelectionStep`: recipes, their error messages and the estimator that is built follow
-from it.
+from it. Each has ``build(context)``, which returns its transformer, not fitted.
 """
 
 from __future__ import annotations
@@ -40,18 +40,7 @@ class Standardise(FileModel):
     method: Literal["zscore", "minmax", "robust"] = "zscore"
 
     def build(self, context: StepContext) -> BaseEstimator:
-        """Return the transformer.
-
-        Parameters
-        ----------
-        context : StepContext
-            The study around the step.
-
-        Returns
-        -------
-        transformer
-            Not fitted.
-        """
+        """Return the transformer."""
         from sklearn.preprocessing import MinMaxScaler, RobustScaler, StandardScaler
 
         return {"zscore": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}[self.method]()
@@ -75,18 +64,7 @@ class Correlation(FileModel):
     keep: Literal["first", "largest_univariate", "smallest_mean_correlation"] = "first"
 
     def build(self, context: StepContext) -> BaseEstimator:
-        """Return the transformer.
-
-        Parameters
-        ----------
-        context : StepContext
-            The study around the step.
-
-        Returns
-        -------
-        transformer
-            Not fitted.
-        """
+        """Return the transformer."""
         from radiobone.learning.selection.correlation import CorrelationFilter
 
         return CorrelationFilter(method=self.method, threshold=self.threshold, keep=self.keep)
@@ -113,18 +91,7 @@ class Lasso(FileModel):
     folds: int | None = Field(default=None, ge=2)
 
     def build(self, context: StepContext) -> BaseEstimator:
-        """Return the transformer.
-
-        Parameters
-        ----------
-        context : StepContext
-            The study around the step.
-
-        Returns
-        -------
-        transformer
-            Not fitted.
-        """
+        """Return the transformer."""
         from radiobone.learning.penalised.lasso import LassoSelector
 
         return LassoSelector(
@@ -150,18 +117,7 @@ class ElasticNet(Lasso):
     l1_ratio: Several[Annotated[float, Field(gt=0, le=1)]] = (0.5,)
 
     def build(self, context: StepContext) -> BaseEstimator:
-        """Return the transformer.
-
-        Parameters
-        ----------
-        context : StepContext
-            The study around the step.
-
-        Returns
-        -------
-        transformer
-            Not fitted.
-        """
+        """Return the transformer."""
         return super().build(context).set_params(l1_ratio=list(self.l1_ratio))
 
 
@@ -192,18 +148,7 @@ class Blocks(FileModel):
     of: Annotated[dict[str, Block], Field(min_length=1)]
 
     def build(self, context: StepContext) -> BaseEstimator:
-        """Return the transformer.
-
-        Parameters
-        ----------
-        context : StepContext
-            The study around the step.
-
-        Returns
-        -------
-        transformer
-            Not fitted.
-        """
+        """Return the transformer."""
         from sklearn.pipeline import Pipeline
 
         from radiobone.learning.selection.blocks import BlockSelector
