@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import ImageError, one_line
-from radiobone.imaging import metaimage, nifti
+from radiobone.core.errors import ImageError
 from radiobone.imaging.detached import detached_files
 from radiobone.imaging.dicom import SeriesChoice, is_dicom, read_series, series_files
-from radiobone.imaging.itk import geometry_of, quiet_itk
+from radiobone.imaging.volume_files import read_volume
 from radiobone.imaging.volumes import Image, Mask
-
-if TYPE_CHECKING:
-    import SimpleITK as sitk
 
 Source = Path | Sequence[Path]
 """A file, a folder that holds one DICOM series, a ``.txt`` that lists its files, or these files themselves."""
@@ -96,7 +92,7 @@ def read_image(source: Source, series: str = "") -> Image:
     elif source != files[0] or is_dicom(files[0]):
         image = read_series(files, where=str(source), labels=_labels(source, files))
     else:
-        image = _read_volume(files)
+        image = read_volume(files)
     if image.array.dtype.kind == "f":
         bad = int(np.count_nonzero(~np.isfinite(image.array)))
         if bad:
@@ -131,7 +127,7 @@ def read_mask(path: Path) -> Mask:
     """
     if path.is_dir():
         raise ImageError("a mask is one file, not a folder", where=str(path), expected="NIfTI, NRRD or MHA/MHD")
-    image = _read_volume(source_files(path))
+    image = read_volume(source_files(path))
     labels = _as_labels(image.array, path)
     if not labels.any():
         raise ImageError("mask is empty", where=str(path), got="only background", expected="at least one label")
@@ -153,58 +149,3 @@ def _as_labels(array: NDArray[Any], path: Path) -> NDArray[Any]:
     if array.min() < 0:
         raise ImageError("mask holds negative labels", where=str(path), got=int(array.min()), expected="0 or more")
     return array
-
-
-def _read_volume(files: Sequence[Path]) -> Image:
-    """Read one volume from its file, and the file beside it that may hold its voxels."""
-    import SimpleITK as sitk
-
-    path = files[0]
-    voxels = None
-    if path.name.casefold().endswith(nifti.SUFFIXES):
-        voxels = nifti.read_voxels(path)
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    if path.suffix.casefold() in metaimage.SUFFIXES:
-        metaimage.check_compressed(path, files[-1])
-        # By its name ITK knows these files only in small letters.
-        reader.SetImageIO("MetaImageIO")
-    try:
-        with quiet_itk():
-            reader.ReadImageInformation()
-            _check_kind(reader, path)
-            if voxels is not None:
-                return Image(voxels, geometry_of(reader))
-            return Image.from_sitk(reader.Execute())
-    except RuntimeError as error:
-        raise ImageError(
-            "file cannot be read as an image",
-            where=str(path),
-            got=_itk_reason(error),
-            expected="NIfTI, NRRD, MHA/MHD, or a folder with one DICOM series",
-            do="check whether the file is whole",
-        ) from None
-
-
-def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
-    size = reader.GetSize()
-    if len(size) != 3:
-        raise ImageError(
-            f"image has {len(size)} dimensions",
-            where=str(path),
-            got=f"size {size}",
-            expected="one 3D volume",
-            do="save the volume you mean as a file of its own",
-        )
-    if reader.GetNumberOfComponents() != 1:
-        raise ImageError(
-            "image has several values in each voxel",
-            where=str(path),
-            got=f"{reader.GetNumberOfComponents()} components",
-            expected="one",
-        )
-
-
-def _itk_reason(error: RuntimeError) -> str:
-    """Return the last sentence of an ITK error, without addresses of the process."""
-    return one_line(error).rpartition("ERROR: ")[2][:300]
