@@ -4,8 +4,8 @@ Extraction with ``force2D`` compares neighbours within planes of the voxel grid,
 of them. A plane in the body's own axes would cut the grid in steps and fit neither, so slices are whole planes of
 the image: those across the array axis that lies nearest to the axis of the patient that the plane is named after.
 Where that is not the first array axis, ``force2Ddimension`` has to name it (0 is z, 1 is y, 2 is x), and a warning
-says so. Resampling across the slices would make several of one: leave ``resampledPixelSpacing`` out, or 0 for that
-axis.
+says so; ``shape2D`` has no values across y, as in PyRadiomics. Resampling across the slices would make several of
+one: leave ``resampledPixelSpacing`` out, or 0 for that axis.
 """
 
 from __future__ import annotations
@@ -157,5 +157,8 @@ def _warnings(framed: FramedBody, axis: int, plane: Plane) -> tuple[str, ...]:
     if oblique > TOLD_OBLIQUE_DEG:
         told.append(f"{plane} slices lie {oblique:.0f} degrees oblique to the body")
     if axis != 0:
-        told.append(f"{plane} slices lie across array axis {axis}: 2D features need force2Ddimension: {axis}")
+        shape = ", and shape2D has none there" if axis == 1 else ""
+        told.append(
+            f"{plane} slices lie across array axis {axis}: 2D features need force2Ddimension: {axis}{shape}"
+        )
     return tuple(told)

@@ -62,7 +62,7 @@ def scans(shared_data):
 
 @pytest.fixture(scope="module")
 def frames(scans):
-    """Every body that has a frame, by scan and level, with the direction of its spine; and why others have none."""
+    """Every body that has a frame, by scan and level, with the direction of its spine, and why others lack one."""
     found, refused = {}, {}
     for name, (_, mask) in scans.items():
         scheme, _ = detect_scheme(mask)

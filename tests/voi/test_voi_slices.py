@@ -66,9 +66,8 @@ class TestSlices:
         assert axis != 0
         assert made.mask.array.shape[axis] == 1
         assert heights(made.mask) == pytest.approx([0], abs=1.1)
-        assert made.warnings == (
-            f"axial slices lie across array axis {axis}: 2D features need force2Ddimension: {axis}",
-        )
+        assert len(made.warnings) == 1
+        assert made.warnings[0].startswith(f"axial slices lie across array axis {axis}")
 
     def test_oblique_ones_are_told(self):
         made = build_slice_mid(source(turn=rotation(0, -28)), VoiOptions())
