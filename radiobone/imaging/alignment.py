@@ -77,7 +77,7 @@ def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
         0,
         source.GetPixelID(),
     )
-    aligned = Mask(sitk.GetArrayFromImage(resampled), grid)
+    aligned = Mask(sitk.GetArrayFromImage(resampled), grid, names=mask.names, notes=mask.notes)
     if not aligned.n_voxels:
         raise GeometryError(
             "nothing of the mask lies inside the image",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +30,14 @@ class Image:
         HU (or the file's own unit), in the file's own pixel type.
     geometry : Geometry
         The grid; ``geometry.shape == array.shape``.
+    series_uid : str, default ""
+        SeriesInstanceUID of a DICOM series, to tell whether a SEG or RTSTRUCT was drawn on it. It never goes into
+        an output.
     """
 
     array: NDArray[Any]
     geometry: Geometry
+    series_uid: str = ""
 
     def __post_init__(self) -> None:
         if self.array.shape != self.geometry.shape:
@@ -70,11 +75,17 @@ class Mask:
         The whole grid.
     offset : tuple of int, default (0, 0, 0)
         Index (z, y, x) of the box's first voxel in the whole grid.
+    names : mapping of int to str
+        What the file calls its labels, by value; empty where it does not say.
+    notes : tuple of str
+        What was decided while it was read, such as the threshold of a fractional segmentation.
     """
 
     array: NDArray[Any]
     geometry: Geometry
     offset: tuple[int, int, int] = (0, 0, 0)
+    names: Mapping[int, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ends = [start + size for start, size in zip(self.offset, self.array.shape, strict=True)]
@@ -105,7 +116,7 @@ class Mask:
         return [int(value) for value in np.unique(np.append(flat[:1], flat[firsts])) if value != 0]
 
     def select(self, label: int) -> Mask:
-        """Return one label as a boolean mask in its tight box; empty if it is not present.
+        """Return one label as a boolean mask in its tight box, without names; empty if it is not present.
 
         Parameters
         ----------
@@ -118,7 +129,7 @@ class Mask:
     def tight(self) -> Mask:
         """Return the same mask in the smallest box that holds it (of size 0 if it is empty)."""
         box = _tight_box(self.array, np.not_equal, 0)
-        return Mask(np.ascontiguousarray(self.array[box]), self.geometry, self._moved(box))
+        return replace(self, array=np.ascontiguousarray(self.array[box]), offset=self._moved(box))
 
     def _moved(self, box: Box) -> tuple[int, int, int]:
         """Return where a box of ``array`` begins in the whole grid."""

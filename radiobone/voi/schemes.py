@@ -16,11 +16,15 @@ from pydantic import StrictInt, field_validator
 from radiobone.core.config import FileModel, nearest, read_yaml, validate
 from radiobone.core.errors import ConfigError, VoiError
 from radiobone.imaging import Mask
+from radiobone.tables.level_names import TOTALSEGMENTATOR_LABELS, name_levels
 from radiobone.tables.vertebrae import VERTEBRAE
 from radiobone.voi.spine import Spine, centroid_mm, find_labels, take_label
 
 AUTO = "auto"
-"""The name that asks for :func:`detect_scheme`."""
+"""The name that asks for the names in the mask's file, or for :func:`detect_scheme` where there are none."""
+
+NAMED = "named"
+"""The name of a scheme made from the names in a mask's file."""
 
 _RAW_LEVEL = re.compile(r"label_([1-9][0-9]*)")
 _LEVEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -97,12 +101,7 @@ def _vertebrae(first: str, last: str) -> tuple[str, ...]:
     return VERTEBRAE[VERTEBRAE.index(first) : VERTEBRAE.index(last) + 1]
 
 
-_COMMON = tuple(level for level in VERTEBRAE if level not in ("T13", "L6"))
-
-TOTALSEGMENTATOR = Scheme(
-    "totalsegmentator",
-    {25: "sacrum", **{26 + place: level for place, level in enumerate(reversed(_COMMON))}},
-)
+TOTALSEGMENTATOR = Scheme("totalsegmentator", TOTALSEGMENTATOR_LABELS)
 """TotalSegmentator 2, task ``total``: 25 sacrum, 26 S1, 27 L5 and so on up to 50 C1."""
 
 VERSE = Scheme(
@@ -196,14 +195,14 @@ def find_scheme(name_or_path: str | Path) -> Scheme:
 
 
 def choose_scheme(name_or_path: str | Path, mask: Mask) -> tuple[Scheme, str]:
-    """Return the scheme asked for, or the one detected if that is ``auto``.
+    """Return the scheme asked for; if that is ``auto``, the mask's own names, or the one detected.
 
     Parameters
     ----------
     name_or_path : str or Path
         As `find_scheme` takes it, or ``auto``.
     mask : Mask
-        The mask from which a scheme is detected.
+        The mask from whose names a scheme is made, or from whose labels it is detected.
 
     Returns
     -------
@@ -217,8 +216,11 @@ def choose_scheme(name_or_path: str | Path, mask: Mask) -> tuple[Scheme, str]:
     ConfigError
         If there is no such scheme, or the file is not valid.
     VoiError
-        If ``auto`` cannot tell the scheme.
+        If ``auto`` cannot tell the scheme, or two names mean one level.
     """
+    if str(name_or_path) == AUTO and mask.names:
+        scheme = Scheme(NAMED, name_levels(mask.names))
+        return scheme, f"labels named by the mask's file: {scheme.describe(sorted(scheme.labels))}"
     if str(name_or_path) == AUTO:
         return detect_scheme(mask)
     scheme = find_scheme(name_or_path)

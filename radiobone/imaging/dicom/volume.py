@@ -95,7 +95,7 @@ def read_series(files: Sequence[Path], *, where: str = "", labels: Sequence[str]
     reason = not_hu(headers)
     if reason:
         warnings.warn(RadioboneWarning(f"{where}: values may not be HU ({reason})"), stacklevel=2)
-    return Image(read_voxels(stack.slices, where), _geometry(stack))
+    return Image(read_voxels(stack.slices, where), _geometry(stack), headers[0].series)
 
 
 def read_stack(stack: Stack, where: str) -> tuple[Image, list[str]]:
