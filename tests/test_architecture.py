@@ -47,6 +47,7 @@ HEAVY_IMPORTED_IN = {
     "segmentation/resampling.py": {"torch", "nnunetv2"},
     "segmentation/segmenter.py": {"torch", "nnunetv2"},
     "segmentation/tiles.py": {"torch", "nnunetv2"},
+    "imaging/dicom/elements.py": {"pydicom"},
     "imaging/dicom/headers.py": {"pydicom"},
     "imaging/dicom/frames.py": {"pydicom"},
     "imaging/dicom/pixels.py": {"pydicom"},

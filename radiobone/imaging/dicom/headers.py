@@ -6,12 +6,12 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from radiobone.imaging.dicom.acquisition import Acquisition, contrast_word, exposure
+from radiobone.imaging.dicom.acquisition import Acquisition
+from radiobone.imaging.dicom.elements import acquisition_of, number, several, text
 from radiobone.imaging.dicom.frames import Plane, classic_plane, frame_planes
 from radiobone.imaging.dicom.truncation import pixel_fault
 
@@ -177,112 +177,61 @@ def _identified(header: Header, data: Dataset) -> Header:
     """Add what a file is and what it belongs to, so that a damaged one does not vanish from its series."""
     return replace(
         header,
-        modality=_text(data, "Modality"),
-        sop_class=_text(data, "SOPClassUID"),
+        modality=text(data, "Modality"),
+        sop_class=text(data, "SOPClassUID"),
         transfer_syntax=str(data.file_meta.get("TransferSyntaxUID", "")),
-        patient="|".join(filter(None, (_text(data, "IssuerOfPatientID"), _text(data, "PatientID")))),
-        birth_date=_text(data, "PatientBirthDate"),
-        study=_text(data, "StudyInstanceUID"),
-        series=_text(data, "SeriesInstanceUID"),
-        instance=_text(data, "SOPInstanceUID"),
+        patient="|".join(filter(None, (text(data, "IssuerOfPatientID"), text(data, "PatientID")))),
+        birth_date=text(data, "PatientBirthDate"),
+        study=text(data, "StudyInstanceUID"),
+        series=text(data, "SeriesInstanceUID"),
+        instance=text(data, "SOPInstanceUID"),
         frame_of_reference=_frame_of_reference(data),
-        description=_text(data, "SeriesDescription"),
-        image_type=tuple(str(word).upper() for word in _several(data.get("ImageType"))),
+        description=text(data, "SeriesDescription"),
+        image_type=tuple(str(word).upper() for word in several(data.get("ImageType"))),
     )
 
 
 def _described(header: Header, stream: BinaryIO, data: Dataset) -> Header:
     """Add where the slices lie, how they were acquired, and whether their pixels are all there."""
     frames = int(data.get("NumberOfFrames") or 1) if data.get("Rows") else 0
-    mas, note = _exposure(data)
     planes = frame_planes(data) if "PerFrameFunctionalGroupsSequence" in data else classic_plane(data)
+    series_number = number(data, "SeriesNumber")
+    acquisition, notes = acquisition_of(data, planes)
     return replace(
         header,
-        number=int(data.SeriesNumber) if data.get("SeriesNumber") is not None else None,
+        number=None if series_number is None else int(series_number),
         part=tuple(
-            _text(data, name) for name in ("AcquisitionNumber", "ConvolutionKernel", "TemporalPositionIdentifier")
+            text(data, name) for name in ("AcquisitionNumber", "ConvolutionKernel", "TemporalPositionIdentifier")
         ),
         size=(int(data.get("Rows") or 0), int(data.get("Columns") or 0)),
         samples=int(data.get("SamplesPerPixel") or 1),
         planes=planes,
         frames=frames,
-        rescale_type=_text(data, "RescaleType") or next((plane.unit for plane in planes if plane.unit), ""),
-        acquisition=Acquisition(
-            kvp=_number(data, "KVP"),
-            mas=mas,
-            kernel=" ".join(str(part).strip() for part in _several(data.get("ConvolutionKernel"))),
-            slice_thickness_mm=planes[0].thickness_mm if planes else _number(data, "SliceThickness"),
-            pixel_spacing_mm=planes[0].spacing_mm[0] if planes else None,
-            manufacturer=_text(data, "Manufacturer"),
-            model=_text(data, "ManufacturerModelName"),
-            contrast=_contrast(data),
-            date=_date(data),
-        ),
+        rescale_type=text(data, "RescaleType") or next((plane.unit for plane in planes if plane.unit), ""),
+        acquisition=acquisition,
         refers_to=_referenced_series(data),
         fault=pixel_fault(stream, data) if frames else _headless_fault(data),
-        notes=tuple(filter(None, (note, _lossy(data)))),
+        notes=tuple(notes),
     )
 
 
 def _headless_fault(data: Dataset) -> str:
     """Say what is wrong with a file without pixels; reports and contours are right to have none."""
-    if _text(data, "Modality") in ("", "CT"):
+    if text(data, "Modality") in ("", "CT"):
         return "it is truncated, or empty: it has a header without the size of an image"
     return ""
 
 
-def _several(value: Any) -> list[Any]:
-    """Return the values of an element that may hold one, several or none."""
-    if value is None or value == "":
-        return []
-    return [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-
-
-def _text(data: Dataset, name: str) -> str:
-    return " ".join(str(part).strip() for part in _several(data.get(name))).strip()
-
-
-def _number(data: Dataset, name: str) -> float | None:
-    text = _text(data, name)
-    return float(text) if text else None
-
-
-def _exposure(data: Dataset) -> tuple[float | None, str]:
-    mas, micro = _number(data, "Exposure"), _number(data, "ExposureInuAs")
-    if mas is None and micro is not None:
-        mas = micro / 1000.0
-    return exposure(mas, _number(data, "XRayTubeCurrent"), _number(data, "ExposureTime"))
-
-
-def _contrast(data: Dataset) -> str:
-    if data.get("ContrastBolusAgentSequence"):
-        return "yes"
-    return contrast_word(data.get("ContrastBolusAgent"))
-
-
-def _date(data: Dataset) -> str:
-    """Return the date of acquisition, or of what comes next to it, as YYYY-MM-DD."""
-    for name in ("AcquisitionDate", "AcquisitionDateTime", "ContentDate", "SeriesDate", "StudyDate"):
-        digits = _text(data, name).replace(".", "")[:8]
-        if len(digits) == 8 and digits.isdigit():
-            return f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
-    return ""
-
-
-def _lossy(data: Dataset) -> str:
-    return "pixels were compressed with loss" if _text(data, "LossyImageCompression") == "01" else ""
-
-
 def _frame_of_reference(data: Dataset) -> str:
-    found = [_text(data, "FrameOfReferenceUID")]
-    found += [_text(item, "FrameOfReferenceUID") for item in data.get("ReferencedFrameOfReferenceSequence") or []]
+    found = [text(data, "FrameOfReferenceUID")]
+    found += [text(item, "FrameOfReferenceUID") for item in data.get("ReferencedFrameOfReferenceSequence") or []]
     return next(filter(None, found), "")
 
 
 def _referenced_series(data: Dataset) -> tuple[str, ...]:
     """Return the series that a SEG or RTSTRUCT names."""
-    found = [_text(item, "SeriesInstanceUID") for item in data.get("ReferencedSeriesSequence") or []]
+    found = [text(item, "SeriesInstanceUID") for item in data.get("ReferencedSeriesSequence") or []]
     for frame in data.get("ReferencedFrameOfReferenceSequence") or []:
         for study in frame.get("RTReferencedStudySequence") or []:
-            found += [_text(item, "SeriesInstanceUID") for item in study.get("RTReferencedSeriesSequence") or []]
+            found += [text(item, "SeriesInstanceUID") for item in study.get("RTReferencedSeriesSequence") or []]
     return tuple(dict.fromkeys(filter(None, found)))
