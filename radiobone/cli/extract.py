@@ -51,6 +51,14 @@ def extract(
     body_mask: Annotated[
         Path | None, typer.Option("--body-mask", help="For one scan: a mask of vertebral bodies.", dir_okay=False)
     ] = None,
+    series: Annotated[
+        str,
+        typer.Option(
+            "--series",
+            help="For one folder with several DICOM series: largest, a series number, or words of its "
+            "description. A cohort has a column series.",
+        ),
+    ] = "",
     erosion_mm: ErosionOption = 3.0,
     upper_hu: UpperOption = None,
     lower_hu: LowerOption = None,
@@ -84,6 +92,8 @@ def extract(
         raise typer.BadParameter("give either --cohort, or an IMAGE and its MASK")
     if cohort is not None and body_mask is not None:
         raise typer.BadParameter("--body-mask is for one scan; a cohort table has a column body_mask")
+    if cohort is not None and series:
+        raise typer.BadParameter("--series is for one scan; a cohort table has a column series")
     request = make_request(
         params=params,
         engine=engine,
@@ -96,7 +106,7 @@ def extract(
         align=wants_alignment(align),
     )
     table = read_cohort(cohort) if cohort else None
-    scans = table.scans() if table else [_one_scan(image, mask, body_mask)]
+    scans = table.scans() if table else [_one_scan(image, mask, body_mask, series)]
     summary = extract_cohort(scans, request, out, cohort=table, jobs=jobs, resume=not fresh)
     raise typer.Exit(show(summary))
 
@@ -118,11 +128,11 @@ def show(summary: ExtractionSummary) -> int:
     return exit_code(summary.counts)
 
 
-def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None) -> Scan:
+def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None, series: str) -> Scan:
     """Make a scan of two files; the patient is named by the image."""
     from radiobone.tables.cohort import Scan
 
     assert image is not None
     assert mask is not None
     name = image.resolve().name.removesuffix(".gz")
-    return Scan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask)
+    return Scan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask, series=series)
