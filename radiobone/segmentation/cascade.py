@@ -108,7 +108,9 @@ class Cascade:
         """
         from scipy import ndimage
 
-        mask = self.coarse.predict(image, progress=progress).tight()
+        mask = self.coarse.predict(image, progress=progress)
+        # An empty mask stays whole, since an array without voxels has no pieces to ask for.
+        mask = mask.tight() if mask.n_voxels else mask
         pieces, _ = ndimage.label(mask.array)
         sizes = np.bincount(pieces.ravel())[1:] * image.geometry.voxel_volume_mm3 / 1000.0
         boxes = [

@@ -49,7 +49,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
             expected="tensors, numbers, text, and containers of these, as nnU-Net's own trainers write them",
             do="do not load it; ask those who trained it for the plain weights",
         ) from None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise ModelError(
             "the checkpoint cannot be read",
             where=str(path),
