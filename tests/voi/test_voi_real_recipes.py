@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from radiobone.core.errors import VoiError
+from radiobone.imaging import Mask
 from radiobone.imaging.pictures import sagittal
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.voi import VoiRequest, detect_scheme, find_recipe, make_vois, read_options
@@ -124,6 +125,25 @@ def test_upright_axis_does_not_depend_on_the_canal(frames):
         alone = set_upright(framed.body.mask, start)
         assert degrees(alone.axes.head, framed.frame.axes.head) < 1.2, key
         assert degrees(framed.frame.axes.head, head) < 16, key
+
+
+@pytest.mark.parametrize(("scan", "level"), [("verse012", "T11"), ("tptbox", "L3"), ("masks_only", "L4")])
+def test_a_cut_arch_hardly_moves_the_frame(scans, frames, scan, level):
+    framed, towards = frames[0][scan, level]
+    mask = scans[scan][1]
+    scheme, _ = detect_scheme(mask)
+    value = scheme.value(level)
+    label = take_label(mask, value, find_labels(mask)[value])
+    index = np.argwhere(label.array)
+    left, back, _ = framed.frame.axes.coordinates(label.geometry.world(index + label.offset)).T
+    width, depth, _ = framed.frame.size_mm / 2
+    for kept in (back < depth + 20, back < depth + 16, left < width + 2):
+        array = np.zeros(label.array.shape, dtype=bool)
+        array[tuple(index[kept].T)] = True
+        cut = frame_body(Source(level, 1, Mask(array, label.geometry, label.offset), None, None, towards)).frame
+        assert degrees(cut.axes.head, framed.frame.axes.head) < 1.0
+        assert degrees(cut.axes.back, framed.frame.axes.back) < 9.0
+        assert np.linalg.norm(cut.axes.origin_mm - framed.frame.axes.origin_mm) < 1.2
 
 
 def test_merged_levels_of_a_study(scans):
