@@ -75,6 +75,7 @@ class TestMeasure:
         assert frame.height_mm == pytest.approx(24, abs=1)
         assert frame.axes.origin_mm[2] == pytest.approx(0, abs=0.5)
 
+    @pytest.mark.slow
     def test_a_hollow_body_is_refused(self):
         body = box((40, 30, 24))
         hollow = body.array & ~box((36, 26, 60)).array & ~box((36, 60, 20)).array & ~box((60, 26, 20)).array
@@ -88,7 +89,9 @@ class TestMeasure:
 
 
 class TestAxes:
-    @pytest.mark.parametrize("name", TURNS)
+    @pytest.mark.parametrize(
+        "name", [*(pytest.param(name, marks=pytest.mark.slow) for name in TURNS if name != "all"), "all"]
+    )
     @pytest.mark.parametrize(
         ("spacing_mm", "within"),
         [
@@ -107,7 +110,14 @@ class TestAxes:
         assert frame.size_mm == pytest.approx([43.5, 34, 28], abs=max(spacing_mm))
         assert turn.T @ frame.axes.origin_mm == pytest.approx([0, -17, 0], abs=0.7)
 
-    @pytest.mark.parametrize("name", ["straight", "tilted", "scoliotic"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            pytest.param("straight", marks=pytest.mark.slow),
+            pytest.param("tilted", marks=pytest.mark.slow),
+            "scoliotic",
+        ],
+    )
     def test_upright_axis_of_a_body_alone(self, name):
         turn = turned(name)
         body = phantom((2.0, 2.0, 2.0), turn)[1]
@@ -125,6 +135,7 @@ class TestAxes:
         assert degrees(frame.axes.head, HEAD) == pytest.approx(expected, abs=0.3)
         assert frame.axes.head[1] < 0
 
+    @pytest.mark.slow
     def test_without_end_plates_the_canal_decides(self):
         label, body = phantom((1.0, 1.0, 1.0), np.eye(3))
         steep = body.geometry.world(np.argwhere(body.array) + body.offset)
@@ -150,6 +161,7 @@ class TestCut:
         assert framed.warnings == ("axes may lean, since the label reaches the image border",)
         assert degrees(framed.frame.axes.head, HEAD) < 1.0
 
+    @pytest.mark.slow
     def test_no_canal_and_no_body_mask_is_the_error_of_the_body(self):
         body = phantom((2.0, 2.0, 2.0), np.eye(3))[1]
         with pytest.raises(VoiError, match="no spinal canal"):

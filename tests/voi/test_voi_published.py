@@ -34,6 +34,7 @@ def made():
     return build_published(source(), VoiOptions())
 
 
+@pytest.mark.slow
 def test_without_its_exclusions_it_is_the_trabecular_voi():
     plain = build_trabecular(source(), VoiOptions())
     same = build_published(source(), VoiOptions(**off()))
@@ -41,7 +42,11 @@ def test_without_its_exclusions_it_is_the_trabecular_voi():
 
 
 @pytest.mark.parametrize(
-    ("turn", "edge"), [(np.eye(3), 0.6), (rotation(1, 12) @ rotation(0, -20), 1.0)], ids=["straight", "turned"]
+    ("turn", "edge"),
+    [
+        pytest.param(np.eye(3), 0.6, id="straight", marks=pytest.mark.slow),
+        pytest.param(rotation(1, 12) @ rotation(0, -20), 1.0, id="turned"),
+    ],
 )
 def test_endplates_keep_their_distance_along_the_axis_of_the_body(turn, edge):
     label = Mask(vertebra(GRID, turn)[0], GRID).tight()
@@ -81,11 +86,13 @@ class TestIslands:
         assert gone[distance < 3.5].mean() > 0.95
         assert not gone[distance > 4.5].any()
 
+    @pytest.mark.slow
     def test_what_is_less_dense_stays(self):
         hu, _ = self.with_ball(3, 800)
         kept = build_published(source(hu), VoiOptions(**off() | {"island_hu": 885.0})).mask
         assert kept.n_voxels == build_published(source(hu), VoiOptions(**off())).mask.n_voxels
 
+    @pytest.mark.slow
     def test_noise_is_no_island(self):
         hu, _ = self.with_ball(0, 0, noise=250)
         kept = build_published(source(hu), VoiOptions(**off() | {"island_hu": 885.0})).mask
@@ -99,6 +106,7 @@ class TestIslands:
         assert build_published(blind, VoiOptions(island_hu=None)).mask.n_voxels > 0
 
 
+@pytest.mark.slow
 def test_bounds_of_hu_apply_as_well(made):
     hu = np.full(GRID.shape, 150, dtype=np.int16)
     hu[:, :, : GRID.shape[2] // 2] = 400
@@ -106,6 +114,7 @@ def test_bounds_of_hu_apply_as_well(made):
     assert bounded.n_voxels == pytest.approx(made.mask.n_voxels / 2, rel=0.05)
 
 
+@pytest.mark.slow
 def test_nothing_left():
     with pytest.raises(VoiError, match=r"nothing is left of the body.*more than 30 mm between the end plates"):
         build_published(source(), VoiOptions(endplate_mm=15))

@@ -42,16 +42,19 @@ class TestSlices:
         assert heights(made.mask) == pytest.approx([-7, 0, 7], abs=1.1)
         assert len(heights(build_slices(straight, VoiOptions(n_slices=5)).mask)) == 5
 
+    @pytest.mark.slow
     def test_one_slice_of_the_middle_is_slice_mid(self, straight):
         one = build_slices(straight, VoiOptions(n_slices=1))
         np.testing.assert_array_equal(one.mask.array, build_slice_mid(straight, VoiOptions()).mask.array)
 
+    @pytest.mark.slow
     def test_hold_all_of_the_region_in_their_plane(self, straight):
         for region in ("label", "body", "trabecular"):
             made = build_slice_mid(straight, VoiOptions(region=region))
             left = np.ptp(made.mask.geometry.world(np.argwhere(made.mask.array) + made.mask.offset)[:, 0])
             assert left == pytest.approx({"label": 78, "body": 42, "trabecular": 37}[region], abs=3)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("plane", "axis"), [("axial", 0), ("coronal", 1), ("sagittal", 2)])
     def test_planes_of_the_patient(self, straight, plane, axis):
         made = build_slice_mid(straight, VoiOptions(plane=plane))
@@ -82,6 +85,7 @@ class TestSlices:
         expected = [middle[2] + share * 28 * np.cos(np.radians(28)) for share in (-0.25, 0, 0.25)]
         assert heights(made.mask) == pytest.approx(expected, abs=1.3)
 
+    @pytest.mark.slow
     def test_too_many_for_thick_slices(self):
         with pytest.raises(VoiError, match=r"fewer slices than are wanted.*in slices 5 mm apart"):
             build_slices(source((5.0, 1.0, 1.0)), VoiOptions(n_slices=8))

@@ -62,6 +62,7 @@ def test_spread_of_a_cylinder_follows_the_axes_of_the_body():
     assert places.mean(axis=0) == pytest.approx([0, -17, 0], abs=0.8)
 
 
+@pytest.mark.slow
 def test_shares_are_those_of_the_body(straight):
     frame = frame_body(straight).frame
     size = solid_size_mm(frame, VoiOptions(width_share=0.4, height_mm=9))
@@ -70,6 +71,7 @@ def test_shares_are_those_of_the_body(straight):
     assert made.mask.volume_ml == pytest.approx(np.pi / 4 * np.prod(0.5 * frame.size_mm) / 1000, rel=0.05)
 
 
+@pytest.mark.slow
 def test_middle_moves_to_the_front(straight):
     def back(share):
         return centroid_mm(build_ellipsoid(straight, VoiOptions(**SIZE, centre_share=share)).mask)[1]
