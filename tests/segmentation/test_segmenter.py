@@ -126,7 +126,7 @@ def test_masks_of_a_coarser_model_do_not_shift(tmp_path):
     )
     found, true = np.argwhere(mask.array == 1).mean(axis=0), np.argwhere(array == 800).mean(axis=0)
     np.testing.assert_allclose(found, true, atol=0.05)
-    # A value below the threshold counts a hundredth in this network, so that its mask is wider by a voxel all round.
+    # In this network a value below the threshold counts a hundredth: its mask is wider by a voxel all round.
     assert mask.tight().box == (slice(9, 23), slice(7, 21), slice(5, 27))
 
 

@@ -1,0 +1,238 @@
+"""A cohort from images to masks: resumed, atomic, with everything written down, whatever single scans do."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from handmade import EDGE_LABELS, edge_weights, lopsided, write_folder
+from test_naming import spine
+
+from radiobone.cli.app import run
+from radiobone.core.errors import TableError, UsageError
+from radiobone.imaging import Geometry, Image
+from radiobone.imaging.reading import read_mask
+from radiobone.imaging.writing import write_image
+from radiobone.segmentation import Segmenter, parse_anchor, read_model, segment_cohort, segment_file
+from radiobone.tables.cohort import read_cohort
+
+pytestmark = [pytest.mark.segment, pytest.mark.slow]
+
+DARK = -100
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    base = tmp_path_factory.mktemp("models")
+    return {
+        "edges": write_folder(base / "edges", [edge_weights()], EDGE_LABELS),
+        # One label for all that is bright: three further outputs that never win are not asked for.
+        "one": write_folder(base / "one", [one_class()], {"vertebra": 1}),
+    }
+
+
+def one_class():
+    """The hand-made network without its faces: tissue alone."""
+    weights = edge_weights(200.0, 1e6)
+    for name in ("weight", "bias"):
+        weights[f"decoder.seg_layers.0.{name}"] = weights[f"decoder.seg_layers.0.{name}"][:2]
+    return weights
+
+
+def bones(number=4):
+    mask = spine(number)
+    return Image(np.where(mask.array > 0, 700, DARK).astype(np.int16), mask.geometry)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Files of a cohort in which much is wrong."""
+    write_image(lopsided(), tmp_path / "good.nii.gz")
+    dark = np.full((20, 20, 20), DARK, dtype=np.int16)
+    write_image(Image(dark, Geometry(dark.shape, (1.0, 1.0, 1.0))), tmp_path / "dark.nii.gz")
+    whole = (tmp_path / "good.nii.gz").read_bytes()
+    (tmp_path / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
+    rows = [
+        "patient_id,scan_id,image,age,mask",
+        "0012,a,good.nii.gz,61,",
+        "0013,a,missing.nii.gz,62,",
+        "0014,a,dark.nii.gz,63,",
+        "0015,a,cut.nii.gz,64,",
+        "x/../y,a,good.nii.gz,65,old.nii.gz",
+    ]
+    (tmp_path / "cohort.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def segmenter(folder, **options):
+    return Segmenter(read_model(folder), device="cpu", threads=1, **options)
+
+
+def test_bad_scans_stop_nothing_and_leave_nothing(data, folders):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    summary = segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert summary.counts == {"failed": 3, "ok": 2}
+    told = dict(summary.failures)
+    assert "file not found" in told["patient 0013, scan a"]
+    assert "found nothing" in told["patient 0014, scan a"]
+    assert "cannot be read" in told["patient 0015, scan a"] or "truncated" in told["patient 0015, scan a"]
+    names = sorted(path.name for path in (data / "out/masks").iterdir())
+    assert names[0] == "0012_a.nii.gz"
+    assert len(names) == 2
+    table = pd.read_csv(data / "out/cohort.csv", dtype=str, keep_default_na=False)
+    assert list(table["patient_id"]) == ["0012", "0013", "0014", "0015", "x/../y"]
+    assert list(table["segmentation_status"]) == ["ok", "failed", "failed", "failed", "ok"]
+    assert table["mask"][0] == "masks/0012_a.nii.gz"
+    assert table["mask_given"][4] == "../old.nii.gz"
+    assert (data / "out" / table["image"][0]).resolve() == (data / "good.nii.gz").resolve()
+    assert list(table["age"]) == ["61", "62", "63", "64", "65"]
+    mask = read_mask(data / "out/masks/0012_a.nii.gz")
+    assert mask.labels() == [1, 2, 3, 4]
+    manifest = json.loads((data / "out/segmentation.manifest.json").read_text())
+    assert manifest["models"][0]["folds"][0]["sha256"] == segmenter(folders["edges"]).model.checkpoints[0].sha256
+    assert [scan["status"] for scan in manifest["scans"]].count("ok") == 2
+    assert summary.scheme == str(data / "out/scheme.yaml")
+
+
+def test_finished_masks_are_kept_until_anything_changes(data, folders):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    one = segmenter(folders["edges"])
+
+    def again(predictor=one, **options):
+        return segment_cohort(cohort, predictor, data / "out", progress=False, **options).kept
+
+    path = data / "out/masks/0012_a.nii.gz"
+    assert again() == 0
+    first = path.read_bytes()
+    assert again() == 2
+    path.write_bytes(b"spoilt")
+    assert again() == 1
+    assert path.read_bytes() == first
+    assert again(segmenter(folders["edges"], step_size=1.0)) == 0
+    assert again(resume=False) == 0
+    assert again() == 2
+
+
+def test_an_old_mask_does_not_outlive_a_failure(data, folders):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    (data / "good.nii.gz").write_bytes((data / "cut.nii.gz").read_bytes())
+    summary = segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert summary.counts == {"failed": 5}
+    assert not list((data / "out/masks").iterdir())
+
+
+def test_names_that_would_meet_are_told_apart(data, folders):
+    rows = [
+        "patient_id,scan_id,image",
+        "a_b,c,good.nii.gz",
+        "a,b_c,good.nii.gz",
+        "A,b_c,good.nii.gz",
+        "d,1,good.nii.gz",
+    ]
+    (data / "cohort.csv").write_text("\n".join(rows) + "\n")
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    names = {path.name.casefold() for path in (data / "out/masks").iterdir()}
+    assert len(names) == 4
+    assert "d_1.nii.gz" in names
+
+
+def test_levels_are_counted_from_the_anchor_of_each_scan(tmp_path, folders):
+    write_image(bones(), tmp_path / "bones.nii.gz")
+    rows = [
+        "patient_id,image,anchor",
+        "p1,bones.nii.gz,lowest=L4",
+        "p2,bones.nii.gz,highest=T12",
+        "p3,bones.nii.gz,",
+    ]
+    (tmp_path / "cohort.csv").write_text("\n".join(rows) + "\n")
+    cohort = read_cohort(tmp_path / "cohort.csv", masks=False)
+    predictor = segmenter(folders["one"], scheme="model")
+    summary = segment_cohort(cohort, predictor, tmp_path / "out", anchor=parse_anchor("lowest=L5"), progress=False)
+    assert (summary.counts, summary.scheme) == ({"ok": 3}, "verse")
+    manifest = json.loads((tmp_path / "out/segmentation.manifest.json").read_text())
+    levels = {scan["patient_id"]: sorted(scan["levels"]) for scan in manifest["scans"]}
+    assert levels == {
+        "p1": ["L1", "L2", "L3", "L4"], "p2": ["L1", "L2", "L3", "T12"], "p3": ["L2", "L3", "L4", "L5"],
+    }  # fmt: skip
+    assert read_mask(tmp_path / "out/masks/p1_1.nii.gz").labels() == [20, 21, 22, 23]
+
+
+def test_a_wrong_anchor_in_the_table_is_found_before_any_work(tmp_path, folders):
+    (tmp_path / "cohort.csv").write_text("patient_id,image,anchor\np1,a.nii.gz,lowest=X\n")
+    cohort = read_cohort(tmp_path / "cohort.csv", masks=False)
+    with pytest.raises(TableError, match=r"no anchor .*line 2"):
+        segment_cohort(cohort, segmenter(folders["one"]), tmp_path / "out", progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_anchor_for_a_model_that_cannot_use_it_is_refused(data, folders):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    with pytest.raises(UsageError, match="of no use"):
+        segment_cohort(
+            cohort, segmenter(folders["edges"]), data / "out", anchor=parse_anchor("lowest=L5"), progress=False
+        )
+
+
+def test_a_scheme_without_an_anchor_is_refused(tmp_path, folders):
+    write_image(bones(), tmp_path / "bones.nii.gz")
+    predictor = segmenter(folders["one"], scheme="model")
+    with pytest.raises(UsageError, match="none is known"):
+        segment_file(tmp_path / "bones.nii.gz", predictor, tmp_path / "m.nii.gz", scheme="verse")
+    result, told = segment_file(tmp_path / "bones.nii.gz", predictor, tmp_path / "m.nii.gz")
+    assert (result.levels, told) == (("vertebra",), str(tmp_path / "m.nii.gz.scheme.yaml"))
+
+
+def test_from_the_command_line_to_features(tmp_path, folders, capsys):
+    image = bones()
+    rng = np.random.default_rng(0)
+    noisy = np.clip(image.array + rng.normal(0, 20, image.array.shape), -1000, 2000).astype(np.int16)
+    write_image(Image(noisy, image.geometry), tmp_path / "bones.nii.gz")
+    (tmp_path / "cohort.csv").write_text("patient_id,image\np1,bones.nii.gz\n")
+    model = ["--model", str(folders["one"]), "--device", "cpu", "--threads", "1", "--anchor", "lowest=L4"]
+    out = tmp_path / "out"
+    assert run(["segment", "--cohort", str(tmp_path / "cohort.csv"), "--out", str(out), *model]) == 0
+    assert "read with --scheme verse" in capsys.readouterr().out
+    table = tmp_path / "features.csv"
+    arguments = ["--cohort", str(out / "cohort.csv"), "--out", str(table), "--scheme", "verse"]
+    assert run(["extract", *arguments]) == 0
+    features = pd.read_csv(table, dtype={"patient_id": str})
+    assert list(features["level"]) == ["L1", "L2", "L3", "L4"]
+    assert features["density_mean_hu"].between(600, 720).all()
+    one = tmp_path / "one.nii.gz"
+    assert run(["segment", str(tmp_path / "bones.nii.gz"), "--out", str(one), *model]) == 0
+    np.testing.assert_array_equal(read_mask(one).array, read_mask(out / "masks/p1_1.nii.gz").array)
+    assert json.loads((tmp_path / "one.nii.gz.manifest.json").read_text())["scans"][0]["levels"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--device", "cuda:99"], "absent"),
+        (["--folds", "0,4"], "lacks a fold"),
+        (["--orientation", "RAX"], "no order of axes"),
+        (["--step-size", "2"], "no step"),
+        (["--anchor", "L5"], "no anchor"),
+        (["--scheme", "vers"], "no label scheme"),
+        (["--coarse", "nowhere"], "no model folder"),
+    ],
+)
+def test_wrong_use_is_told_and_leaves_nothing(tmp_path, folders, capsys, arguments, told):
+    write_image(lopsided(), tmp_path / "a.nii.gz")
+    out = tmp_path / "m.nii.gz"
+    code = run(["segment", str(tmp_path / "a.nii.gz"), "-o", str(out), "-m", str(folders["edges"]), *arguments])
+    assert code == 2
+    assert told in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.nii.gz"]
+
+
+def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
+    arguments = ["-m", str(folders["edges"]), "--device", "cpu"]
+    assert run(["segment", "--cohort", str(data / "cohort.csv"), "-o", str(data / "out"), *arguments]) == 3
+    assert "failed patient 0013, scan a: file not found" in capsys.readouterr().out
+    assert run(["segment", str(data / "dark.nii.gz"), "-o", str(data / "m.nii.gz"), *arguments]) == 1
+    assert not list(data.glob("m.nii.gz*"))
+    assert not list(data.glob(".part*"))
