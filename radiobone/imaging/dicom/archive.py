@@ -101,10 +101,21 @@ def read_archive(
     found: list[Found] = []
     for part, outcome in zip(parts, outcomes, strict=True):
         if outcome.result is None:
-            found += [Found(Header(path, fault=outcome.reason), True) for path in part]
+            found += [Found(Header(path, fault=public_reason(outcome.reason)), True) for path in part]
         else:
             found += outcome.result
     return found
+
+
+def public_reason(reason: str) -> str:
+    """Return why a case failed without what an unforeseen error may quote of a file or its path.
+
+    Parameters
+    ----------
+    reason : str
+        Of an `Outcome`.
+    """
+    return reason.partition(":")[0] if reason.startswith("unexpected ") else reason
 
 
 def archive_files(folder: Path, without: Path) -> list[Path]:

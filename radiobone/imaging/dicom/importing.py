@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,7 +19,15 @@ from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.provenance import now, versions
 from radiobone.core.store import ResumeStore
 from radiobone.imaging.dicom.acquisition import ACQUISITION_COLUMNS
-from radiobone.imaging.dicom.archive import Found, HeaderRequest, archive_files, file_state, read_archive
+from radiobone.imaging.dicom.archive import (
+    Found,
+    HeaderRequest,
+    archive_files,
+    file_state,
+    forget,
+    public_reason,
+    read_archive,
+)
 from radiobone.imaging.dicom.judging import MASK_MODALITIES, Candidate, ImportOptions, judge
 from radiobone.imaging.dicom.pixels import read_voxels
 from radiobone.imaging.dicom.pseudonyms import Pseudonyms
@@ -144,7 +153,7 @@ def import_archive(
     request = HeaderRequest(options.choice, options.keep_identifiers, numbers.salt)
     files = archive_files(folder, out)
     found = read_archive(files, request, jobs=jobs, store=store if resume else None, progress=progress)
-    named = _name(group_series(one.header for one in found), numbers)
+    named, numbers = _name(group_series(one.header for one in found), numbers, options)
     numbers.write(names)
     candidates = judge(named, options, {one.header.path: one.chosen for one in found})
     outcomes = _fetch(candidates, out, options, jobs, store if resume else None, progress)
@@ -168,30 +177,33 @@ def _check_own(out: Path, names: Path) -> None:
         )
 
 
-def _name(series: Sequence[Series], numbers: Pseudonyms) -> list[tuple[str, str, Series]]:
+def _name(
+    series: Sequence[Series], numbers: Pseudonyms, options: ImportOptions
+) -> tuple[list[tuple[str, str, Series]], Pseudonyms]:
     """Name series: patients in the order of their files, series by date and number, what is no CT last."""
-    by_patient: dict[str, list[Series]] = defaultdict(list)
+    by_patient: dict[str, list[tuple[str, Series]]] = defaultdict(list)
     studies: dict[str, int] = {}
     for one in series:
-        by_patient[_patient(one)].append(one)
+        # A patient has one number, whether identifiers are kept or not.
+        first = forget(one.first, numbers.salt) if options.keep_identifiers else one.first
+        patient = first.patient or (f"study {first.study}" if first.study else f"folder {first.path.parent}")
+        by_patient[patient].append((f"{first.series or first.path}|{one.kind}|{one.part}", one))
         studies.setdefault(one.first.study, len(studies))
 
-    def order(one: Series) -> tuple[bool, str, int, int, str, int]:
-        first = one.first
+    def order(item: tuple[str, Series]) -> tuple[bool, str, int, int, str, int]:
+        one, first = item[1], item[1].first
         number = -1 if first.number is None else first.number
         other = one.kind != "stack" or first.modality != MODALITY
         return other, first.acquisition.date, studies[first.study], number, str(first.path), one.part
 
-    ordered = [one for members in by_patient.values() for one in sorted(members, key=order)]
-    people = [(_patient(one), f"{one.first.series or one.first.path}|{one.kind}|{one.part}") for one in ordered]
-    pairs = zip(numbers.number(people), ordered, strict=True)
-    return sorted(((patient, scan, one.labelled()) for (patient, scan), one in pairs), key=lambda item: item[:2])
-
-
-def _patient(series: Series) -> str:
-    """Return who the patient is: their number; without one, their study; without that, the folder."""
-    first = series.first
-    return first.patient or (f"study {first.study}" if first.study else f"folder {first.path.parent}")
+    ordered = [
+        (patient, which, one)
+        for patient, members in by_patient.items()
+        for which, one in sorted(members, key=order)
+    ]
+    names, numbers = numbers.number([(patient, which) for patient, which, _ in ordered])
+    named = [(patient, scan, one.labelled()) for (patient, scan), (_, _, one) in zip(names, ordered, strict=True)]
+    return sorted(named, key=lambda item: item[:2]), numbers
 
 
 def _fetch(
@@ -235,7 +247,8 @@ def _fetch_one(one: Candidate, out: Path, convert: bool, store: ResumeStore | No
 def _write_list(path: Path, files: Sequence[Path]) -> None:
     lines = [str(file) for file in files]
     for line in lines:
-        if line != line.strip() or "\n" in line or "\r" in line or not line.isprintable():
+        # A reader strips lines, and splits text at more signs than the end of a line.
+        if [line] != line.strip().splitlines() or line.encode(errors="replace") != os.fsencode(line):
             raise ImageError(
                 "a path cannot stand in a list of files",
                 where=path.stem,
@@ -273,7 +286,7 @@ def _write(
                 len(one.series.slices),
                 len(one.series.headers),
                 outcome.status,
-                _public(outcome.reason),
+                public_reason(outcome.reason),
                 "; ".join(dict.fromkeys(told)),
             )
         )
@@ -282,11 +295,6 @@ def _write(
     _write_table(out / REPORT_NAME, [item.name for item in fields(ReportRow)], [asdict(row) for row in rows])
     _write_manifest(out, rows, len(found), options)
     return ImportSummary(out / COHORT_NAME, out / REPORT_NAME, rows, len(found), n_masks)
-
-
-def _public(reason: str) -> str:
-    """Return a reason without what an unforeseen error may quote of a file."""
-    return reason.partition(":")[0] if reason.startswith("unexpected ") else reason
 
 
 def _patient_id(one: Candidate, options: ImportOptions) -> str:

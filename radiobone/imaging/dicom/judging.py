@@ -139,12 +139,14 @@ def _judge_one(
 
 def _why_skipped(series: Series, options: ImportOptions, chosen: Mapping[Path, bool]) -> str:
     first = series.first
-    if any(header.fault for header in series.headers):
-        return ""
     if first.modality in MASK_MODALITIES:
         return f"a mask (modality {first.modality})"
-    if first.modality != MODALITY:
-        return f"no CT (modality {first.modality or 'not told'})"
+    if first.modality not in ("", MODALITY):
+        return f"no CT (modality {first.modality})"
+    if any(header.fault for header in series.headers):
+        return ""
+    if not first.modality:
+        return "no CT (modality not told)"
     if series.kind == "scout":
         return "a scout"
     if series.kind == "other":

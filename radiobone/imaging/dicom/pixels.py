@@ -25,6 +25,9 @@ _ONLY_PYDICOM = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.
 """High-throughput JPEG 2000. What else GDCM refuses is not tried again: other decoders may make noise of it."""
 
 
+_EXPORT = "check the file, or let the archive export the series uncompressed"
+_PLUGINS = f"pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg; else {_EXPORT}"
+
 _ADDRESS = re.compile(r"\(0x[0-9a-f]+\)")
 
 
@@ -115,7 +118,7 @@ def _decode_by_pydicom(header: Header, where: str) -> NDArray[Any]:
             warnings.simplefilter("ignore")
             stored = pixel_array(header.path, raw=True)
     except (RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError) as error:
-        raise _undecodable(header, where, one_line(error)[:300]) from None
+        raise _undecodable(header, where, one_line(error)[:300], _PLUGINS) from None
     stored = stored.reshape(header.frames, *header.size)
     return np.stack(
         [
@@ -131,16 +134,14 @@ def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[A
     return stored.astype(np.float64) * slope + intercept
 
 
-def _undecodable(header: Header, where: str, got: str) -> ImageError:
+def _undecodable(header: Header, where: str, got: str, do: str = _EXPORT) -> ImageError:
     told = got.replace(str(header.path), header.name)
     return ImageError(
         "pixels cannot be decoded",
         where=where,
         got=f"transfer syntax {_syntax_name(header.transfer_syntax)}: {told}",
         expected="uncompressed, RLE, JPEG, JPEG-LS or JPEG 2000",
-        do="pip install pylibjpeg pylibjpeg-openjpeg"
-        if header.transfer_syntax in _ONLY_PYDICOM
-        else "check the file, or let the archive export the series uncompressed",
+        do=do,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from radiobone.core.errors import UsageError
@@ -13,7 +13,7 @@ from radiobone.core.files import write_json
 from radiobone.imaging.dicom.archive import hashed_name
 
 
-@dataclass
+@dataclass(frozen=True)
 class Pseudonyms:
     """Numbers given to patients and to the series of each, by their hashes.
 
@@ -67,7 +67,7 @@ class Pseudonyms:
         """
         write_json(path, {"salt": self.salt, "patients": self.patients, "series": self.series})
 
-    def number(self, people: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    def number(self, people: Sequence[tuple[str, str]]) -> tuple[list[tuple[str, str]], Pseudonyms]:
         """Name patients and series, those without a number in the order in which they are given.
 
         Parameters
@@ -79,16 +79,19 @@ class Pseudonyms:
         -------
         list of (str, str)
             ``P0001`` and ``S01`` for each.
+        Pseudonyms
+            With the new numbers.
         """
+        patients, series = dict(self.patients), dict(self.series)
+        last: dict[int, int] = {}
+        for key, number in series.items():
+            owner = int(key.partition("|")[0])
+            last[owner] = max(last.get(owner, 0), number)
         names = []
-        counts: dict[int, int] = {}
-        for key, number in self.series.items():
-            patient = int(key.partition("|")[0])
-            counts[patient] = max(counts.get(patient, 0), number)
         for who, which in people:
-            patient = self.patients.setdefault(hashed_name(who, self.salt), len(self.patients) + 1)
+            patient = patients.setdefault(hashed_name(who, self.salt), len(patients) + 1)
             key = f"{patient}|{hashed_name(which, self.salt)}"
-            if key not in self.series:
-                counts[patient] = self.series[key] = counts.get(patient, 0) + 1
-            names.append((f"P{patient:04d}", f"S{self.series[key]:02d}"))
-        return names
+            if key not in series:
+                last[patient] = series[key] = last.get(patient, 0) + 1
+            names.append((f"P{patient:04d}", f"S{series[key]:02d}"))
+        return names, replace(self, patients=patients, series=series)

@@ -149,7 +149,10 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
             raise ImageError("a DICOM file is no CT", where=place, got=got, expected=f"modality {MODALITY}")
         if _SCOUT in header.image_type:
             raise ImageError(
-                "a DICOM file is a scout", where=place, got="image type LOCALIZER", do="leave out the scouts"
+                "a DICOM file is a scout",
+                where=place,
+                got="image type LOCALIZER",
+                do="leave it out (--series largest does)",
             )
         if header.samples > 1:
             raise ImageError("a DICOM file is a picture in colour", where=place, expected="HU")

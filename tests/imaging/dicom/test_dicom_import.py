@@ -165,6 +165,46 @@ def test_numbers_of_patients_stay_when_the_archive_grows(hospital, tmp_path, wri
     assert after.loc[after["patient_id"] == "P0003", "n_slices"].item() == "5"
 
 
+def test_a_patient_has_one_number_whether_identifiers_are_kept_or_not(hospital, tmp_path):
+    out = tmp_path / "cohort"
+    import_archive(hospital, out, progress=False)
+    before = read_cohort(out / "cohort.csv", masks=False).table
+    import_archive(hospital, out, ImportOptions(keep_identifiers=True), progress=False)
+    after = read_cohort(out / "cohort.csv", masks=False).table
+    assert list(after["image"]) == list(before["image"])
+    assert list(after["patient_id"]) == ["MRN4711", "MRN4711", "2"]
+
+
+@pytest.mark.parametrize("name", ["line\u2028feed", " blank", "blank "])
+def test_paths_that_a_list_cannot_hold_are_refused(tmp_path, write_series, name):
+    files = write_series(tmp_path / "archive", range(3), name="x")
+    files[0].rename(files[0].with_name(name))
+    import_archive(tmp_path / "archive", tmp_path / "out", progress=False)
+    (row,) = report(tmp_path / "out").to_dict("records")
+    outside = name == " blank"  # the path begins with its folder: only its end matters
+    assert (row["status"] == "ok") == outside
+    assert outside or "a path cannot stand in a list of files" in row["reason"]
+    import_archive(tmp_path / "archive", tmp_path / "nifti", ImportOptions(convert=True), progress=False)
+    assert report(tmp_path / "nifti")["status"].item() == "ok"
+
+
+def test_what_cannot_be_opened_fails_without_its_path(hospital, tmp_path, monkeypatch):
+    real = archive.read_header
+
+    def refuse(path):
+        if path.parent.name == "b":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(archive, "read_header", refuse)
+    import_archive(hospital, tmp_path / "out", progress=False)
+    rows = report(tmp_path / "out")
+    failed = rows[(rows["status"] == "failed") & (rows["modality"] == "")]
+    assert len(failed) == 1
+    assert "it cannot be opened (Permission denied)" in failed["reason"].item()
+    assert str(hospital) not in (tmp_path / "out/import_report.csv").read_text()
+
+
 def test_an_untouched_file_is_not_read_again(hospital, tmp_path, monkeypatch):
     out = tmp_path / "cohort"
     options = ImportOptions(convert=True)
