@@ -64,7 +64,9 @@ def test_each_file_is_read_once(tmp_path, monkeypatch):
         for name in ("read_image", "read_mask"):
             original = getattr(module, name)
             monkeypatch.setattr(
-                module, name, lambda path, original=original: (read.append(path), original(path))[1]
+                module,
+                name,
+                lambda path, original=original, **chosen: (read.append(path), original(path, **chosen))[1],
             )
     assert inspect_scan(made, request()).findings == ()
     assert sorted(read) == sorted([made.image, made.mask])
