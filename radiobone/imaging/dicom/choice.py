@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.headers import Header
-from radiobone.imaging.dicom.series import MODALITY, Series
+from radiobone.imaging.dicom.kinds import MODALITY
+from radiobone.imaging.dicom.series import Series
 
 LARGEST = "largest"
 

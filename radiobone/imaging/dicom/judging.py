@@ -10,7 +10,8 @@ from pathlib import Path
 from radiobone.core.batch import Status
 from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging.dicom.choice import SeriesChoice
-from radiobone.imaging.dicom.series import MODALITY, Series, not_hu
+from radiobone.imaging.dicom.kinds import MODALITY, not_hu
+from radiobone.imaging.dicom.series import Series
 from radiobone.imaging.dicom.stack import Stack
 from radiobone.imaging.dicom.volume import tilted
 

@@ -13,18 +13,12 @@ import numpy as np
 from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.acquisition import Acquisition, summarise
 from radiobone.imaging.dicom.headers import Header, read_header
+from radiobone.imaging.dicom.kinds import SCOUT, check_kind
 from radiobone.imaging.dicom.stack import Slice, Stack, make_stack
-
-MODALITY = "CT"
 
 SAME_PLANE_COSINE = np.cos(np.radians(20.0))
 """Slices of one UID whose normals are further apart are stacks of their own (a reformation beside its source);
 below, they are one stack with mixed orientations, which is refused."""
-
-_SCOUT = "LOCALIZER"
-_PERFUSION = "PERFUSION"
-_HU = ("", "HU", "US")
-"""Rescale types of HU. US means "not told": ITK writes it into every series."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,83 +99,6 @@ class Series:
         return make_stack(self.slices, where)
 
 
-def check_whole(headers: Iterable[Header], where: str) -> None:
-    """Refuse files that cannot be read.
-
-    Parameters
-    ----------
-    headers : iterable of Header
-        Of the files.
-    where : str
-        The source, for messages.
-
-    Raises
-    ------
-    ImageError
-        If one is truncated, or its header cannot be understood.
-    """
-    for header in headers:
-        if header.fault:
-            place = f"{where}, {header.name}"
-            raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
-
-
-def check_kind(headers: Sequence[Header], where: str) -> None:
-    """Refuse files that are no slices of a CT.
-
-    Parameters
-    ----------
-    headers : sequence of Header
-        Of the files.
-    where : str
-        The source, for messages.
-
-    Raises
-    ------
-    ImageError
-        If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies.
-    """
-    check_whole(headers, where)
-    for header in headers:
-        place = f"{where}, {header.name}"
-        if header.modality != MODALITY:
-            got = f"modality {header.modality or 'not told'}"
-            raise ImageError("a DICOM file is no CT", where=place, got=got, expected=f"modality {MODALITY}")
-        if _SCOUT in header.image_type:
-            raise ImageError(
-                "a DICOM file is a scout",
-                where=place,
-                got="image type LOCALIZER",
-                do="leave it out (--series largest does)",
-            )
-        if header.samples > 1:
-            raise ImageError("a DICOM file is a picture in colour", where=place, expected="HU")
-        if not header.planes:
-            raise ImageError(
-                "a DICOM file does not say where its slice lies",
-                where=place,
-                got="no position, orientation or pixel spacing",
-                expected="CT slices, or an enhanced multi-frame CT",
-                do="leave out secondary captures and reports",
-            )
-
-
-def not_hu(headers: Iterable[Header]) -> str:
-    """Say why the values of a series are not HU; empty if nothing speaks against it.
-
-    Parameters
-    ----------
-    headers : iterable of Header
-        Of its files.
-    """
-    for header in headers:
-        if header.rescale_type.upper() not in _HU:
-            return f"rescale type {header.rescale_type}"
-        if _PERFUSION in header.image_type:
-            return f"image type {' '.join(header.image_type[2:])}"
-    return ""
-
-
 def dicom_files(folder: Path, *, recursive: bool = False) -> list[Path]:
     """List all files of a folder, in the order of their paths; whether they are DICOM is not looked at.
 
@@ -254,9 +171,9 @@ def _makeshift(header: Header) -> str:
 
 
 def _parts(headers: Sequence[Header]) -> list[Series]:
-    scouts = [header for header in headers if _SCOUT in header.image_type]
-    others = [header for header in headers if not header.planes and _SCOUT not in header.image_type]
-    placed = [header for header in headers if header.planes and _SCOUT not in header.image_type]
+    scouts = [header for header in headers if SCOUT in header.image_type]
+    others = [header for header in headers if not header.planes and SCOUT not in header.image_type]
+    placed = [header for header in headers if header.planes and SCOUT not in header.image_type]
     slices = [Slice(header, frame) for header in placed for frame in range(len(header.planes))]
     stacks = [_stack_series(part) for plane in _by_plane(slices) for part in _by_part(plane)]
     stacks.sort(key=lambda item: -len(item.slices))

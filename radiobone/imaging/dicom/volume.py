@@ -12,8 +12,9 @@ import numpy as np
 from radiobone.core.errors import ImageError, RadioboneWarning
 from radiobone.imaging.dicom.choice import SeriesChoice, listing
 from radiobone.imaging.dicom.headers import Header, read_header
+from radiobone.imaging.dicom.kinds import check_kind, check_whole, not_hu
 from radiobone.imaging.dicom.pixels import read_voxels
-from radiobone.imaging.dicom.series import check_kind, check_whole, find_series, not_hu
+from radiobone.imaging.dicom.series import find_series
 from radiobone.imaging.dicom.stack import Slice, Stack, make_stack
 from radiobone.imaging.dicom.tilt import straighten
 from radiobone.imaging.geometry import Geometry
