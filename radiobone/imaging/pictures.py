@@ -7,7 +7,7 @@ from the scan in mm.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,12 +18,16 @@ from radiobone.imaging.volumes import Image, Mask
 
 Floats = NDArray[np.float64]
 Colour = tuple[int, int, int]
+Lines = Sequence[tuple[ArrayLike, ArrayLike]]
 
 BONE_WINDOW_HU = (-250.0, 650.0)
 """What is shown from black to white: fat stays visible, and cortex is not yet all white."""
 
 OUTSIDE: Colour = (0, 0, 0)
 """Colour of what lies outside the scan."""
+
+LINE: Colour = (255, 60, 60)
+"""Colour of lines."""
 
 COLOURS: tuple[Colour, ...] = (
     (230, 159, 0),
@@ -64,6 +68,7 @@ def sagittal(
     points_mm: Mapping[str, ArrayLike],
     *,
     curved: bool = True,
+    lines_mm: Lines = (),
     margin_mm: float = 40.0,
     mm_per_pixel: float = 0.75,
     window_hu: tuple[float, float] = BONE_WINDOW_HU,
@@ -81,6 +86,8 @@ def sagittal(
     curved : bool, default True
         Follow the points to the left and right, so that all of a scoliotic spine is seen in its middle; else a
         plane through the middle of them all.
+    lines_mm : sequence of pairs of array_like of shape (3,), default ()
+        Lines to draw, such as the axes of a body: start and end of each in the world.
     margin_mm : float, default 40.0
         How far the picture reaches beyond masks and points.
     mm_per_pixel : float, default 0.75
@@ -103,11 +110,14 @@ def sagittal(
     left = np.interp(rows, heights, lefts) if curved else np.full(len(rows), lefts.mean())
     world = np.empty((len(rows), len(columns), 3))
     world[..., 0], world[..., 1], world[..., 2] = left[:, None], columns, rows[:, None]
-    labels = {
-        name: ((high[2] - point[2]) / mm_per_pixel, (point[1] - low[1]) / mm_per_pixel)
-        for name, point in zip(points_mm, points, strict=True)
-    }
-    return _draw(image, masks, world, labels, mm_per_pixel, window_hu)
+
+    def place(point: Floats) -> tuple[float, float]:
+        return float(high[2] - point[2]) / mm_per_pixel, float(point[1] - low[1]) / mm_per_pixel
+
+    labels = {name: place(point) for name, point in zip(points_mm, points, strict=True)}
+    picture = _draw(image, masks, world, labels, mm_per_pixel, window_hu)
+    _draw_lines(picture.array, lines_mm, place)
+    return picture
 
 
 def axial(
@@ -117,6 +127,7 @@ def axial(
     *,
     left: ArrayLike = (1.0, 0.0, 0.0),
     back: ArrayLike = (0.0, 1.0, 0.0),
+    lines_mm: Lines = (),
     size_mm: float = 120.0,
     mm_per_pixel: float = 0.75,
     window_hu: tuple[float, float] = BONE_WINDOW_HU,
@@ -133,6 +144,8 @@ def axial(
         The middle of the picture in the world.
     left, back : array_like of shape (3,)
         World directions to the right of the picture and downwards; those of a vertebra show it in its own plane.
+    lines_mm : sequence of pairs of array_like of shape (3,), default ()
+        Lines to draw: start and end of each in the world.
     size_mm : float, default 120.0
         Edge of the picture.
     mm_per_pixel : float, default 0.75
@@ -148,8 +161,16 @@ def axial(
     steps = np.arange(-size_mm / 2, size_mm / 2, mm_per_pixel)
     across, down = (np.asarray(way, dtype=np.float64) for way in (left, back))
     across, down = across / np.linalg.norm(across), down / np.linalg.norm(down)
-    world = np.asarray(middle_mm, dtype=np.float64) + steps[:, None, None] * down + steps[None, :, None] * across
-    return _draw(image, masks, world, {}, mm_per_pixel, window_hu)
+    middle = np.asarray(middle_mm, dtype=np.float64)
+    world = middle + steps[:, None, None] * down + steps[None, :, None] * across
+
+    def place(point: Floats) -> tuple[float, float]:
+        row, column = ((point - middle) @ way + size_mm / 2 for way in (down, across))
+        return float(row) / mm_per_pixel, float(column) / mm_per_pixel
+
+    picture = _draw(image, masks, world, {}, mm_per_pixel, window_hu)
+    _draw_lines(picture.array, lines_mm, place)
+    return picture
 
 
 def _extent(
@@ -193,6 +214,16 @@ def _draw(
         filled = np.nan_to_num(_sample(padded, index - offset + 1)) >= 0.5
         array[_outline(filled)] = colours[name]
     return Picture(array, mm_per_pixel, labels, colours)
+
+
+def _draw_lines(array: NDArray[np.uint8], lines_mm: Lines, place: Callable[[Floats], tuple[float, float]]) -> None:
+    """Draw straight lines into a picture, as far as it reaches."""
+    for ends in lines_mm:
+        start, end = (np.array(place(np.asarray(point, dtype=np.float64))) for point in ends)
+        steps = np.linspace(0.0, 1.0, 2 * int(np.ceil(np.abs(end - start).max())) + 1)[:, None]
+        pixels = np.rint(start + steps * (end - start)).astype(np.intp)
+        within = ((pixels >= 0) & (pixels < array.shape[:2])).all(axis=1)
+        array[tuple(pixels[within].T)] = LINE
 
 
 def _sample(array: NDArray[np.generic], index: Floats) -> Floats:

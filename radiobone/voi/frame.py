@@ -70,6 +70,12 @@ class BodyFrame:
         """Width, depth and height."""
         return np.array([self.width_mm, self.depth_mm, self.height_mm])
 
+    @property
+    def lines_mm(self) -> list[tuple[Floats, Floats]]:
+        """Width, depth and height as lines through the middle: start and end of each in the world."""
+        halves = self.size_mm[:, None] / 2 * self.axes.directions
+        return [(self.axes.origin_mm - half, self.axes.origin_mm + half) for half in halves]
+
     def shares(self, world: Floats) -> Floats:
         """Return world points as shares of the body from its middle: its faces lie at -0.5 and 0.5.
 

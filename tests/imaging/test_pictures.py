@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from radiobone.imaging import Geometry, Image, Mask
-from radiobone.imaging.pictures import COLOURS, OUTSIDE, axial, sagittal
+from radiobone.imaging.pictures import COLOURS, LINE, OUTSIDE, axial, sagittal
 
 GEOMETRY = Geometry((60, 50, 40), (2.0, 1.0, 1.5), (-30.0, -25.0, -60.0))
 
@@ -122,6 +122,16 @@ class TestAxial:
         }
         assert depth["own"] == pytest.approx(36, abs=2)
         assert depth["world"] == pytest.approx(2 * 4 / np.sin(lean), abs=2)
+
+    def test_lines_lie_where_they_were_given(self):
+        line = ((0, -10, 0), (0, 10, 200))
+        seen = np.argwhere((sagittal(ramp(2), {}, {"L1": (0, 0, 0)}, lines_mm=[line]).array == LINE).all(axis=-1))
+        slope = np.polyfit(seen[:, 1], seen[:, 0], 1)[0]
+        assert slope == pytest.approx(-10, rel=0.05)
+        flat = axial(ramp(2), {}, (0, 0, 0), lines_mm=[((-12, 6, 0), (12, 6, 0))], size_mm=60, mm_per_pixel=0.5)
+        seen = np.argwhere((flat.array == LINE).all(axis=-1))
+        assert set(seen[:, 0]) == {72}
+        assert (seen[:, 1].min(), seen[:, 1].max()) == (36, 84)
 
     def test_an_empty_mask_draws_nothing(self):
         empty = Mask(np.zeros((0, 0, 0), dtype=bool), GEOMETRY)

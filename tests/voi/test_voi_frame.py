@@ -64,6 +64,8 @@ class TestMeasure:
         frame = measure_frame(box((40, 30, 24), turn=turn), VertebraAxes(np.full(3, 5.0), *turn.T))
         assert frame.size_mm == pytest.approx([40, 30, 24], abs=0.7)
         assert frame.axes.origin_mm == pytest.approx(np.zeros(3), abs=0.3)
+        start, end = frame.lines_mm[2]
+        assert end - start == pytest.approx(frame.height_mm * turn[:, 2])
         assert frame.shares(turn @ np.array([20.0, -15.0, 12.0])) == pytest.approx([0.5, -0.5, 0.5], abs=0.02)
 
     def test_a_lip_does_not_count(self):

@@ -74,3 +74,32 @@ def test_texts_of_the_first_recipes_hold_what_they_held():
     assert find_recipe("body@1").text(VoiOptions()) == "body@1"
     text = "trabecular@1(erosion_mm=3.0, upper_hu=None, lower_hu=None)"
     assert find_recipe("trabecular@1").text(VoiOptions()) == text
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text"),
+    [
+        (
+            "trabecular_published",
+            "erosion_mm=3.0, upper_hu=None, lower_hu=None, endplate_mm=5.0, vein_depth_share=0.218, island_hu=885.0",
+        ),
+        (
+            "cylinder",
+            "width_share=0.5, width_mm=None, depth_share=0.5, depth_mm=None, height_share=0.5, height_mm=None, "
+            "centre_share=0.5",
+        ),
+        ("slice_mid", "plane=axial, region=body, erosion_mm=3.0, upper_hu=None, lower_hu=None"),
+        ("slices", "n_slices=3, plane=axial, region=body, erosion_mm=3.0, upper_hu=None, lower_hu=None"),
+        (
+            "field_of_view",
+            "scale=1.0, margin_mm=0.0, region=body, erosion_mm=3.0, upper_hu=None, lower_hu=None",
+        ),
+    ],
+)
+def test_texts_of_the_newer_recipes(recipe, text):
+    assert find_recipe(recipe).text(VoiOptions()) == f"{recipe}@1({text})"
+    assert (
+        find_recipe("ellipsoid")
+        .text(VoiOptions(width_mm=12))
+        .startswith("ellipsoid@1(width_share=0.5, width_mm=12.0")
+    )
