@@ -81,7 +81,8 @@ def test_texts_of_the_first_recipes_hold_what_they_held():
     [
         (
             "trabecular_published",
-            "erosion_mm=3.0, upper_hu=None, lower_hu=None, endplate_mm=5.0, vein_depth_share=0.218, island_hu=885.0",
+            "erosion_mm=3.0, upper_hu=None, lower_hu=None, "
+            "endplate_mm=5.0, vein_depth_share=0.218, island_hu=885.0",
         ),
         (
             "cylinder",
