@@ -52,6 +52,9 @@ HEAVY_IMPORTED_IN = {
     "imaging/dicom/frames.py": {"pydicom"},
     "imaging/dicom/pixels.py": {"pydicom"},
     "imaging/dicom/truncation.py": {"pydicom"},
+    "imaging/masks/dicom_seg.py": {"pydicom"},
+    "imaging/masks/references.py": {"pydicom"},
+    "imaging/masks/rtstruct.py": {"pydicom"},
 }
 
 LATE = {"sklearn", "pandas", "numba", "SimpleITK", "scipy", "matplotlib", "lightgbm", "statsmodels"}

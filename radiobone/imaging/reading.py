@@ -1,4 +1,4 @@
-"""Reading images and masks: NIfTI, NRRD, MHA/MHD and DICOM series, always with full geometry.
+"""Reading images and masks of all kinds of files, always with full geometry.
 
 The file's own pixel type is kept, since PyRadiomics rounds resampled values to it.
 """
@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
 from radiobone.imaging.detached import detached_files
 from radiobone.imaging.dicom import SeriesChoice, is_dicom, read_series, series_files
+from radiobone.imaging.masks.forms import folder_files, is_stored_apart, read_form
+from radiobone.imaging.masks.placing import place_on
+from radiobone.imaging.masks.segments import Segments, combine
 from radiobone.imaging.volume_files import read_volume
 from radiobone.imaging.volumes import Image, Mask
 
@@ -106,46 +107,100 @@ def read_image(source: Source, series: str = "") -> Image:
     return image
 
 
-def read_mask(path: Path) -> Mask:
-    """Read a label map; a float file is accepted if all its values are whole numbers.
+def mask_files(source: Path, segments: Sequence[str] = ()) -> list[Path]:
+    """List the files that a mask is read from.
 
     Parameters
     ----------
-    path : Path
-        A NIfTI, NRRD or MHA/MHD file.
+    source : Path
+        As `read_mask` takes it.
+    segments : sequence of str
+        Which segments are wanted.
 
     Returns
     -------
-    Mask
-        On its own whole grid, in the file's integer type; 32 bits for a float file.
+    list of Path
+        Each exists.
 
     Raises
     ------
     ImageError
-        If the file is missing, truncated, not 3D, not scalar, only background, or holds values that are no labels
-        (negative or not whole).
+        If a file is missing, or a folder holds no mask.
     """
-    if path.is_dir():
-        raise ImageError("a mask is one file, not a folder", where=str(path), expected="NIfTI, NRRD or MHA/MHD")
-    image = read_volume(source_files(path))
-    labels = _as_labels(image.array, path)
-    if not labels.any():
-        raise ImageError("mask is empty", where=str(path), got="only background", expected="at least one label")
-    return Mask(labels, image.geometry)
+    if source.is_dir():
+        return folder_files(list(source.iterdir()), segments, str(source))
+    files = source_files(source)
+    if source in files or len(files) == 1:
+        return files
+    return folder_files(files, segments, str(source))
 
 
-def _as_labels(array: NDArray[Any], path: Path) -> NDArray[Any]:
-    if array.dtype.kind == "f":
-        whole = np.isfinite(array) & (array == np.round(array))
-        if not whole.all():
-            raise ImageError(
-                "mask holds values that are no labels",
-                where=str(path),
-                got=f"{int((~whole).sum())} voxels such as {array[~whole][0]:.6g}",
-                expected="whole numbers",
-                do="give a label map, not probabilities or a resampled mask",
-            )
-        array = array.astype(np.int32)
-    if array.min() < 0:
-        raise ImageError("mask holds negative labels", where=str(path), got=int(array.min()), expected="0 or more")
-    return array
+def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> Mask:
+    """Read a mask as a label map, with the names of its labels where its files carry them.
+
+    Parameters
+    ----------
+    source : Path
+        One of these:
+
+        - a NIfTI, NRRD or MHA/MHD file with whole numbers, of float type or not;
+        - a segmentation of 3D Slicer (``.seg.nrrd``);
+        - a DICOM SEG or RTSTRUCT, or a folder that holds one;
+        - a folder with a file for each label, as TotalSegmentator writes it;
+        - a ``.txt`` that lists a file, or the label files, as in `source_files`.
+    image : Image, optional
+        The scan that it belongs to: needed for an RTSTRUCT; used to check which series a SEG or RTSTRUCT was drawn
+        on, and to put the voxels of a SEG or ``.seg.nrrd`` in their places, whatever box and order of axes these
+        are stored in.
+    segments : sequence of str
+        Names of the segments that are read, or levels that these mean. By default those whose names mean levels,
+        and all where there is no such name.
+
+    Returns
+    -------
+    Mask
+        On the image's grid if its voxels are voxels of the image; else on its own grid.
+
+    Raises
+    ------
+    ImageError
+        If a file is missing, truncated, not 3D, not scalar, only background, or holds values that are no labels
+        (negative or not whole); or segments are missing or overlap.
+    GeometryError
+        If a SEG or RTSTRUCT refers to another series, or contours do not lie in the image's slices.
+    """
+    files = mask_files(source, segments)
+    found = read_form(files, image, segments, str(source))
+    mask = combine(found, str(source), segments) if isinstance(found, Segments) else found
+    return place_on(image.geometry, mask) if image is not None and is_stored_apart(files) else mask
+
+
+def read_segments(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> dict[str, Mask]:
+    """Read each segment of a mask as a mask of its own, so that segments may overlap.
+
+    Parameters
+    ----------
+    source, image, segments
+        As for `read_mask`.
+
+    Returns
+    -------
+    dict of str to Mask
+        By the name in the file, or ``label_<value>`` where it carries no names; boolean, in tight boxes. An empty
+        segment is left out.
+
+    Raises
+    ------
+    ImageError, GeometryError
+        As `read_mask`, but for overlaps.
+    """
+    files = mask_files(source, segments)
+    found = read_form(files, image, segments, str(source))
+    if isinstance(found, Mask):
+        names = found.names or {value: f"label_{value}" for value in found.labels()}
+        parts = {name: found.select(value) for value, name in names.items()}
+    else:
+        parts = {item.name: item.mask for item in found.segments if item.mask.n_voxels}
+    if image is None or not is_stored_apart(files):
+        return parts
+    return {name: place_on(image.geometry, part) for name, part in parts.items()}

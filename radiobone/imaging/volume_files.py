@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging import metaimage, nifti
+from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.itk import geometry_of, quiet_itk
 from radiobone.imaging.volumes import Image
 
@@ -33,12 +38,56 @@ def read_volume(files: Sequence[Path]) -> Image:
     ImageError
         If the file is truncated or damaged, not 3D, or not scalar.
     """
-    import SimpleITK as sitk
-
     path = files[0]
     voxels = None
     if path.name.casefold().endswith(nifti.SUFFIXES):
         voxels = nifti.read_voxels(path)
+    with _reader(files) as reader:
+        _check_dimensions(reader, path)
+        _check_scalar(reader, path)
+        if voxels is not None:
+            return Image(voxels, geometry_of(reader))
+        return Image.from_sitk(reader.Execute())
+
+
+def read_layers(files: Sequence[Path]) -> tuple[list[NDArray[Any]], Geometry]:
+    """Read volumes that lie on one grid in one file, as a list in a NRRD file.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The file, and the file beside it that may hold its voxels.
+
+    Returns
+    -------
+    list of ndarray of shape (z, y, x)
+        At least one.
+    Geometry
+        Their grid.
+
+    Raises
+    ------
+    ImageError
+        If the file is truncated or damaged, or its volumes are not 3D.
+    """
+    import SimpleITK as sitk
+
+    with _reader(files) as reader:
+        _check_dimensions(reader, files[0])
+        array = sitk.GetArrayFromImage(reader.Execute())
+        several = reader.GetNumberOfComponents() > 1
+    layers = (
+        [np.ascontiguousarray(array[..., number]) for number in range(array.shape[-1])] if several else [array]
+    )
+    return layers, geometry_of(reader)
+
+
+@contextlib.contextmanager
+def _reader(files: Sequence[Path]) -> Iterator[sitk.ImageFileReader]:
+    """Open a file, and tell in our words what ITK makes of it."""
+    import SimpleITK as sitk
+
+    path = files[0]
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     if path.suffix.casefold() in metaimage.SUFFIXES:
@@ -48,10 +97,7 @@ def read_volume(files: Sequence[Path]) -> Image:
     try:
         with quiet_itk():
             reader.ReadImageInformation()
-            _check_kind(reader, path)
-            if voxels is not None:
-                return Image(voxels, geometry_of(reader))
-            return Image.from_sitk(reader.Execute())
+            yield reader
     except RuntimeError as error:
         raise ImageError(
             "file cannot be read as an image",
@@ -62,7 +108,7 @@ def read_volume(files: Sequence[Path]) -> Image:
         ) from None
 
 
-def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
+def _check_dimensions(reader: sitk.ImageFileReader, path: Path) -> None:
     size = reader.GetSize()
     if len(size) != 3:
         raise ImageError(
@@ -72,6 +118,9 @@ def _check_kind(reader: sitk.ImageFileReader, path: Path) -> None:
             expected="one 3D volume",
             do="save the volume you mean as a file of its own",
         )
+
+
+def _check_scalar(reader: sitk.ImageFileReader, path: Path) -> None:
     if reader.GetNumberOfComponents() != 1:
         raise ImageError(
             "image has several values in each voxel",

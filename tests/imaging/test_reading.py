@@ -305,7 +305,7 @@ def test_a_list_of_dicom_files_may_stand_in_a_text_file(shared_data, tmp_path):
 
 
 def test_a_folder_is_no_mask(tmp_path, capfd):
-    with pytest.raises(ImageError, match="a mask is one file"):
+    with pytest.raises(ImageError, match="the folder holds no masks"):
         read_mask(tmp_path)
     with pytest.raises(ImageError, match="0 DICOM series"):
         read_image(tmp_path)

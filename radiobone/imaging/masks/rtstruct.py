@@ -1,0 +1,191 @@
+"""RTSTRUCT: contours drawn in the slices of an image, as segments on its grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import GeometryError, ImageError
+from radiobone.imaging.dicom.headers import read_header
+from radiobone.imaging.geometry import Geometry
+from radiobone.imaging.masks.contours import fill
+from radiobone.imaging.masks.references import RTSTRUCT, check_series, read_dataset
+from radiobone.imaging.masks.segments import Segment, Segments, choose_segments
+from radiobone.imaging.volumes import Image, Mask
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+SLICE_TOLERANCE = 0.1
+"""Largest distance of a contour from its slice, as a share of the slice distance."""
+
+CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+
+EDGE_TOLERANCE = 1.0
+"""Largest distance in voxels by which a contour may leave the image sideways, as an outline of its border does."""
+
+HEAD = np.array([0.0, 0.0, 1.0])
+"""World direction to the patient's head (LPS)."""
+
+Floats = NDArray[np.float64]
+
+
+def read_rtstruct(path: Path, image: Image | None, wanted: Sequence[str], where: str) -> Segments:
+    """Read the regions of an RTSTRUCT.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    image : Image or None
+        The scan whose slices hold the contours.
+    wanted : sequence of str
+        Names of regions (see `choose_segments`).
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    Segments
+        On the image's grid; label values are the region's numbers.
+
+    Raises
+    ------
+    ImageError
+        If the file is damaged, there is no image, or a name that is wanted is not there.
+    GeometryError
+        If it refers to another series, or contours do not lie in slices of the image.
+    """
+    header, data = read_header(path), read_dataset(path, where)
+    if image is None:
+        raise ImageError("contours need the image that they were drawn on", where=where, do="give the image too")
+    check_series(header.refers_to if header is not None else (), image, RTSTRUCT, where)
+    names = {
+        int(item.ROINumber): str(item.get("ROIName") or "").strip()
+        for item in data.get("StructureSetROISequence") or []
+    }
+    names = {number: name or f"region {number}" for number, name in names.items()}
+    if not names or "ROIContourSequence" not in data:
+        raise ImageError(
+            "the RTSTRUCT holds no contours",
+            where=where,
+            got=f"{len(names)} regions",
+            do="check whether the file is whole",
+        )
+    chosen = choose_segments(names, wanted, where)
+    contours = {
+        int(item.ReferencedROINumber): item.get("ContourSequence") or [] for item in data.ROIContourSequence
+    }
+    notes: list[str] = []
+    segments = [
+        Segment(
+            number,
+            name,
+            _region(contours.get(number, []), image.geometry, f"{where}, region {name!r}", name, notes),
+        )
+        for number, name in chosen.items()
+    ]
+    return Segments(segments, image.geometry, tuple(notes))
+
+
+def _region(contours: Sequence[Dataset], grid: Geometry, where: str, name: str, notes: list[str]) -> Mask:
+    """Fill the contours of one region, and note what was left out or is missing."""
+    points = [_points(item, where) for item in contours]
+    closed = [
+        part
+        for item, part in zip(contours, points, strict=True)
+        if str(item.get("ContourGeometricType", "")) in CLOSED and len(part) > 2
+    ]
+    if len(closed) < len(contours):
+        left_out = len(contours) - len(closed)
+        notes.append(f"region {name!r}: {left_out} of {len(contours)} contours enclose nothing and were left out")
+    if not closed:
+        return Mask(np.zeros((0, 0, 0), dtype=bool), grid)
+    axis = int(np.abs(grid.axes @ HEAD).argmax())
+    index = [grid.index(part) for part in closed]
+    numbers = _slices(index, axis, grid, where)
+    _check_inside(index, axis, grid, where)
+    missing = sorted({*range(min(numbers), max(numbers) + 1)} - {*numbers})
+    if missing:
+        notes.append(f"region {name!r}: no contour in {len(missing)} slices between its first and its last one")
+    return fill(list(zip(numbers, index, strict=True)), axis, grid)
+
+
+def _points(item: Dataset, where: str) -> Floats:
+    """Return the world points of a contour, of shape (n, 3)."""
+    try:
+        values = np.array(item.get("ContourData") or [], dtype=np.float64)
+        promised = int(item.get("NumberOfContourPoints") or values.size // 3)
+    except (ValueError, TypeError):
+        values, promised = np.array([np.nan]), 0
+    if values.size != 3 * promised or not np.isfinite(values).all():
+        raise ImageError(
+            "a contour is damaged",
+            where=where,
+            got=f"{values.size} numbers",
+            expected=f"{3 * promised}, three for each of {promised} points",
+            do="export the RTSTRUCT again",
+        )
+    return values.reshape(-1, 3)
+
+
+def _slices(index: Sequence[Floats], axis: int, grid: Geometry, where: str) -> list[int]:
+    """Return the slice of each contour, or say how the contours lie to the slices."""
+    step = grid.spacing_mm[axis]
+    spread = max(float(np.ptp(points[:, axis])) for points in index)
+    if spread > 2 * SLICE_TOLERANCE:
+        raise GeometryError(
+            "contours do not lie in the image's axial slices",
+            where=where,
+            got=f"a contour that reaches over {spread * step:.4g} mm across the slices",
+            expected="contours parallel to the slices",
+            do="give the series that they were drawn on, and contours drawn in axial slices",
+        )
+    middles = np.array([points[:, axis].mean() for points in index])
+    last = grid.shape[axis] - 1
+    outside = (middles < -SLICE_TOLERANCE) | (middles > last + SLICE_TOLERANCE)
+    if outside.any():
+        raise _outside(
+            f"{int(outside.sum())} of {len(index)} contours above or below it, up to "
+            f"{np.maximum(-middles, middles - last).max() * step:.4g} mm from its last slice",
+            where,
+        )
+    numbers = np.rint(middles)
+    between = np.abs(middles - numbers)
+    if between.max() > SLICE_TOLERANCE:
+        raise GeometryError(
+            "contours lie between the slices of the image",
+            where=where,
+            got=f"{int((between > SLICE_TOLERANCE).sum())} of {len(index)} contours, up to "
+            f"{between.max() * step:.4g} mm from the nearest slice (slices are {step:.4g} mm apart)",
+            expected=f"contours within {SLICE_TOLERANCE * step:.4g} mm of a slice",
+            do="give the series that they were drawn on",
+        )
+    return [int(number) for number in numbers]
+
+
+def _check_inside(index: Sequence[Floats], axis: int, grid: Geometry, where: str) -> None:
+    """Refuse contours that leave the image sideways."""
+    size = np.array(grid.shape)
+    beyond = [np.maximum(-0.5 - points, points - (size - 0.5)).max(axis=0) for points in index]
+    far = np.delete(np.array(beyond), axis, axis=1).max(axis=1)
+    if far.max() > EDGE_TOLERANCE:
+        raise _outside(
+            f"{int((far > EDGE_TOLERANCE).sum())} of {len(index)} contours beyond its sides, by up to "
+            f"{far.max():.3g} voxels",
+            where,
+        )
+
+
+def _outside(got: str, where: str) -> GeometryError:
+    return GeometryError(
+        "contours lie outside the image",
+        where=where,
+        got=got,
+        expected="contours inside the image",
+        do="give the series that they were drawn on, in full",
+    )

@@ -1,0 +1,199 @@
+"""Segments with names: which of a file are wanted, and how they become one label map."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.config import nearest
+from radiobone.core.errors import ImageError
+from radiobone.imaging.geometry import Geometry
+from radiobone.imaging.volumes import Box, Mask, relative, union
+from radiobone.tables.level_names import find_level
+
+SHARED_SHARE = 0.01
+"""Segments that share a larger part of the smaller one overlap; what less is shared belongs to neither."""
+
+SHOWN = 30
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """One segment of a file.
+
+    Parameters
+    ----------
+    value : int
+        Its label value.
+    name : str
+        What the file calls it.
+    mask : Mask
+        Boolean, in its tight box; of size 0 if the segment is empty.
+    """
+
+    value: int
+    name: str
+    mask: Mask
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """What was read of a file with segments.
+
+    Parameters
+    ----------
+    segments : list of Segment
+        Those that were chosen.
+    geometry : Geometry
+        The grid that all of them lie on.
+    notes : tuple of str
+        What was decided while they were read.
+    """
+
+    segments: list[Segment]
+    geometry: Geometry
+    notes: tuple[str, ...] = ()
+
+
+def choose_segments(names: Mapping[int, str], wanted: Sequence[str], where: str) -> dict[int, str]:
+    """Choose the segments of a file that are read.
+
+    Parameters
+    ----------
+    names : mapping of int to str
+        All segments, by label value.
+    wanted : sequence of str
+        Names, or levels that they mean. If none are given, the segments whose names mean levels are taken, and all
+        where there is no such name: so an outline of the body, or the organs of a whole scan, do not get in the
+        way of vertebrae.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    dict of int to str
+        Those chosen.
+
+    Raises
+    ------
+    ImageError
+        If a name that is wanted is there not once.
+    """
+    if not wanted:
+        return {value: name for value, name in names.items() if find_level(name)} or dict(names)
+    chosen = {}
+    for asked in wanted:
+        key = asked.strip().casefold()
+        found = [value for value, name in names.items() if name.strip().casefold() == key]
+        found = found or [value for value, name in names.items() if (find_level(name) or "").casefold() == key]
+        if len(found) != 1:
+            raise ImageError(
+                f"the mask has several segments named {asked!r}"
+                if found
+                else f"the mask has no segment named {asked!r}{nearest(asked, list(names.values()))}",
+                where=where,
+                got=_listed(list(names.values())),
+                expected="one segment of each name that is asked for",
+                do="name the segments as the file does",
+            )
+        chosen[found[0]] = names[found[0]]
+    return chosen
+
+
+def combine(found: Segments, where: str, wanted: Sequence[str] = ()) -> Mask:
+    """Put segments into one label map.
+
+    Voxels that two segments share are given to neither of them and counted in a note, as where neighbours touch in
+    a joint; segments that share more than a hundredth of the smaller one overlap, and are refused.
+
+    Parameters
+    ----------
+    found : Segments
+        The segments.
+    where : str
+        The file, for messages.
+    wanted : sequence of str
+        The names that were asked for: none of them may be empty.
+
+    Returns
+    -------
+    Mask
+        In the smallest box that holds all segments, with their names; an empty segment is noted.
+
+    Raises
+    ------
+    ImageError
+        If all segments are empty, or one that was asked for, or segments overlap.
+    """
+    full = [segment for segment in found.segments if segment.mask.n_voxels]
+    empty = [segment.name for segment in found.segments if not segment.mask.n_voxels]
+    _check_filled(full, empty, wanted, where)
+    box = functools.reduce(union, (segment.mask.box for segment in full))
+    highest = max(segment.value for segment in full)
+    array = np.zeros([part.stop - part.start for part in box], dtype=np.min_scalar_type(highest))
+    clashes: list[_Clash] = []
+    for segment in full:
+        place = relative(segment.mask.box, box)
+        part, own = array[place], segment.mask.array
+        both = own & (part != 0)
+        if both.any():
+            clashes.append(
+                _Clash(segment, both, place, dict(zip(*np.unique(part[both], return_counts=True), strict=True)))
+            )
+        part[own] = segment.value
+    names = {segment.value: segment.name for segment in full}
+    notes = [*found.notes]
+    if clashes:
+        notes.append(_overlap_note(clashes, {segment.value: segment for segment in full}, where))
+        for clash in clashes:
+            array[clash.place][clash.both] = 0
+    if empty:
+        notes.append(f"segments without a voxel: {', '.join(map(repr, empty))}")
+    z, y, x = (part.start for part in box)
+    return Mask(array, found.geometry, (z, y, x), names, tuple(notes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Clash:
+    """Voxels of a segment that others hold already."""
+
+    segment: Segment
+    both: NDArray[np.bool_]
+    place: Box
+    counts: Mapping[int, int]
+
+
+def _check_filled(full: Sequence[Segment], empty: Sequence[str], wanted: Sequence[str], where: str) -> None:
+    if not full or (wanted and empty):
+        raise ImageError(
+            "a segment that was asked for is empty" if full else "mask is empty",
+            where=where,
+            got=f"no voxel in {_listed(empty)}",
+            expected="at least one voxel in each segment" if full else "at least one label",
+            do="check that the right file was exported",
+        )
+
+
+def _overlap_note(clashes: Sequence[_Clash], segments: Mapping[int, Segment], where: str) -> str:
+    """Describe shared voxels, or refuse segments that overlap."""
+    pairs = [(segments[value], clash.segment, count) for clash in clashes for value, count in clash.counts.items()]
+    told = "; ".join(f"{one.name!r} and {other.name!r} share {count} voxels" for one, other, count in pairs)
+    for one, other, count in pairs:
+        if count > SHARED_SHARE * min(one.mask.n_voxels, other.mask.n_voxels):
+            raise ImageError(
+                "segments overlap, and one label map cannot hold them all",
+                where=where,
+                got=f"{told} ({one.name!r} has {one.mask.n_voxels}, {other.name!r} {other.mask.n_voxels})",
+                expected=f"segments that share at most {SHARED_SHARE:.0%} of the smaller one",
+                do="choose segments that do not overlap by name (column segments of the cohort, or --segments)",
+            )
+    return f"voxels that two segments share were given to neither: {told}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:SHOWN]))
+    return f"{shown} and {len(names) - SHOWN} more" if len(names) > SHOWN else shown or "no segments"

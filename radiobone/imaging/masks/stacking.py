@@ -1,0 +1,135 @@
+"""Frames that lie in parallel planes, with gaps where a segment is empty, as one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from radiobone.core.errors import ImageError
+from radiobone.imaging.dicom.frames import Plane
+from radiobone.imaging.geometry import Geometry
+from radiobone.imaging.volumes import Image
+
+PLANE_TOLERANCE = 0.01
+"""Largest distance of a frame from its plane, as a share of the slice distance, and sideways as one of a pixel."""
+
+TURN_TOLERANCE = 1e-4
+"""Largest difference of direction cosines among frames."""
+
+SAME_PLACE_MM = 1e-3
+"""Frames that are nearer than this lie in one plane."""
+
+
+@dataclass(frozen=True, eq=False)
+class FrameGrid:
+    """The grid that frames fill.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The grid: all planes from the first frame to the last, whether they hold a frame or not.
+    places : list of int
+        Number of the plane of each frame, from 0.
+    """
+
+    geometry: Geometry
+    places: list[int]
+
+
+def frame_grid(
+    planes: Sequence[Plane], size: tuple[int, int], stated_mm: float | None, image: Image | None, where: str
+) -> FrameGrid:
+    """Find the grid of frames that may lie apart.
+
+    The distance of planes is the one that the file states; else that of the image's slices; else the smallest
+    between two frames; else the thickness of the only one. The first of these counts of which all distances are
+    whole multiples.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        Of each frame; several frames may lie in one plane.
+    size : tuple of int
+        Rows and columns.
+    stated_mm : float or None
+        Distance of planes as the file states it.
+    image : Image or None
+        The scan.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ImageError
+        If frames are not parallel, not one above the other, or at uneven distances.
+    """
+    along = np.array([plane.orientation for plane in planes])
+    spacing = np.array([plane.spacing_mm for plane in planes])
+    if np.abs(along - along[0]).max() > TURN_TOLERANCE or np.abs(spacing / spacing[0] - 1).max() > TURN_TOLERANCE:
+        raise ImageError("frames have different orientations or spacings", where=where, expected="one stack")
+    column, normal = _axes(along[0])
+    row = np.cross(column, normal)
+    positions = np.array([plane.position for plane in planes])
+    drift = (positions - positions[0]) @ np.stack([row, column], axis=1)
+    if np.abs(drift / spacing[0][::-1]).max() > PLANE_TOLERANCE:
+        raise ImageError(
+            "frames do not lie straight above each other",
+            where=where,
+            got=f"shifted by up to {np.abs(drift).max():.4g} mm",
+            expected="one stack along its normal",
+        )
+    depth = positions @ normal
+    depth = depth - depth.min()
+    gap_mm = _gap(depth, _candidates(depth, normal, stated_mm, planes[0].thickness_mm, image), where)
+    places = np.rint(depth / gap_mm).astype(int)
+    x, y, z = (float(value) for value in positions[depth.argmin()])
+    geometry = Geometry(
+        (int(places.max()) + 1, *size),
+        (gap_mm, float(spacing[0][0]), float(spacing[0][1])),
+        (x, y, z),
+        tuple(float(value) for value in np.stack([row, column, normal], axis=1).ravel()),
+    )
+    return FrameGrid(geometry, places.tolist())
+
+
+def _axes(along: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the direction of a column of pixels and of the normal, both of length 1."""
+    column = along[3:] / np.linalg.norm(along[3:])
+    normal = np.cross(along[:3], column)
+    return column, normal / np.linalg.norm(normal)
+
+
+def _candidates(
+    depth: NDArray[np.float64],
+    normal: NDArray[np.float64],
+    stated_mm: float | None,
+    thickness_mm: float | None,
+    image: Image | None,
+) -> list[float]:
+    """List the distances that planes may have, the best known first."""
+    found = [stated_mm]
+    if image is not None:
+        cosines = np.abs(image.geometry.axes @ normal)
+        found.append(image.geometry.spacing_mm[int(cosines.argmax())])
+    gaps = np.diff(np.unique(depth))
+    apart = gaps[gaps > SAME_PLACE_MM]
+    found.append(float(apart.min()) if apart.size else thickness_mm)
+    return [gap for gap in found if gap]
+
+
+def _gap(depth: NDArray[np.float64], candidates: Sequence[float], where: str) -> float:
+    for gap in candidates:
+        steps = depth / gap
+        if np.abs(steps - np.rint(steps)).max() <= PLANE_TOLERANCE * max(1.0, float(steps.max())):
+            # The distance over all planes is known better than one between two.
+            return float(depth.max() / np.rint(steps.max())) if steps.max() >= 1 else float(gap)
+    raise ImageError(
+        "frames lie at uneven distances" if candidates else "the distance of slices is not known",
+        where=where,
+        got=f"planes at {', '.join(f'{value:.4g}' for value in np.unique(depth)[:8])} mm",
+        expected="whole multiples of one distance",
+        do="give the image that the segmentation was drawn on",
+    )
