@@ -93,7 +93,9 @@ def acquisition_of(data: Dataset, planes: tuple[Plane, ...]) -> tuple[Acquisitio
         else contrast_word(text(data, "ContrastBolusAgent")),
         date=_date(data),
     )
-    return found, [one for one in (note, lossy) if one]
+    unscaled = not any("RescaleIntercept" in group for group in groups) and text(data, "Modality") == "CT"
+    bare = "the header has no rescaling: are these HU?" if unscaled else ""
+    return found, [one for one in (note, lossy, bare) if one]
 
 
 def _groups(data: Dataset) -> Iterator[Dataset]:

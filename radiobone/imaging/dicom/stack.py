@@ -55,9 +55,11 @@ class Slice:
     @property
     def normal(self) -> NDArray[np.float64]:
         """World direction across the slice, of length 1."""
-        along = np.array(self.plane.orientation)
-        normal: NDArray[np.float64] = np.cross(along[:3], along[3:])
-        return normal / (np.linalg.norm(normal) or 1.0)
+        a, b, c, d, e, f = self.plane.orientation
+        # Written out, since it is asked for of every slice of an archive.
+        normal = np.array([b * f - c * e, c * d - a * f, a * e - b * d])
+        length = float(np.sqrt(normal @ normal))
+        return normal / (length or 1.0)
 
     @property
     def name(self) -> str:
@@ -161,10 +163,12 @@ def _check_gaps(slices: Sequence[Slice], normal: NDArray[np.float64], where: str
     gaps = np.diff(depth)
     doubled = int(np.count_nonzero(gaps < _DOUBLED_MM))
     if doubled:
+        copies = len(slices) - len({(item.header.instance or item.name, item.frame) for item in slices})
+        told = f", {copies} of them copies of the same image" if copies else ""
         raise ImageError(
             "slices are doubled",
             where=where,
-            got=f"{doubled} slices at the place of another",
+            got=f"{doubled} slices at the place of another{told}",
             expected="each slice once",
             do="remove the copies, or choose one acquisition",
         )

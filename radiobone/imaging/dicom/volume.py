@@ -45,14 +45,17 @@ def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]
     found = find_series(folder)
     if choice is not None:
         return choice.choose(found, str(folder)).files
-    if len({series.first.series for series in found}) != 1:
+    several = {series.first.series for series in found}
+    if len(several) != 1:
+        choose = "choose one (by --series, or the column series of a cohort: largest, a number, or words of its "
         raise ImageError(
-            f"folder holds {len({series.first.series for series in found})} DICOM series",
+            f"folder holds {len(several)} DICOM series",
             where=str(folder),
             got=listing(found),
             expected="one series",
-            do="choose one (by --series, or the column series of a cohort: largest, a number, or words of its "
-            "description), or give a list of its files",
+            do=f"{choose}description), or give a list of its files"
+            if several
+            else "give the folder that holds the slices itself; `radiobone import` looks in subfolders, too",
         )
     return sorted(path for series in found for path in series.files)
 

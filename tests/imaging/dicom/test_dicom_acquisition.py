@@ -79,6 +79,12 @@ def test_a_value_that_is_none_does_not_cost_the_scan(tmp_path, write_slice):
     assert header.acquisition.kvp is None
 
 
+def test_a_header_without_rescaling_is_told(tmp_path, write_slice):
+    assert read_header(write_slice(tmp_path / "x.dcm", 0)).notes == ()
+    path = write_slice(tmp_path / "y.dcm", 0, RescaleIntercept=None, RescaleSlope=None)
+    assert read_header(path).notes == ("the header has no rescaling: are these HU?",)
+
+
 def test_an_enhanced_file_tells_its_acquisition_in_groups(tmp_path, write_enhanced):
     from pydicom.dataset import Dataset
 

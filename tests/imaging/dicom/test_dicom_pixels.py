@@ -9,10 +9,12 @@ import SimpleITK as sitk
 from pydicom.uid import UID
 
 from radiobone.core.errors import ImageError
-from radiobone.imaging.dicom import read_header, read_series
+from radiobone.imaging.dicom import pixels, read_header, read_series
 from radiobone.imaging.dicom.pixels import read_voxels
 from radiobone.imaging.dicom.stack import Slice
 from radiobone.imaging.reading import read_image
+
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 
 def stored(path):
@@ -81,6 +83,32 @@ def test_one_slice_is_the_same_in_every_lossless_transfer_syntax(shared_data):
         found = one_slice(path)
         assert found.dtype == np.int16
         np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.shared_data
+def test_what_is_left_to_pydicom_gives_the_same_values(shared_data, monkeypatch):
+    (path,) = (shared_data / "dicom/ct_transfer_syntaxes").glob("RLELossless*")
+    expected = one_slice(path)
+    monkeypatch.setattr(pixels, "_ONLY_PYDICOM", (read_header(path).transfer_syntax,))
+    monkeypatch.setattr(pixels, "quiet_itk", None)  # GDCM is not asked
+    np.testing.assert_array_equal(one_slice(path), expected)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2", "1.2.840.10008.1.2.1.99", EXPLICIT_BIG])
+def test_uncompressed_and_deflated_files_are_read(tmp_path, write_slice, syntax, bits):
+    raw = np.arange(-10, 10, dtype=np.int16).reshape(4, 5) * 100
+    for z in range(3):
+        path = write_slice(tmp_path / f"{z}.dcm", z, raw, BitsStored=bits, HighBit=bits - 1)
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = UID(syntax)
+        if syntax == EXPLICIT_BIG:
+            data.PixelData = raw.astype(">i2").tobytes()
+        implicit, little = syntax == "1.2.840.10008.1.2", syntax != EXPLICIT_BIG
+        pydicom.dcmwrite(path, data, implicit_vr=implicit, little_endian=little)
+    image = read_image(tmp_path)
+    assert image.array.dtype == np.int16
+    np.testing.assert_array_equal(image.array[1], raw - 1024)
 
 
 @pytest.mark.shared_data
