@@ -36,7 +36,7 @@ def extract(
     image: Annotated[
         Path | None, typer.Argument(help="One scan: a file, or a folder with one DICOM series.")
     ] = None,
-    mask: Annotated[Path | None, typer.Argument(help="Its mask.")] = None,
+    mask: Annotated[Path | None, typer.Argument(help="Its mask: a file, or a folder of label files.")] = None,
     cohort: CohortOption = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Feature table: .csv or .parquet.")] = Path(
         "features.csv"
@@ -57,6 +57,14 @@ def extract(
             "--series",
             help="For one folder with several DICOM series: largest, a series number, or words of its "
             "description. A cohort has a column series.",
+        ),
+    ] = "",
+    segments: Annotated[
+        str,
+        typer.Option(
+            "--segments",
+            help="For one scan: which segments of a SEG, RTSTRUCT, .seg.nrrd or folder of label files, with "
+            "; between their names. Default: those named as vertebrae, else all.",
         ),
     ] = "",
     erosion_mm: ErosionOption = 3.0,
@@ -94,6 +102,8 @@ def extract(
         raise typer.BadParameter("--body-mask is for one scan; a cohort table has a column body_mask")
     if cohort is not None and series:
         raise typer.BadParameter("--series is for one scan; a cohort table has a column series")
+    if cohort is not None and segments:
+        raise typer.BadParameter("--segments is for one scan; a cohort table has a column segments")
     request = make_request(
         params=params,
         engine=engine,
@@ -106,7 +116,7 @@ def extract(
         align=wants_alignment(align),
     )
     table = read_cohort(cohort) if cohort else None
-    scans = table.scans() if table else [_one_scan(image, mask, body_mask, series)]
+    scans = table.scans() if table else [_one_scan(image, mask, body_mask, series, segments)]
     summary = extract_cohort(scans, request, out, cohort=table, jobs=jobs, resume=not fresh)
     raise typer.Exit(show(summary))
 
@@ -128,11 +138,13 @@ def show(summary: ExtractionSummary) -> int:
     return exit_code(summary.counts)
 
 
-def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None, series: str) -> Scan:
+def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None, series: str, segments: str) -> Scan:
     """Make a scan of two files; the patient is named by the image."""
-    from radiobone.tables.cohort import Scan
+    from radiobone.tables.cohort import Scan, parse_segments
 
     assert image is not None
     assert mask is not None
     name = image.resolve().name.removesuffix(".gz")
-    return Scan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask, series=series)
+    return Scan(
+        name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask, "", series, parse_segments(segments)
+    )

@@ -49,7 +49,7 @@ class PreparedScan:
     vois : dict of str to Outcome
         An outcome for each level.
     notes : list of str
-        How the scheme was chosen, then what was done to the masks.
+        How the scheme was chosen, then what was decided while the masks were read, and what was done to them.
     aligned : bool
         Whether a mask had to be resampled.
     """
@@ -80,8 +80,9 @@ def read_scan(scan: Scan) -> RawScan:
     ImageError
         If a file cannot be used.
     """
-    body_mask = read_mask(scan.body_mask) if scan.body_mask is not None else None
-    return RawScan(read_image(scan.image, scan.series), read_mask(scan.mask), body_mask)
+    image = read_image(scan.image, scan.series)
+    body_mask = read_mask(scan.body_mask, image) if scan.body_mask is not None else None
+    return RawScan(image, read_mask(scan.mask, image, scan.segments), body_mask)
 
 
 def prepare_scan(scan: Scan, request: ExtractionRequest, raw: RawScan | None = None) -> PreparedScan:
@@ -119,7 +120,8 @@ def prepare_scan(scan: Scan, request: ExtractionRequest, raw: RawScan | None = N
         # A detected scheme belongs to this mask alone; others may know the level.
         raise VoiError(error.what, where=scan.name, got=error.got, expected=error.expected) from None
     vois = make_vois(raw.image, mask, voi_request, body_mask)
-    return PreparedScan(raw.image, mask, scheme, vois, [chosen, *notes], aligned=bool(notes))
+    read = [*mask.notes, *(body_mask.notes if body_mask is not None else ())]
+    return PreparedScan(raw.image, mask, scheme, vois, [chosen, *read, *notes], aligned=bool(notes))
 
 
 def _on_grid(image: Image, mask: Mask, path: Path, name: str, align: bool, notes: list[str]) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -15,6 +16,9 @@ from radiobone.voi.schemes import AUTO, TOTALSEGMENTATOR, VERSE, find_scheme
 
 DETECTABLE = (TOTALSEGMENTATOR, VERSE)
 """The schemes that ``auto`` may choose."""
+
+_NO_OWN_NAME = re.compile(r"[A-Za-z]{1,2}[0-9]+|label_[0-9]+")
+"""Levels that are mistyped vertebrae, or need the scheme ``raw``; other names may stand in a mask's own file."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class ExtractionRequest:
             VoiRequest(find_scheme(self.scheme), self.recipe, self.levels, self.missing, self.options)
             return
         for level in (part for merged in self.levels or () for part in level_parts(merged)):
-            if all(scheme.value(level) is None for scheme in DETECTABLE):
+            if all(scheme.value(level) is None for scheme in DETECTABLE) and _NO_OWN_NAME.fullmatch(level):
                 raise UsageError(
                     "no label scheme that can be detected has this level",
                     got=level,

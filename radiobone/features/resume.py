@@ -17,12 +17,12 @@ from radiobone.core.store import ResumeStore
 from radiobone.features.prepare import PreparedScan
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.request import ExtractionRequest
-from radiobone.imaging.reading import source_files
+from radiobone.imaging.reading import mask_files, source_files
 from radiobone.tables.cohort import Scan
 from radiobone.tables.features import BlockRecord
 from radiobone.voi.schemes import AUTO, Scheme, find_scheme
 
-PLAN_REVISION = 1
+PLAN_REVISION = 2
 """Raised with every change of scheme detection, alignment or quality columns; recipes have their own versions."""
 
 
@@ -36,11 +36,14 @@ class FileHashes:
         Of image and mask.
     body_mask : str or None
         Of the body mask, if there is one.
+    segments : tuple of str
+        Names of the mask's segments that were asked for.
     """
 
     image: str
     mask: str
     body_mask: str | None
+    segments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,22 @@ def hash_files(scan: Scan, store: ResumeStore | None) -> FileHashes:
         If a file is missing.
     """
     return FileHashes(
-        _hash_source(scan.image, store, scan.series),
-        _hash_source(scan.mask, store),
-        _hash_source(scan.body_mask, store) if scan.body_mask else None,
+        _hash_image(scan.image, store, scan.series),
+        _hash_mask(scan.mask, store, scan.segments),
+        _hash_mask(scan.body_mask, store) if scan.body_mask else None,
+        scan.segments,
     )
 
 
-def _hash_source(source: Path, store: ResumeStore | None, series: str = "") -> str:
+def _hash_image(source: Path, store: ResumeStore | None, series: str) -> str:
     hashes = sorted(_hash_file(path, store) for path in source_files(source, series))
     return hashes[0] if len(hashes) == 1 else sha256_json(hashes)
+
+
+def _hash_mask(source: Path, store: ResumeStore | None, segments: tuple[str, ...] = ()) -> str:
+    hashes = [(path.name, _hash_file(path, store)) for path in mask_files(source, segments)]
+    # The names of label files say which level each of them is.
+    return hashes[0][1] if len(hashes) == 1 and not source.is_dir() else sha256_json(sorted(hashes))
 
 
 def _hash_file(path: Path, store: ResumeStore | None) -> str:

@@ -140,11 +140,9 @@ def _read_files(scan: Scan) -> RawScan | tuple[Finding, ...]:
             findings.append(Finding(scan.name, "file", "error", one_line(error)))
             return None
 
-    image, mask, body_mask = (
-        read(scan.image, functools.partial(read_image, series=scan.series)),
-        read(scan.mask, read_mask),
-        read(scan.body_mask, read_mask),
-    )
+    image = read(scan.image, functools.partial(read_image, series=scan.series))
+    mask = read(scan.mask, functools.partial(read_mask, image=image, segments=scan.segments))
+    body_mask = read(scan.body_mask, functools.partial(read_mask, image=image))
     if image is None or mask is None or findings:
         return tuple(findings)
     return RawScan(image, mask, body_mask)

@@ -26,6 +26,7 @@ IMAGE = "image"
 MASK = "mask"
 BODY_MASK = "body_mask"
 SERIES = "series"
+SEGMENTS = "segments"
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,15 @@ class Scan:
     patient_id, scan_id : str
         Who, and which of their scans.
     image, mask : Path
-        The files, absolute or relative to the working folder.
+        The files or folders, absolute or relative to the working folder.
     body_mask : Path or None
         A mask that tells vertebral bodies from arches, where there is one.
     repeat : str
         Which reader or perturbation made the mask; empty where there is none.
     series : str
         Which DICOM series of a folder that holds several; empty where there is nothing to choose.
+    segments : tuple of str
+        Names of the mask's segments that are read; empty where there is nothing to choose.
     """
 
     patient_id: str
@@ -53,6 +56,7 @@ class Scan:
     body_mask: Path | None = None
     repeat: str = ""
     series: str = ""
+    segments: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -128,6 +132,7 @@ class Cohort:
                 body_mask=base / row[BODY_MASK] if has_body and row[BODY_MASK] else None,
                 repeat=row[REPEAT] if has_repeat else "",
                 series=row.get(SERIES, "").strip(),
+                segments=parse_segments(row.get(SEGMENTS, "")),
             )
             for row in self.table.to_dict("records")
         ]
@@ -147,6 +152,17 @@ class Cohort:
         return list(dict.fromkeys(found))
 
 
+def parse_segments(text: str) -> tuple[str, ...]:
+    """Read names of segments, with ``;`` between them.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``L1; L2``; names are compared without regard to capitals.
+    """
+    return tuple(name.strip() for name in text.split(";") if name.strip())
+
+
 def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient: str | None = PATIENT) -> Cohort:
     """Read and check a cohort table.
 
@@ -154,7 +170,7 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     ----------
     path : Path
         CSV or Parquet with the columns ``patient_id``, ``image``, ``mask``, optional ``scan_id``,
-        ``repeat``, ``body_mask`` and ``series``, and any others.
+        ``repeat``, ``body_mask``, ``series`` and ``segments``, and any others.
     images : bool, default True
         Whether ``image`` and ``mask`` are needed; training needs only the patients.
     masks : bool, default True
