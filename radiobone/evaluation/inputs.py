@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from radiobone.evaluation.input_columns import STRICT, ColumnRules, check_columns, row_name
 from radiobone.learning.data import DataError, take_rows
+from radiobone.learning.harmonisation.covariates import as_text
 
 LabelsBy = Literal["patient", "row"]
 
@@ -163,7 +164,7 @@ def _patients(groups: Any) -> NDArray[Any]:
         raise DataError(
             "rows without a patient", got=f"{int(missing.sum())} rows", do="name it, or leave them out"
         )
-    return np.asarray(groups).astype(str)
+    return as_text(given, "patient")
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

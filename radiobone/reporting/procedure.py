@@ -33,14 +33,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LearningCurve:
-    """A metric of a procedure by the number of training patients.
+    """A metric of a procedure by the number of patients.
 
     Parameters
     ----------
     title, metric : str
         Node, positive class and arm; what is measured.
-    n_train : ndarray of shape (n_sizes,)
-        Training patients, ascending.
+    n_patients : ndarray of shape (n_sizes,)
+        Patients of each sample, those held out of a fold among them; ascending.
     mean : ndarray of shape (n_sizes,)
         Mean on patients that were held out.
     low, high : ndarray of shape (n_sizes,), optional
@@ -55,7 +55,7 @@ class LearningCurve:
 
     title: str
     metric: str
-    n_train: NDArray[np.int64]
+    n_patients: NDArray[np.int64]
     mean: Array
     low: Array | None = None
     high: Array | None = None
@@ -65,8 +65,8 @@ class LearningCurve:
 
     def __post_init__(self) -> None:
         given = [one for one in (self.mean, self.low, self.high, self.values) if one is not None]
-        if {len(one) for one in given} != {len(self.n_train)}:
-            raise ValueError("training sizes and values differ in length")
+        if {len(one) for one in given} != {len(self.n_patients)}:
+            raise ValueError("sizes and values differ in length")
 
     @staticmethod
     def of(found: FoundCurve, *, title: str, metric: str, chance: float | None = None) -> LearningCurve:
@@ -110,12 +110,14 @@ def learning_curve_figure(curves: Sequence[LearningCurve]) -> Figure:
     with drawing(len(curves), width=COLUMN_INCH, height=COLUMN_INCH + 2.0) as (figure, panels):
         for axes, curve in zip(panels, curves, strict=True):
             if curve.values is not None:
-                x = np.repeat(curve.n_train, np.shape(curve.values)[1])
+                x = np.repeat(curve.n_patients, np.shape(curve.values)[1])
                 axes.plot(x, np.ravel(curve.values), ".", color=FOLD_COLOUR, markersize=3.0, label="single fits")
-            axes.plot(curve.n_train, curve.mean, "o-", color=MAIN_COLOUR, markersize=3.5, label="mean on held-out")
+            axes.plot(
+                curve.n_patients, curve.mean, "o-", color=MAIN_COLOUR, markersize=3.5, label="mean on held-out"
+            )
             if curve.low is not None and curve.high is not None:
                 axes.fill_between(
-                    curve.n_train,
+                    curve.n_patients,
                     curve.low,
                     curve.high,
                     color=MAIN_COLOUR,
@@ -127,7 +129,7 @@ def learning_curve_figure(curves: Sequence[LearningCurve]) -> Figure:
                 axes.axhline(
                     curve.chance, color=QUIET_COLOUR, linewidth=0.8, linestyle=(0, (4, 3)), label="chance"
                 )
-            axes.set(xlabel="Training patients", ylabel=curve.metric)
+            axes.set(xlabel="Patients", ylabel=curve.metric)
             title_of(axes, curve.title)
             axes.margins(y=0.08)
             axes.set_box_aspect(0.75)

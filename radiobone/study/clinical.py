@@ -70,11 +70,7 @@ def _of_node(
     }
     outcome = dataset.y.map(sides).dropna()
     known = dataset.cohort_columns
-    columns = [
-        column.column
-        for column in recipe.clinical
-        if column.column in known and known.loc[outcome.index, column.column].nunique() > 1
-    ]
+    columns = [column.column for column in recipe.clinical if column.column in known]
     table = dataset.cohort_columns.loc[outcome.index, columns].copy()
     for column in recipe.clinical:
         if column.kind == "category" and column.column in columns:

@@ -80,3 +80,9 @@ def test_patients_written_in_two_ways_are_told_before_the_first_fit():
     numbered = procedure(repeats=strangers, sample="separate")
     with pytest.raises(DataError, match=r"written in one way.*got: 7 and 007"):
         NestedCV(numbered, KFolds(folds=3)).run(table(), CLASSES, groups=np.arange(60))
+
+
+def test_patients_that_a_table_holds_as_floats_are_those_of_whole_numbers():
+    numbered = procedure(repeats=repeats(np.arange(3)), sample="separate")
+    with pytest.raises(DataError, match=r"3 patients of the separate sample are in the study"):
+        NestedCV(numbered, KFolds(folds=3)).run(table(), CLASSES, groups=np.arange(60.0))

@@ -53,6 +53,13 @@ def test_every_node_has_each_column_alone_and_all_together(dataset):
     assert any(note.startswith("1 of 120 rows lack a value") for note in first.notes)
 
 
+def test_a_column_with_one_value_is_told_and_stops_no_other(dataset):
+    dataset.cohort_columns["centre"] = "A"
+    first, _ = clinical_tables(recipe(Column(column="age"), Column(column="centre")), dataset)
+    assert any("centre" in note for note in first.notes)
+    assert first.table.loc[first.table["predictor"] == "age", "odds_ratio"].notna().all()
+
+
 def test_nothing_is_fitted_without_columns_or_unasked(dataset):
     assert clinical_tables(recipe(), dataset) == []
     assert clinical_tables(recipe(Column(column="age"), wanted=False), dataset) == []
