@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from radiobone.cli.options import JobsOption
-from radiobone.core.batch import exit_code
+from radiobone.core.batch import EXIT_OK, exit_code
 
 SHOWN = 10
 
@@ -48,12 +48,20 @@ def import_(
             "and so on, and of a date only the year stays.",
         ),
     ] = False,
+    bids: Annotated[
+        bool,
+        typer.Option(
+            "--bids",
+            help="The folder is a BIDS data set of NIfTI files, such as VerSe: masks are found by name. The "
+            "options above do not apply.",
+        ),
+    ] = False,
     jobs: JobsOption = 1,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Read and convert all anew; numbers of patients stay.")
     ] = False,
 ) -> None:
-    """Build a cohort table of all CT series of a DICOM archive.
+    """Build a cohort table of all CT series of a DICOM archive, or of a BIDS data set.
 
     By default nothing is copied: each scan is a list ([b]images/*.txt[/]) of its files, which therefore holds
     their paths; names in these paths stay there. The tables hold none. [b]import_report.csv[/] tells of every
@@ -63,7 +71,13 @@ def import_(
     from rich.markup import escape
 
     from radiobone.imaging.dicom import ImportOptions, SeriesChoice, import_archive
+    from radiobone.imaging.dicom.import_tables import COHORT_NAME
 
+    if bids:
+        if convert or fix_tilt or keep_identifiers or series != "all":
+            raise typer.BadParameter("--bids takes NIfTI files as they are: the options for DICOM do not apply")
+        _import_bids(archive, out / COHORT_NAME)
+        raise typer.Exit(EXIT_OK)
     choice = None if series.strip().casefold() == "all" else SeriesChoice(series)
     options = ImportOptions(choice, min_slices, convert, fix_tilt, keep_identifiers)
     summary = import_archive(archive, out, options, jobs=jobs, resume=not fresh)
@@ -84,3 +98,24 @@ def import_(
     if len(failed) > SHOWN:
         console.print(f"and {len(failed) - SHOWN} more, in the report")
     raise typer.Exit(exit_code(statuses))
+
+
+def _import_bids(folder: Path, out: Path) -> None:
+    """Write the cohort table of a BIDS data set, and tell of it."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from radiobone.imaging.masks.bids import find_bids_scans, write_bids_cohort
+
+    scans = find_bids_scans(folder)
+    write_bids_cohort(scans, out)
+    unmasked = [scan.image.name for scan in scans if scan.mask is None]
+    patients = len({scan.patient_id for scan in scans})
+    console = Console(soft_wrap=True)
+    console.print(
+        f"[bold]{escape(str(out))}[/]: {len(scans)} scans of {patients} patients, "
+        f"{len(scans) - len(unmasked)} with a mask"
+    )
+    if unmasked:
+        more = f" and {len(unmasked) - SHOWN} more" if len(unmasked) > SHOWN else ""
+        console.print(f"without a mask: {escape(', '.join(unmasked[:SHOWN]))}{more}")
