@@ -135,7 +135,9 @@ def learning():
     n_patients = np.array([30, 60, 90])
     mean = np.array([0.70, 0.76, 0.80])
     values = mean[:, None] + np.array([-0.02, 0.0, 0.02])
-    return LearningCurve("osteoporosis vs rest", "AUC", n_patients, mean, mean - 0.05, mean + 0.05, values, "t", 0.5)
+    return LearningCurve(
+        "osteoporosis vs rest", "AUC", n_patients, mean, mean - 0.05, mean + 0.05, values, "t", 0.5
+    )
 
 
 def permutations(p=1 / 101):
