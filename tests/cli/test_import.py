@@ -56,6 +56,7 @@ def test_an_archive_is_imported_and_told_about(shared_data, tmp_path, capsys):
     assert run(["import", str(tmp_path / "none"), "--out", str(out)]) == 2
 
 
+@pytest.mark.slow
 def test_features_of_one_series_of_a_mixed_folder(mixed, tmp_path, capsys):
     command = ["extract", str(mixed), str(tmp_path / "mask.nii.gz"), "--out", str(tmp_path / "one.csv")]
     assert run([*command, "--scheme", "verse"]) == 3

@@ -105,7 +105,7 @@ def summarise(slices: Sequence[Acquisition]) -> tuple[Acquisition, list[str]]:
             notes.append(f"{item.name} differs between slices: {', '.join(several[:5])}")
     exposures = [one.mas for one in slices if one.mas is not None]
     mas = statistics.median(exposures) if exposures else None
-    first = min(one.date for one in slices)
+    first = min((one.date for one in slices if one.date), default="")
     return replace(Acquisition(**values), mas=mas, date=first), notes
 
 

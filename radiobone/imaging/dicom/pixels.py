@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +63,14 @@ def read_voxels(slices: Sequence[Slice], where: str) -> NDArray[Any]:
 
 def _planes(slices: Sequence[Slice], where: str) -> Iterator[tuple[int, NDArray[Any]]]:
     """Yield each slice's place in the stack and its HU; a multi-frame file is decoded once."""
-    if slices[0].header.frames == 1:
-        for number, item in enumerate(slices):
-            yield number, _decode(item.header, f"{where}, {item.name}")[0]
-        return
     places: dict[Path, list[tuple[int, Slice]]] = {}
     for number, item in enumerate(slices):
         places.setdefault(item.header.path, []).append((number, item))
     for held in places.values():
-        frames = _decode(held[0][1].header, where)
+        header = held[0][1].header
+        frames = _decode(header, f"{where}, {header.name}")
         for number, item in held:
-            yield number, frames[item.frame]
+            yield number, frames(item.frame)
 
 
 def _smallest(values: NDArray[Any]) -> np.dtype[Any]:
@@ -87,8 +84,8 @@ def _smallest(values: NDArray[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64)
 
 
-def _decode(header: Header, where: str) -> NDArray[Any]:
-    """Return the HU of all frames of a file, of shape (frames, y, x)."""
+def _decode(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
+    """Decode a file, and return a function that gives the HU of one of its frames."""
     rescalings = {(plane.slope, plane.intercept) for plane in header.planes}
     if len(rescalings) > 1 or header.transfer_syntax in _ONLY_PYDICOM:
         return _decode_by_pydicom(header, where)
@@ -101,16 +98,15 @@ def _decode(header: Header, where: str) -> NDArray[Any]:
         with quiet_itk():
             image = reader.Execute()
     except RuntimeError as error:
-        raise _undecodable(
-            header, where, _ADDRESS.sub("", one_line(error).rpartition("ERROR: ")[2])[:200]
-        ) from None
+        told = _ADDRESS.sub("", one_line(error).rpartition("ERROR: ")[2])
+        raise _undecodable(header, where, told[:200]) from None
     frames: NDArray[Any] = sitk.GetArrayFromImage(image)
     if frames.shape != (header.frames, *header.size):
         raise _undecodable(header, where, f"an array of shape {frames.shape}")
-    return frames
+    return frames.__getitem__
 
 
-def _decode_by_pydicom(header: Header, where: str) -> NDArray[Any]:
+def _decode_by_pydicom(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
     from pydicom.pixels.utils import pixel_array
 
     try:
@@ -120,12 +116,11 @@ def _decode_by_pydicom(header: Header, where: str) -> NDArray[Any]:
     except (RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError) as error:
         raise _undecodable(header, where, one_line(error)[:300], _PLUGINS) from None
     stored = stored.reshape(header.frames, *header.size)
-    return np.stack(
-        [
-            _rescaled(frame, plane.slope, plane.intercept)
-            for frame, plane in zip(stored, header.planes, strict=True)
-        ]
-    )
+
+    def rescaled(frame: int) -> NDArray[Any]:
+        return _rescaled(stored[frame], header.planes[frame].slope, header.planes[frame].intercept)
+
+    return rescaled
 
 
 def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:

@@ -21,6 +21,9 @@ TILT_TOLERANCE_DEGREES = 0.1
 TURN_TOLERANCE = 1e-4
 """Largest difference of direction cosines in one stack."""
 
+SKEW_TOLERANCE = 1e-3
+"""Largest cosine between rows and columns; headers give directions in few digits."""
+
 SPACING_TOLERANCE = 1e-4
 """Largest difference of pixel spacing in one stack, as a share of it."""
 
@@ -121,8 +124,8 @@ def make_stack(slices: Sequence[Slice], where: str) -> Stack:
     Raises
     ------
     ImageError
-        If there are fewer than two slices, sizes, pixel spacings or orientations differ, or
-        slices are missing, doubled or uneven.
+        If there are fewer than two slices, sizes, pixel spacings or orientations differ or make
+        no grid, or slices are missing, doubled or uneven.
     """
     _check_one_grid(slices, where)
     normal = slices[0].normal
@@ -147,13 +150,29 @@ def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
             got=f"direction cosines up to {turned:.3g} apart",
             expected="one orientation",
         )
+    _check_directions(along[0], where)
     spacing = np.array([item.plane.spacing_mm for item in slices])
+    if not (spacing > 0).all():
+        raise ImageError("pixel spacing is not above 0", where=where, got=f"{spacing.min():g} mm")
     if (np.abs(spacing - spacing[0]) > SPACING_TOLERANCE * spacing[0]).any():
         raise ImageError(
             "slices have different pixel spacings",
             where=where,
             got=f"from {spacing.min():.6g} to {spacing.max():.6g} mm",
             expected="one spacing",
+        )
+
+
+def _check_directions(along: NDArray[np.float64], where: str) -> None:
+    """Refuse rows and columns that are no perpendicular directions."""
+    row, column = along[:3], along[3:]
+    off = max(abs(float(row @ column)), abs(float(row @ row) - 1), abs(float(column @ column) - 1))
+    if not off < SKEW_TOLERANCE:
+        raise ImageError(
+            "the directions of rows and columns are not perpendicular, or not of length 1",
+            where=where,
+            got="\\".join(f"{value:.4g}" for value in along),
+            expected="an image orientation of two unit vectors",
         )
 
 

@@ -47,6 +47,14 @@ def test_stacks_of_one_file_are_told_apart(tmp_path, write_enhanced):
         read_image(path)
 
 
+def test_files_with_one_and_with_several_frames_may_make_one_stack(tmp_path, write_enhanced):
+    write_enhanced(tmp_path / "a.dcm", STORED[:1], [{"z": 0}], shared_rescale=(1, 5))
+    write_enhanced(tmp_path / "b.dcm", STORED[1:], [{"z": 6}, {"z": 3}], shared_rescale=(2, 0))
+    image = read_image(tmp_path)
+    expected = [STORED[0] + 5, STORED[2] * 2, STORED[1] * 2]
+    np.testing.assert_array_equal(image.array, expected)
+
+
 @pytest.mark.parametrize(
     ("frames", "told"),
     [

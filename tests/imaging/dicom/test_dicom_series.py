@@ -157,6 +157,21 @@ def test_a_slice_that_does_not_belong_is_refused(tmp_path, write_series, write_s
         read_image(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        ({"orientation": (1, 0, 0, 0.1, 1, 0)}, "not perpendicular"),
+        ({"orientation": (0, 0, 0, 0, 0, 0)}, "not perpendicular, or not of length 1"),
+        ({"orientation": (1, 0, 0, 0, float("nan"), 0)}, "not perpendicular|cannot be read"),
+        ({"spacing": (0.0, 1.0)}, "pixel spacing is not above 0"),
+    ],
+)
+def test_a_grid_that_is_none_is_refused(tmp_path, write_series, odd, told):
+    write_series(tmp_path, range(3), **odd)
+    with pytest.raises(ImageError, match=told):
+        read_image(tmp_path)
+
+
 def test_one_slice_turned_a_little_does_not_vanish_from_its_stack(tmp_path, write_series, write_slice):
     write_series(tmp_path, [0, 3, 6])
     write_slice(tmp_path / "odd.dcm", 9, uid=1, orientation=turned(5))
