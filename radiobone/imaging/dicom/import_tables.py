@@ -133,7 +133,7 @@ def write_tables(
     extra = _IDENTIFYING if options.keep_identifiers else ()
     _write_table(out / COHORT_NAME, [PATIENT, SCAN, IMAGE, MASK, *ACQUISITION_COLUMNS, "n_slices", *extra], scans)
     _write_table(out / REPORT_NAME, [item.name for item in fields(ReportRow)], [asdict(row) for row in rows])
-    _write_manifest(out, rows, files, options)
+    _write_manifest(out, rows, scans, files, options)
     return ImportSummary(out / COHORT_NAME, out / REPORT_NAME, rows, files, n_masks)
 
 
@@ -212,7 +212,10 @@ def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str,
     write_text(path, text.getvalue())
 
 
-def _write_manifest(out: Path, rows: Sequence[ReportRow], files: int, options: ImportOptions) -> None:
+def _write_manifest(
+    out: Path, rows: Sequence[ReportRow], scans: Sequence[Mapping[str, str]], files: int, options: ImportOptions
+) -> None:
+    notes = {(row.patient_id, row.scan_id): row.notes for row in rows}
     write_json(
         out / MANIFEST_NAME,
         {
@@ -225,5 +228,6 @@ def _write_manifest(out: Path, rows: Sequence[ReportRow], files: int, options: I
             "resampled": [f"{row.patient_id} {row.scan_id}" for row in rows if "resampled" in row.notes],
             "cohort_sha256": sha256_file(out / COHORT_NAME),
             "report_sha256": sha256_file(out / REPORT_NAME),
+            "scans": [{**scan, "notes": notes[scan[PATIENT], scan[SCAN]]} for scan in scans],
         },
     )

@@ -104,6 +104,10 @@ def test_an_archive_becomes_a_cohort_that_can_be_read(hospital, tmp_path):
         "n_slices": "6", "mask": "masks/P0001_S01.txt",
     }  # fmt: skip
     assert (out / table.iloc[0]["mask"]).read_text().strip().endswith("seg.dcm")
+    manifest = json.loads((out / "import_manifest.json").read_text())
+    assert manifest["identifiers"].startswith("removed")
+    assert [scan["kvp"] for scan in manifest["scans"]] == ["120", "120", ""]
+    assert manifest["scans"][0] == {**table.iloc[0], "notes": ""}
     assert list(table["mask"] != "") == [True, False, False]
 
 
