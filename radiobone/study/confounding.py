@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CATEGORICAL = ("kvp", "kernel", "contrast", "scanner", "manufacturer", "centre", "center", "sex")
-NUMERIC = ("slice_thickness_mm", "age")
+NUMERIC = ("slice_thickness_mm", "slice_spacing_mm", "pixel_spacing_mm", "mas", "age")
 NAMES = {"thickness": "slice_thickness_mm", "slice_thickness": "slice_thickness_mm"}
 """Other names under which a column is recognised."""
 
