@@ -5,7 +5,7 @@ The file's own pixel type is kept, since PyRadiomics rounds resampled values to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -186,8 +186,8 @@ def read_segments(source: Path, image: Image | None = None, segments: Sequence[s
     Returns
     -------
     dict of str to Mask
-        By the name in the file, or ``label_<value>`` where it carries no names; boolean, in tight boxes. An empty
-        segment is left out.
+        By the name in the file, with its value behind it if it is there twice, or ``label_<value>`` where the file
+        carries no names; boolean, in tight boxes. An empty segment is left out.
 
     Raises
     ------
@@ -197,10 +197,16 @@ def read_segments(source: Path, image: Image | None = None, segments: Sequence[s
     files = mask_files(source, segments)
     found = read_form(files, image, segments, str(source))
     if isinstance(found, Mask):
-        names = found.names or {value: f"label_{value}" for value in found.labels()}
-        parts = {name: found.select(value) for value, name in names.items()}
+        names = dict(found.names) or {value: f"label_{value}" for value in found.labels()}
+        parts = {_own_name(value, names): found.select(value) for value in names}
     else:
-        parts = {item.name: item.mask for item in found.segments if item.mask.n_voxels}
+        names = {item.value: item.name for item in found.segments if item.mask.n_voxels}
+        parts = {_own_name(item.value, names): item.mask for item in found.segments if item.value in names}
     if image is None or not is_stored_apart(files):
         return parts
     return {name: place_on(image.geometry, part) for name, part in parts.items()}
+
+
+def _own_name(value: int, names: Mapping[int, str]) -> str:
+    """Return a name that no other segment has."""
+    return names[value] if [*names.values()].count(names[value]) == 1 else f"{names[value]} ({value})"

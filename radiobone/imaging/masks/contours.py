@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.volumes import Mask
 
+DIGITS = 6
+"""Digits of a voxel that count. Many programs draw contours through the centres of voxels; without rounding, the
+last bits of a coordinate would decide whether these are inside."""
+
 
 def fill(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int, grid: Geometry) -> Mask:
     """Fill contours.
@@ -31,6 +35,7 @@ def fill(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int, grid: G
     Mask
         The voxels inside, boolean, in their tight box.
     """
+    contours = [(number, np.round(points, DIGITS)) for number, points in contours]
     numbers = [number for number, _ in contours]
     rows, columns = (other for other in range(3) if other != axis)
     low = np.floor(np.min([points.min(axis=0) for _, points in contours], axis=0)).astype(int)
@@ -47,12 +52,21 @@ def fill(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int, grid: G
 
 
 def _flip(plane: NDArray[np.bool_], points: NDArray[np.float64]) -> None:
-    """Turn the voxels of a plane whose centres lie inside a polygon, in place."""
-    from matplotlib.path import Path as Polygon
+    """Turn the voxels of a plane whose centres lie inside a polygon, in place.
 
-    first = np.clip(np.floor(points.min(axis=0)), 0, plane.shape).astype(int)
-    last = np.clip(np.ceil(points.max(axis=0)) + 1, first, plane.shape).astype(int)
-    box = plane[first[0] : last[0], first[1] : last[1]]
-    if box.size:
-        centres = np.argwhere(np.ones(box.shape, dtype=bool)) + first
-        box ^= Polygon(points).contains_points(centres).reshape(box.shape)
+    Along each row of centres, inside begins and ends where the row crosses the polygon. A centre on the polygon is
+    inside at its low edges and outside at its high ones, so that regions that share an edge share no voxel.
+    """
+    start, end = points, np.roll(points, -1, axis=0)
+    low, high = np.minimum(start, end)[:, 0], np.maximum(start, end)[:, 0]
+    first, stop = np.ceil(low).astype(int), np.ceil(high).astype(int)
+    counts = stop - first
+    edge = np.repeat(np.arange(len(points)), counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - first, counts)
+    along = (row - start[edge, 0]) / (end - start)[edge, 0]
+    column = np.ceil(np.round(start[edge, 1] + along * (end - start)[edge, 1], DIGITS)).astype(int)
+    crossings = np.zeros((plane.shape[0], plane.shape[1] + 1), dtype=bool)
+    seen = (row >= 0) & (row < plane.shape[0])
+    places = row[seen], np.clip(column[seen], 0, plane.shape[1])
+    np.logical_xor.at(crossings, places, True)
+    plane ^= np.logical_xor.accumulate(crossings, axis=1)[:, :-1]

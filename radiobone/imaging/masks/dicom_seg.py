@@ -14,7 +14,7 @@ from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging.dicom.frames import Plane, frame_planes
 from radiobone.imaging.dicom.headers import read_header
 from radiobone.imaging.masks.references import SEG, check_series, read_dataset
-from radiobone.imaging.masks.segments import Segment, Segments, choose_segments
+from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes
 from radiobone.imaging.masks.stacking import FrameGrid, frame_grid
 from radiobone.imaging.volumes import Image, Mask
 from radiobone.tables.level_names import find_level
@@ -70,7 +70,10 @@ def read_seg(path: Path, image: Image | None, wanted: Sequence[str], where: str)
         Segment(value, name, _mask(path, grid, [at for at, n in enumerate(numbers) if n == value], half, where))
         for value, name in chosen.items()
     ]
-    return Segments(segments, grid.geometry, notes)
+    for item in segments:
+        slices = np.flatnonzero(item.mask.array.any(axis=(1, 2))).tolist()
+        notes += gap_notes(slices, f"segment {item.name!r}")
+    return Segments(segments, grid.geometry, tuple(notes))
 
 
 def _name(item: Dataset) -> str:
@@ -120,15 +123,13 @@ def _segment_numbers(data: Dataset, where: str) -> list[int]:
     return numbers
 
 
-def _threshold(data: Dataset) -> tuple[float, tuple[str, ...]]:
+def _threshold(data: Dataset) -> tuple[float, list[str]]:
     """Return the smallest stored value that counts as inside, and a note where it is a choice."""
     if str(data.get("SegmentationType", "")) != FRACTIONAL:
-        return 1.0, ()
+        return 1.0, []
     highest = int(data.get("MaximumFractionalValue") or 255)
     kind = str(data.get("SegmentationFractionalType", "")).casefold() or "fraction"
-    return highest / 2, (
-        f"fractional segmentation ({kind}): a voxel with one half or more belongs to its segment",
-    )
+    return highest / 2, [f"fractional segmentation ({kind}): a voxel with one half or more belongs to its segment"]
 
 
 def _frames(path: Path, indices: Sequence[int], where: str) -> Iterator[NDArray[Any]]:

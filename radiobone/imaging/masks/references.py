@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import GeometryError, ImageError
 from radiobone.imaging.volumes import Image
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 SEG, RTSTRUCT = "SEG", "RTSTRUCT"
 MODALITIES = (SEG, RTSTRUCT)
+
+_UNDEFINED = 0xFFFFFFFF
 
 _TAIL = 12
 """A UID may hold an institution and a date, so that messages show only its end."""
@@ -43,6 +45,7 @@ def read_dataset(path: Path, where: str) -> Dataset:
             # What pydicom finds odd in a header is either checked later or does not matter here.
             warnings.simplefilter("ignore")
             data = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+            _check_lengths(data)
             data.decode()
             return data
     except (
@@ -56,6 +59,15 @@ def read_dataset(path: Path, where: str) -> Dataset:
             got=f"{path.stat().st_size} bytes that cannot be read to their end ({type(error).__name__})",
             do="copy or export it again",
         ) from None
+
+
+def _check_lengths(data: Dataset) -> None:
+    """Raise EOFError if an element is shorter than it says; of a cut sequence, pydicom takes what is left."""
+    for tag in data.keys():  # noqa: SIM118 (to iterate over a data set is to convert its elements)
+        raw: Any = data.get_item(tag)
+        length = getattr(raw, "length", _UNDEFINED)
+        if length != _UNDEFINED and len(raw.value or b"") < length:
+            raise EOFError
 
 
 def check_series(refers_to: tuple[str, ...], image: Image | None, modality: str, where: str) -> None:

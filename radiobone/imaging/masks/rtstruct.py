@@ -14,7 +14,7 @@ from radiobone.imaging.dicom.headers import read_header
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.masks.contours import fill
 from radiobone.imaging.masks.references import RTSTRUCT, check_series, read_dataset
-from radiobone.imaging.masks.segments import Segment, Segments, choose_segments
+from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes
 from radiobone.imaging.volumes import Image, Mask
 
 if TYPE_CHECKING:
@@ -109,9 +109,7 @@ def _region(contours: Sequence[Dataset], grid: Geometry, where: str, name: str, 
     index = [grid.index(part) for part in closed]
     numbers = _slices(index, axis, grid, where)
     _check_inside(index, axis, grid, where)
-    missing = sorted({*range(min(numbers), max(numbers) + 1)} - {*numbers})
-    if missing:
-        notes.append(f"region {name!r}: no contour in {len(missing)} slices between its first and its last one")
+    notes += gap_notes(numbers, f"region {name!r}")
     return fill(list(zip(numbers, index, strict=True)), axis, grid)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,21 @@ def choose_segments(names: Mapping[int, str], wanted: Sequence[str], where: str)
             )
         chosen[found[0]] = names[found[0]]
     return chosen
+
+
+def gap_notes(slices: Iterable[int], name: str) -> list[str]:
+    """Note slices without anything of a segment that goes on beyond them, as where it was drawn on thicker ones.
+
+    Parameters
+    ----------
+    slices : iterable of int
+        Numbers of the slices that hold something.
+    name : str
+        The segment, for the note.
+    """
+    held = {*slices}
+    missing = max(held) - min(held) + 1 - len(held) if held else 0
+    return [f"{name}: nothing in {missing} slices between its first and its last one"] if missing else []
 
 
 def combine(found: Segments, where: str, wanted: Sequence[str] = ()) -> Mask:
