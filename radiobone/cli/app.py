@@ -12,7 +12,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from radiobone import __version__
-from radiobone.cli import columns, demo, extract, import_, inspect, predict, segment, train, verify
+from radiobone.cli import (
+    agree,
+    columns,
+    demo,
+    extract,
+    import_,
+    inspect,
+    predict,
+    segment,
+    segment_train,
+    train,
+    verify,
+)
 from radiobone.cli import run as run_verb
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
 from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
@@ -32,7 +44,9 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("import")(import_.import_)
 app.command("segment")(segment.segment)
+app.command("segment-train")(segment_train.segment_train)
 app.command("inspect")(inspect.inspect)
+app.command("agree")(agree.agree)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)
 app.command("run")(run_verb.run)

@@ -1,10 +1,11 @@
-"""Segmentation by nnU-Net v2, in process: models, prediction in one pass or two, names of levels, cohorts."""
+"""Segmentation by nnU-Net v2, in process: models, prediction, names of levels, cohorts, training."""
 
 from radiobone.segmentation.batch import SegmentationSummary, segment_cohort, segment_file
 from radiobone.segmentation.cascade import Cascade
 from radiobone.segmentation.model import Model, ModelNotes, read_model
 from radiobone.segmentation.naming import Anchor, Named, name_levels, parse_anchor
 from radiobone.segmentation.segmenter import Segmenter
+from radiobone.segmentation.training import TrainingRequest, TrainingSummary, train_model
 
 __all__ = [
     "Anchor",
@@ -14,9 +15,12 @@ __all__ = [
     "Named",
     "SegmentationSummary",
     "Segmenter",
+    "TrainingRequest",
+    "TrainingSummary",
     "name_levels",
     "parse_anchor",
     "read_model",
     "segment_cohort",
     "segment_file",
+    "train_model",
 ]

@@ -45,9 +45,18 @@ class ModelNotes(FileModel):
     orientation : str
         Order of axes of the images that the model learned from: three letters for x, y and z, each the side to
         which the index grows.
+    labels : dict of str to int, optional
+        What it learned, without background.
+    mirror_axes : tuple of int, optional
+        Array axes (z, y, x) of turned images along which it learned from mirrored images.
+    versions : dict of str to str, optional
+        Packages that trained it.
     """
 
     orientation: str
+    labels: dict[str, int] | None = None
+    mirror_axes: tuple[int, ...] | None = None
+    versions: dict[str, str] | None = None
 
     @field_validator("orientation")
     @classmethod

@@ -153,3 +153,62 @@ def model_records(models: Sequence[Model]) -> list[ModelRecord]:
         )
         for model in models
     ]
+
+
+class TrainedFoldRecord(FileModel):
+    """One fold of a training.
+
+    Parameters
+    ----------
+    fold : str
+        Number, or ``all``.
+    epochs : int
+        Trained.
+    train_loss, patch_dice : float
+        Of the last epoch; the Dice is that of windows, not of scans.
+    """
+
+    fold: str
+    epochs: int
+    train_loss: float
+    patch_dice: float
+
+
+class TrainingManifest(FileModel):
+    """The manifest of a training; it names no patient.
+
+    Parameters
+    ----------
+    created : str
+        Time, UTC.
+    versions : dict of str to str
+        Packages.
+    machine : str
+        Operating system and processor type.
+    key : str
+        Hash of all that the weights depend on.
+    cohort_sha256 : str
+        Of the cohort table.
+    n_scans, n_patients : int
+        That were learned from, held-out ones included.
+    labels : dict of str to int
+        Of the network, with background.
+    schemes : list of str
+        How the masks' values were read.
+    settings : dict
+        The request.
+    folds : list of TrainedFoldRecord
+        That are finished.
+    """
+
+    created: str
+    versions: dict[str, str]
+    machine: str
+    key: str
+    cohort_sha256: str
+    n_scans: int
+    n_patients: int
+    labels: dict[str, int]
+    schemes: list[str]
+    settings: dict[str, Any]
+    folds: list[TrainedFoldRecord]

@@ -1,0 +1,379 @@
+"""From a cohort with masks to a model folder that `read_model` takes, by nnU-Net v2 in this process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from radiobone.core.errors import TableError, UsageError
+from radiobone.core.files import check_output, write_json, write_text
+from radiobone.core.hashing import sha256_json
+from radiobone.core.provenance import machine, now, versions
+from radiobone.segmentation.cases import Case, ExportRequest, survey_cohort
+from radiobone.segmentation.classes import LEVELS
+from radiobone.segmentation.export import ORIENTATION, export_cohort
+from radiobone.segmentation.model import NOTES, ModelNotes
+from radiobone.segmentation.nnunet import DATASET, PREPROCESSED, RAW, RESULTS
+from radiobone.segmentation.orientation import head_axis
+from radiobone.segmentation.planning import PlanChanges, Planned, plan_training
+from radiobone.segmentation.records import TrainedFoldRecord, TrainingManifest
+from radiobone.segmentation.segmenter import find_device
+from radiobone.segmentation.trainer import Schedule, TrainedFold, read_fold, train_fold
+from radiobone.tables.cohort import Cohort
+
+MANIFEST = "training.manifest.json"
+
+CASES = "cases.csv"
+"""Behind the name of the model folder: which scan is which case, and in which fold it is held out.
+
+It stands beside the folder and not in it, so that a model can be given away without the names of patients.
+"""
+
+ALL = "all"
+"""The fold that learns from all scans, and holds none out."""
+
+AXES = {"z": 0, "y": 1, "x": 2}
+
+MOST_WORKERS = 12
+"""Processes that prepare batches for one GPU: nnU-Net's own number."""
+
+_PREPARED = "prepared.json"
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is to be trained.
+
+    Parameters
+    ----------
+    export : ExportRequest
+        How masks become labels.
+    configuration : str, default "3d_fullres"
+        nnU-Net's kind of network: ``3d_fullres``, ``3d_lowres`` or ``2d``.
+    changes : PlanChanges
+        What is to differ from nnU-Net's plans.
+    schedule : Schedule
+        How long.
+    mirror : tuple of str, default ("x",)
+        Axes along which the network learns from mirrored images: ``x`` is left and right, ``y`` front and back,
+        ``z`` head and foot, which is refused where levels are told apart. Each one makes later predictions twice
+        as long.
+    n_folds : int, default 5
+        Into which patients are divided for the numbered folds.
+    """
+
+    export: ExportRequest = field(default_factory=ExportRequest)
+    configuration: str = "3d_fullres"
+    changes: PlanChanges = field(default_factory=PlanChanges)
+    schedule: Schedule = field(default_factory=Schedule)
+    mirror: tuple[str, ...] = ("x",)
+    n_folds: int = 5
+
+    def __post_init__(self) -> None:
+        unknown = [axis for axis in self.mirror if axis not in AXES]
+        if unknown:
+            raise UsageError("no axes for mirroring", got=", ".join(unknown), expected="any of x, y, z")
+        if self.export.labels == LEVELS and head_axis(ORIENTATION) in self.mirror_axes:
+            raise UsageError(
+                "levels cannot be learned from spines that are mirrored from head to foot",
+                got="mirroring along z",
+                expected="x and y at most: a mirrored L1 stands where L5 does",
+            )
+        if self.n_folds < 2:
+            raise UsageError("no number of folds", got=self.n_folds, expected="2 or more")
+
+    @property
+    def mirror_axes(self) -> tuple[int, ...]:
+        """Array axes of `mirror`."""
+        return tuple(sorted(AXES[axis] for axis in self.mirror))
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What was trained.
+
+    Parameters
+    ----------
+    folder : Path
+        The model folder.
+    labels : dict of str to int
+        Of the network.
+    folds : tuple of TrainedFold
+        In the order asked for.
+    kept : tuple of str
+        Folds that an earlier run had finished.
+    """
+
+    folder: Path
+    labels: dict[str, int]
+    folds: tuple[TrainedFold, ...]
+    kept: tuple[str, ...]
+
+
+def train_model(
+    cohort: Cohort,
+    out: Path,
+    request: TrainingRequest | None = None,
+    *,
+    folds: Sequence[int | str] = (ALL,),
+    device: str = "auto",
+    trainer: type[Any] | None = None,
+    jobs: int = 1,
+    workers: int | None = None,
+    work: Path | None = None,
+    keep_work: bool = False,
+    progress: bool = True,
+) -> TrainingSummary:
+    """Train an nnU-Net v2 model on a cohort with masks; a training that was stopped goes on.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With images and masks.
+    out : Path
+        The model folder: ``plans.json``, ``dataset.json``, ``fold_.../checkpoint_final.pth``, ``radiobone.json``.
+    request : TrainingRequest, optional
+        What is to be trained.
+    folds : sequence of int or str, default ("all",)
+        ``all`` learns from every scan; a number holds out that part of the patients.
+    device : str, default "auto"
+        ``cpu``, ``cuda``, ``cuda:1``; ``auto`` takes a GPU if there is one.
+    trainer : type, optional
+        A class made from nnU-Net's ``nnUNetTrainer``, with a loss or an optimiser of its own, say. The network
+        must be that of the plans.
+    jobs : int, default 1
+        Processes for export and preprocessing.
+    workers : int, optional
+        Processes that prepare batches during the training; by default none on a processor, up to 12 with a GPU.
+    work : Path, optional
+        Folder for what is only needed meanwhile; by default ``work`` in the model folder.
+    keep_work : bool, default False
+        Keep it.
+    progress : bool, default True
+        Show bars with the time left, if standard error is a terminal.
+
+    Raises
+    ------
+    TableError
+        If scans cannot be learned from, all named, or there are fewer patients than folds.
+    UsageError
+        If the folder holds another model, the GPU asked for is absent, or the request does not fit the data.
+    MissingExtraError
+        If torch or nnU-Net is not installed.
+    """
+    request = request or TrainingRequest()
+    target = find_device(device)
+    names = _fold_names(folds, request, cohort)
+    check_output(out / MANIFEST)
+    cases = survey_cohort(cohort, request.export, jobs=jobs, progress=progress)
+    key = _key(cases, request, trainer)
+    _check_folder(out, key)
+    place = work or out / "work"
+    found = {name: read_fold(out, name) for name in names}
+    kept = tuple(name for name, fold in found.items() if fold is not None)
+    if len(kept) < len(names):
+        planned = _prepare(cohort, cases, request, key, place, jobs, progress)
+        _write_notes(out, planned, request)
+        _write_cases(out, cases, request)
+        _write_manifest(out, key, cohort, cases, request, planned.dataset)
+        if workers is None:
+            workers = 0 if target.type == "cpu" else min(MOST_WORKERS, os.cpu_count() or 1)
+        for name in names:
+            if found[name] is None:
+                found[name] = train_fold(
+                    planned,
+                    out,
+                    name,
+                    request.schedule,
+                    device=target,
+                    mirror=request.mirror_axes,
+                    base=trainer,
+                    workers=workers,
+                    progress=progress,
+                )
+                _write_manifest(out, key, cohort, cases, request, planned.dataset)
+    if not keep_work:
+        _clean(place)
+    labels = json.loads((out / "dataset.json").read_text(encoding="utf-8"))["labels"]
+    done = tuple(fold for fold in found.values() if fold is not None)
+    return TrainingSummary(out, labels, done, kept)
+
+
+def held_out(cases: Sequence[Case], n_folds: int, seed: int) -> list[list[Case]]:
+    """Divide cases into folds of whole patients, of nearly equal numbers.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        All.
+    n_folds : int
+        Number of folds.
+    seed : int
+        Of the order of patients.
+
+    Returns
+    -------
+    list of list of Case
+        For each fold the cases that it holds out.
+    """
+    patients = sorted({case.scan.patient_id for case in cases})
+    shuffled = np.random.default_rng(seed).permutation(len(patients))
+    fold_of = {patients[patient]: place % n_folds for place, patient in enumerate(shuffled)}
+    return [[case for case in cases if fold_of[case.scan.patient_id] == fold] for fold in range(n_folds)]
+
+
+def _fold_names(folds: Sequence[int | str], request: TrainingRequest, cohort: Cohort) -> list[str]:
+    names = list(dict.fromkeys(str(fold).strip() for fold in folds))
+    wrong = [name for name in names if name != ALL and not (name.isdecimal() and int(name) < request.n_folds)]
+    if wrong or not names:
+        raise UsageError(
+            "no such fold", got=", ".join(wrong) or "none", expected=f"all, or 0 to {request.n_folds - 1}"
+        )
+    patients = len({scan.patient_id for scan in cohort.scans()})
+    if names != [ALL] and patients < request.n_folds:
+        raise TableError(
+            "there are too few patients for the folds",
+            where=str(cohort.path),
+            got=f"{patients} patients, {request.n_folds} folds",
+            expected="a patient in each fold at least",
+            do="lower --n-folds, or train on all (--folds all)",
+        )
+    return names
+
+
+def _key(cases: Sequence[Case], request: TrainingRequest, trainer: type[Any] | None) -> str:
+    """Return a hash of all that the weights depend on; which folds were trained is no part of it."""
+    found = versions()
+    name = None if trainer is None else f"{trainer.__module__}.{trainer.__qualname__}"
+    files = [
+        [case.name, case.sha256, {str(value): level for value, level in case.levels.items()}] for case in cases
+    ]
+    patients = [case.scan.patient_id for case in cases]
+    packages = {package: found.get(package) for package in ("torch", "nnunetv2")}
+    return sha256_json([files, patients, _settings(request), name, packages])
+
+
+def _settings(request: TrainingRequest) -> dict[str, Any]:
+    content = asdict(request)
+    content["changes"] = request.changes.model_dump(mode="json", exclude_none=True)
+    content["mirror"] = list(request.mirror)
+    return content
+
+
+def _check_folder(out: Path, key: str) -> None:
+    """Refuse to mix two trainings in one folder."""
+    manifest = out / MANIFEST
+    known = json.loads(manifest.read_text(encoding="utf-8")).get("key") if manifest.is_file() else None
+    if known == key or not (known or (out / "plans.json").exists()):
+        return
+    raise UsageError(
+        "the folder holds a model that was trained otherwise",
+        where=str(out),
+        got="other scans, settings or versions" if known else "a model without radiobone's manifest",
+        expected="an empty folder, or the same training to go on with",
+        do="choose another --out, or remove this folder",
+    )
+
+
+def _prepare(
+    cohort: Cohort,
+    cases: Sequence[Case],
+    request: TrainingRequest,
+    key: str,
+    work: Path,
+    jobs: int,
+    progress: bool,
+) -> Planned:
+    """Export, plan and preprocess; or take what an earlier run prepared from the same files."""
+    path = work / _PREPARED
+    if path.is_file():
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["key"] == key:
+            return Planned(work, content["plans"], content["dataset"], request.configuration)
+    _clean(work)
+    exported = export_cohort(
+        cohort, work / RAW / DATASET, request.export, cases=cases, jobs=jobs, progress=progress
+    )
+    planned = plan_training(exported, work, request.configuration, request.changes, jobs=jobs, progress=progress)
+    splits = []
+    for out in held_out(cases, request.n_folds, request.schedule.seed):
+        names = {case.name for case in out}
+        splits.append({"train": [case.name for case in cases if case.name not in names], "val": sorted(names)})
+    write_json(work / PREPROCESSED / DATASET / "splits_final.json", splits)
+    shutil.rmtree(work / RAW)  # preprocessed scans are all that the training reads
+    write_json(path, {"key": key, "plans": planned.plans, "dataset": planned.dataset})
+    return planned
+
+
+def _write_notes(out: Path, planned: Planned, request: TrainingRequest) -> None:
+    labels = {
+        name: value for name, value in planned.dataset["labels"].items() if name not in ("background", "ignore")
+    }
+    notes = ModelNotes(
+        orientation=ORIENTATION, labels=labels, mirror_axes=request.mirror_axes, versions=versions()
+    )
+    write_json(out / NOTES, notes.model_dump(mode="json"))
+
+
+def _write_cases(out: Path, cases: Sequence[Case], request: TrainingRequest) -> None:
+    """Write which scan is which case, and in which numbered fold it is held out."""
+    import pandas as pd
+
+    fold_of = {
+        case.name: fold
+        for fold, group in enumerate(held_out(cases, request.n_folds, request.schedule.seed))
+        for case in group
+    }
+    rows = [
+        [case.scan.patient_id, case.scan.scan_id, case.scan.repeat, case.name, fold_of[case.name]]
+        for case in cases
+    ]
+    table = pd.DataFrame(rows, columns=["patient_id", "scan_id", "repeat", "case", "held_out_in_fold"])
+    write_text(out.with_name(f"{out.name}.{CASES}"), table.to_csv(index=False, lineterminator="\n"))
+
+
+def _write_manifest(
+    out: Path,
+    key: str,
+    cohort: Cohort,
+    cases: Sequence[Case],
+    request: TrainingRequest,
+    dataset: dict[str, Any],
+) -> None:
+    names = [ALL, *map(str, range(request.n_folds))]
+    finished = [fold for name in names if (fold := read_fold(out, name)) is not None]
+    manifest = TrainingManifest(
+        created=now(),
+        versions=versions(),
+        machine=machine(),
+        key=key,
+        cohort_sha256=cohort.sha256,
+        n_scans=len(cases),
+        n_patients=len({case.scan.patient_id for case in cases}),
+        labels=dataset["labels"],
+        schemes=sorted({case.how.partition(":")[0].partition(",")[0] for case in cases}),
+        settings=_settings(request),
+        folds=[
+            TrainedFoldRecord(
+                fold=fold.fold, epochs=fold.epochs, train_loss=fold.train_loss, patch_dice=fold.patch_dice
+            )
+            for fold in finished
+        ],
+    )
+    write_json(out / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def _clean(work: Path) -> None:
+    """Remove what was made in a working folder, and nothing else."""
+    for name in (RAW, PREPROCESSED, RESULTS):
+        shutil.rmtree(work / name, ignore_errors=True)
+    (work / _PREPARED).unlink(missing_ok=True)
+    if work.is_dir() and not any(work.iterdir()):
+        work.rmdir()
