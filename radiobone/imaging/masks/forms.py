@@ -42,7 +42,7 @@ def folder_files(files: Sequence[Path], wanted: Sequence[str], where: str) -> li
     """
     files = sorted(path for path in files if path.is_file())
     labels = label_files(files)
-    if _is_label_folder(labels):
+    if _is_label_folder(labels, wanted):
         return list(choose_files(labels, wanted, where).values())
     found = list(labels) or [path for path in files if _modality(path) in MODALITIES]
     if len(found) != 1:
@@ -81,7 +81,7 @@ def read_form(files: Sequence[Path], image: Image | None, wanted: Sequence[str],
         If the mask cannot be used.
     """
     labels = label_files(files)
-    if len(labels) == len(files) and _is_label_folder(labels):
+    if len(labels) == len(files) and _is_label_folder(labels, wanted):
         found = read_folder(choose_files(labels, wanted, where), where)
         # TotalSegmentator writes an empty file for each label that it did not find.
         full = [item for item in found.segments if wanted or item.mask.n_voxels]
@@ -125,6 +125,7 @@ def _modality(path: Path) -> str:
     return header.modality if header is not None else ""
 
 
-def _is_label_folder(labels: dict[Path, str]) -> bool:
+def _is_label_folder(labels: dict[Path, str], wanted: Sequence[str]) -> bool:
     """Tell files of one label each from the one file of a multi-label mask."""
-    return len(labels) > 1 or any(find_level(name) for name in labels.values())
+    asked = {name.strip().casefold() for name in wanted}
+    return len(labels) > 1 or any(find_level(name) or name.casefold() in asked for name in labels.values())
