@@ -7,13 +7,13 @@ from radiobone.imaging.geometry import differences
 from radiobone.imaging.volumes import Image, Mask
 
 
-def check_same_grid(image: Image, mask: Mask, where: str) -> None:
-    """Refuse a mask that does not lie on the image's grid.
+def check_same_grid(image: Image | Mask, mask: Mask, where: str) -> None:
+    """Refuse a mask that does not lie on the grid of an image, or of another mask.
 
     Parameters
     ----------
-    image : Image
-        The scan.
+    image : Image or Mask
+        The scan, or the other mask.
     mask : Mask
         A label map that should lie on its grid.
     where : str
@@ -25,6 +25,14 @@ def check_same_grid(image: Image, mask: Mask, where: str) -> None:
         If the grids differ; lists every difference with its magnitude.
     """
     found = differences(image.geometry, mask.geometry)
+    if found and isinstance(image, Mask):
+        raise GeometryError(
+            "the two masks do not lie on the same grid",
+            where=where,
+            got="; ".join(found),
+            expected="one grid",
+            do="check that they belong together; --align b-to-a resamples the second mask",
+        )
     if found:
         raise GeometryError(
             "image and mask do not lie on the same grid",
@@ -35,22 +43,22 @@ def check_same_grid(image: Image, mask: Mask, where: str) -> None:
         )
 
 
-def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
-    """Resample a label map onto the image's grid, nearest neighbour.
+def align_mask(mask: Mask, image: Image | Mask, where: str) -> tuple[Mask, str]:
+    """Resample a label map onto the grid of an image, or of another mask, nearest neighbour.
 
     Parameters
     ----------
     mask : Mask
         The label map, on any grid in the same world.
-    image : Image
-        The scan.
+    image : Image or Mask
+        The scan, or the other mask.
     where : str
         Case and file, for the message.
 
     Returns
     -------
     aligned : Mask
-        On the image's grid.
+        On that grid.
     note : str
         What was done and the share of the mask's volume that was kept, for the manifest; empty if both lie on
         one grid already.
@@ -65,6 +73,7 @@ def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
     found = differences(image.geometry, mask.geometry)
     if not found:
         return mask, ""
+    target = "other mask" if isinstance(image, Mask) else "image"
     grid, source = image.geometry, mask.to_sitk()
     resampled = sitk.Resample(
         source,
@@ -80,10 +89,10 @@ def align_mask(mask: Mask, image: Image, where: str) -> tuple[Mask, str]:
     aligned = Mask(sitk.GetArrayFromImage(resampled), grid, names=mask.names, notes=mask.notes)
     if not aligned.n_voxels:
         raise GeometryError(
-            "nothing of the mask lies inside the image",
+            f"nothing of the mask lies inside the {target}",
             where=where,
-            got="; ".join(found) + " (image, mask)",
+            got="; ".join(found) + f" ({target}, mask)",
             do="check that they belong to the same scan",
         )
     share = aligned.volume_ml / mask.volume_ml
-    return aligned, f"mask resampled to the image's grid ({'; '.join(found)}); {share:.1%} of its volume kept"
+    return aligned, f"mask resampled to the {target}'s grid ({'; '.join(found)}); {share:.1%} of its volume kept"

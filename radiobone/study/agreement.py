@@ -1,0 +1,302 @@
+"""Agreement of two masks of every scan of a cohort: one row for each level of each scan."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radiobone.core.batch import Outcome, run_cases
+from radiobone.core.errors import CaseError, UsageError, VoiError
+from radiobone.core.hashing import sha256_file
+from radiobone.imaging import Mask
+from radiobone.imaging.alignment import align_mask, check_same_grid
+from radiobone.imaging.masks.forms import is_stored_apart
+from radiobone.imaging.reading import mask_files, read_image, read_mask
+from radiobone.study.agreement_records import PairRecord
+from radiobone.tables.cohort import IMAGE, SERIES, Cohort
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, require_columns
+from radiobone.tables.vertebrae import level_parts
+from radiobone.voi.agreement import LevelAgreement, compare_masks
+from radiobone.voi.schemes import AUTO, RAW, TOTALSEGMENTATOR, VERSE, Scheme, choose_scheme, find_scheme
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRESENT = "present"
+METRICS = ("dice", "hd95_mm", "assd_mm", "volume_difference_ml", "volume_difference_percent")
+COLUMNS = (PRESENT, *METRICS[:3], "volume_a_ml", "volume_b_ml", *METRICS[3:])
+
+
+@dataclass(frozen=True)
+class MaskPair:
+    """Two masks of one scan.
+
+    Parameters
+    ----------
+    patient_id, scan_id, repeat : str
+        Whose.
+    mask_a, mask_b : Path or None
+        The files; None where there is none.
+    image : Path or None
+        The scan, which an RTSTRUCT needs.
+    series : str
+        Which DICOM series of the image's folder.
+    """
+
+    patient_id: str
+    scan_id: str
+    mask_a: Path | None
+    mask_b: Path | None
+    image: Path | None = None
+    series: str = ""
+    repeat: str = ""
+
+    @property
+    def name(self) -> str:
+        """The scan's name for messages."""
+        repeat = f", repeat {self.repeat}" if self.repeat else ""
+        return f"patient {self.patient_id}, scan {self.scan_id}{repeat}"
+
+
+@dataclass(frozen=True)
+class AgreementRequest:
+    """How masks are compared.
+
+    Parameters
+    ----------
+    levels : tuple of str, optional
+        The levels wanted; by default all that either mask holds.
+    scheme_a, scheme_b : str
+        Label scheme of the first and of the second masks.
+    align : bool, default False
+        Resample the second mask onto the grid of the first where they differ.
+
+    Raises
+    ------
+    UsageError
+        If there is no such scheme, or neither of the two knows a level.
+    """
+
+    levels: tuple[str, ...] | None = None
+    scheme_a: str = AUTO
+    scheme_b: str = AUTO
+    align: bool = False
+
+    def __post_init__(self) -> None:
+        named = [find_scheme(name) for name in (self.scheme_a, self.scheme_b) if name != AUTO]
+        # A mask's own names may be any: only where both schemes are given is a level known to be none.
+        if len(named) < 2:
+            return
+        for level in (part for merged in self.levels or () for part in level_parts(merged)):
+            if all(scheme.value(level) is None for scheme in named):
+                raise UsageError("neither label scheme has this level", got=level)
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """The agreement of many pairs.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Keys, ``status``, ``reason``, then `COLUMNS`; one row for each level of each pair, and one row without a
+        level for a pair that could not be compared.
+    records : list of PairRecord
+        Each pair.
+    """
+
+    table: pd.DataFrame
+    records: list[PairRecord]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Pairs by status."""
+        return dict(sorted(Counter(record.status for record in self.records).items()))
+
+
+def mask_pairs(cohort: Cohort, mask_a: str, mask_b: str) -> list[MaskPair]:
+    """List the pairs of a cohort table.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        From ``read_cohort(path, images=False)``.
+    mask_a, mask_b : str
+        The two columns of masks; paths are relative to the table's folder.
+
+    Returns
+    -------
+    list of MaskPair
+        In the order of the rows; where a cell is empty there is no mask.
+
+    Raises
+    ------
+    UsageError
+        If a column is missing, or both are the same.
+    """
+    if mask_a == mask_b:
+        raise UsageError("both masks are the same column", got=mask_a, do="name two columns of the cohort")
+    require_columns(list(cohort.table.columns), (mask_a, mask_b), str(cohort.path))
+    base = cohort.path.parent
+
+    def path(cell: str) -> Path | None:
+        return base / cell.strip() if cell.strip() else None
+
+    return [
+        MaskPair(
+            patient_id=row[PATIENT],
+            scan_id=row[SCAN],
+            mask_a=path(row[mask_a]),
+            mask_b=path(row[mask_b]),
+            image=path(row.get(IMAGE, "")),
+            series=row.get(SERIES, "").strip(),
+            repeat=row.get(REPEAT, ""),
+        )
+        for row in cohort.table.to_dict("records")
+    ]
+
+
+def compare_pairs(
+    pairs: Sequence[MaskPair], request: AgreementRequest, *, jobs: int = 1, progress: bool = True
+) -> Agreement:
+    """Compare the two masks of every pair; one bad pair never stops the others.
+
+    Parameters
+    ----------
+    pairs : sequence of MaskPair
+        The masks.
+    request : AgreementRequest
+        How they are compared.
+    jobs : int, default 1
+        Number of worker processes.
+    progress : bool, default True
+        Show a progress bar, if standard error is a terminal.
+
+    Returns
+    -------
+    Agreement
+        In the order of ``pairs``.
+    """
+    import pandas as pd
+
+    work = functools.partial(compare_pair, request=request)
+    outcomes = run_cases(
+        pairs, work, name=lambda pair: pair.name, jobs=jobs, description="comparing masks", progress=progress
+    )
+    results = [_result(pair, outcome) for pair, outcome in zip(pairs, outcomes, strict=True)]
+    keys = (PATIENT, SCAN, *([REPEAT] if any(pair.repeat for pair in pairs) else []), LEVEL)
+    rows = [_row(record, item) for record, levels in results for item in (levels or (None,))]
+    table = pd.DataFrame(rows, columns=[*keys, STATUS, REASON, *COLUMNS])
+    return Agreement(table, [record for record, _ in results])
+
+
+def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord, list[LevelAgreement]]:
+    """Read and compare two masks.
+
+    Parameters
+    ----------
+    pair : MaskPair
+        The files; both are there.
+    request : AgreementRequest
+        How they are compared.
+
+    Returns
+    -------
+    tuple of PairRecord and list of LevelAgreement
+        What was read, and one entry for each level.
+
+    Raises
+    ------
+    CaseError
+        If a mask cannot be read, both do not lie on one grid, or a scheme cannot be told.
+    """
+    missing = [name for name, path in (("first", pair.mask_a), ("second", pair.mask_b)) if path is None]
+    if pair.mask_a is None or pair.mask_b is None:
+        reason = f"no {' and no '.join(missing)} mask in the cohort table"
+        return _record(pair, "skipped", reason=reason), []
+    files = [mask_files(path) for path in (pair.mask_a, pair.mask_b)]
+    # Only what is drawn on a DICOM series needs that series: reading every image would take longer than all else.
+    apart = pair.image is not None and any(is_stored_apart(found) for found in files)
+    image = read_image(pair.image, pair.series) if apart and pair.image is not None else None
+    mask_a, mask_b = (read_mask(path, image) for path in (pair.mask_a, pair.mask_b))
+    mask_b, aligned = _on_one_grid(mask_a, mask_b, pair, request.align)
+    scheme_a, told_a = _scheme(mask_a, request.scheme_a, pair.mask_a)
+    scheme_b, told_b = _scheme(mask_b, request.scheme_b, pair.mask_b)
+    try:
+        levels = compare_masks(mask_a, mask_b, scheme_a, scheme_b, request.levels)
+    except UsageError as error:
+        # A detected scheme belongs to this pair alone; others may know the level.
+        raise VoiError(error.what, where=pair.name, got=error.got) from None
+    notes = (f"first mask: {told_a}", f"second mask: {told_b}", *aligned, *mask_a.notes, *mask_b.notes)
+    hashes = [tuple(sha256_file(path) for path in found) for found in files]
+    return _record(pair, "ok", notes=notes, hashes=hashes), levels
+
+
+def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tuple[Mask, tuple[str, ...]]:
+    where = f"{pair.name}, {pair.mask_b}"
+    if not align:
+        check_same_grid(mask_a, mask_b, where)
+        return mask_b, ()
+    aligned, note = align_mask(mask_b, mask_a, where)
+    return aligned, (f"second {note}",) if note else ()
+
+
+def _scheme(mask: Mask, name: str, path: Path) -> tuple[Scheme, str]:
+    try:
+        return choose_scheme(name, mask)
+    except CaseError as error:
+        known = ", ".join(scheme.name for scheme in (TOTALSEGMENTATOR, VERSE, RAW))
+        raise VoiError(
+            error.what,
+            where=str(path),
+            got=error.got,
+            expected=error.expected,
+            do=f"name its scheme by --scheme or --scheme-b: {known}, or a YAML file of your own",
+        ) from None
+
+
+def _record(
+    pair: MaskPair,
+    status: str,
+    *,
+    reason: str = "",
+    notes: tuple[str, ...] = (),
+    hashes: Sequence[tuple[str, ...]] = ((), ()),
+) -> PairRecord:
+    return PairRecord(
+        patient_id=pair.patient_id,
+        scan_id=pair.scan_id,
+        repeat=pair.repeat,
+        status=status,
+        reason=reason,
+        mask_a_sha256=hashes[0],
+        mask_b_sha256=hashes[1],
+        notes=notes,
+    )
+
+
+def _result(
+    pair: MaskPair, outcome: Outcome[tuple[PairRecord, list[LevelAgreement]]]
+) -> tuple[PairRecord, list[LevelAgreement]]:
+    return outcome.result or (_record(pair, outcome.status, reason=outcome.reason), [])
+
+
+def _row(record: PairRecord, item: LevelAgreement | None) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        PATIENT: record.patient_id,
+        SCAN: record.scan_id,
+        REPEAT: record.repeat,
+        LEVEL: item.level if item else "",
+        STATUS: record.status,
+        REASON: record.reason,
+    }
+    if item is None:
+        return row | {PRESENT: ""} | dict.fromkeys(COLUMNS[1:], math.nan)
+    if item.present == "none":
+        row |= {STATUS: "skipped", REASON: "in neither mask"}
+    return row | {name: getattr(item, name) for name in COLUMNS}
