@@ -34,6 +34,17 @@ def test_values_outside_a_scheme_have_no_level(name, value):
     assert find_scheme(name).level(value) is None
 
 
+def test_names_in_the_file_come_before_detection_but_not_before_a_scheme_that_is_asked_for():
+    # Values that VerSe would read as L1 and L2.
+    mask = Mask(
+        np.zeros(grid((4, 4, 4)).shape, np.uint8), grid((4, 4, 4)), names={20: "vertebrae_L5", 21: "GTV-1"}
+    )
+    scheme, told = choose_scheme("auto", mask)
+    assert (scheme.name, scheme.labels) == ("named", {20: "L5", 21: "GTV_1"})
+    assert told == "labels named by the mask's file: 20 (L5), 21 (GTV_1)"
+    assert choose_scheme("verse", mask)[0].level(20) == "L1"
+
+
 def test_sizes_of_the_tables():
     assert len(find_scheme("totalsegmentator").labels) == 26
     assert len(find_scheme("verse").labels) == 28
