@@ -44,6 +44,14 @@ One bin width of 25 serves HU, wavelet and LoG images very differently.
 
 N_GREY_PREFIX = "qc_n_grey_"
 
+CONTRAST_COLUMN = "qc_contrast"
+"""What the cohort table says of contrast medium, or ``unknown``: it raises HU, and an image does not tell."""
+
+UNKNOWN = "unknown"
+
+WHOLE_NUMBERS = (N_GREY_PREFIX, "qc_voxels", "qc_components", "qc_fracture_grade")
+"""Columns whose names begin so hold whole numbers, or nothing."""
+
 
 @dataclass(frozen=True)
 class ExtractionSummary:
@@ -152,14 +160,14 @@ def _table(
     repeats = any(scan.repeat for scan, _ in rows)
     keys = [PATIENT, SCAN, VOI, LEVEL, *([REPEAT] if repeats else []), STATUS, REASON]
     quality = [item.name for item in fields(VoiQuality) if item.name != "qc_warnings"]
-    quality += [*(f"{N_GREY_PREFIX}{name}" for name in images), "qc_warnings"]
+    quality += [CONTRAST_COLUMN, *(f"{N_GREY_PREFIX}{name}" for name in images), "qc_warnings"]
     features = [name for record in records for name in record.columns]
     table = pd.DataFrame([_cells(scan, voi, row) for scan, row in rows], columns=[*keys, *quality])
     values = np.full((len(rows), len(features)), np.nan)
     for number, (_, row) in enumerate(rows):
         if row.features is not None:
             values[number] = row.features
-    whole = [name for name in quality if name.startswith((N_GREY_PREFIX, "qc_voxels", "qc_components"))]
+    whole = [name for name in quality if name.startswith(WHOLE_NUMBERS)]
     table = table.astype(dict.fromkeys(whole, "Int64"))
     table["qc_warnings"] = table["qc_warnings"].fillna("")
     joined: pd.DataFrame = pd.concat([table, pd.DataFrame(values, columns=features)], axis=1)
@@ -180,6 +188,7 @@ def _cells(scan: Scan, voi: str, row: Row) -> dict[str, Any]:
         STATUS: row.status,
         REASON: row.reason,
         **row.quality,
+        CONTRAST_COLUMN: scan.contrast or UNKNOWN,
         **{f"{N_GREY_PREFIX}{name}": count for name, count in row.n_grey.items()},
         "qc_warnings": warnings,
     }

@@ -22,7 +22,7 @@ from radiobone.tables.cohort import Scan
 from radiobone.tables.features import BlockRecord
 from radiobone.voi.schemes import AUTO, Scheme, find_scheme
 
-PLAN_REVISION = 2
+PLAN_REVISION = 3
 """Raised with every change of scheme detection, alignment or quality columns; recipes have their own versions."""
 
 
@@ -102,8 +102,8 @@ def hash_files(scan: Scan, store: ResumeStore | None) -> FileHashes:
     """
     return FileHashes(
         _hash_image(scan.image, store, scan.series),
-        _hash_mask(scan.mask, store, scan.segments),
-        _hash_mask(scan.body_mask, store) if scan.body_mask else None,
+        hash_mask(scan.mask, store, scan.segments),
+        hash_mask(scan.body_mask, store) if scan.body_mask else None,
         scan.segments,
     )
 
@@ -113,7 +113,18 @@ def _hash_image(source: Path, store: ResumeStore | None, series: str) -> str:
     return hashes[0] if len(hashes) == 1 else sha256_json(hashes)
 
 
-def _hash_mask(source: Path, store: ResumeStore | None, segments: tuple[str, ...] = ()) -> str:
+def hash_mask(source: Path, store: ResumeStore | None, segments: tuple[str, ...] = ()) -> str:
+    """Hash a mask; see `hash_files`.
+
+    Parameters
+    ----------
+    source : Path
+        A file, or a folder of label files.
+    store : ResumeStore or None
+        Where hashes of untouched files are kept.
+    segments : tuple of str, default ()
+        Which of its segments are read.
+    """
     hashes = [(path.name, _hash_file(path, store)) for path in mask_files(source, segments)]
     # The names of label files say which level each of them is.
     return hashes[0][1] if len(hashes) == 1 and not source.is_dir() else sha256_json(sorted(hashes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ MASK = "mask"
 BODY_MASK = "body_mask"
 SERIES = "series"
 SEGMENTS = "segments"
+CALIBRATION_MASK = "calibration_mask"
+CONTRAST = "contrast"
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Scan:
         Which DICOM series of a folder that holds several; empty where there is nothing to choose.
     segments : tuple of str
         Names of the mask's segments that are read; empty where there is nothing to choose.
+    contrast : str
+        Contrast medium or its phase, in the words of the table; empty where nothing is known.
     """
 
     patient_id: str
@@ -57,6 +62,7 @@ class Scan:
     repeat: str = ""
     series: str = ""
     segments: tuple[str, ...] = ()
+    contrast: str = ""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -113,14 +119,25 @@ class Cohort:
     table: pd.DataFrame
     sha256: str
 
-    def scans(self) -> list[Scan]:
+    def scans(self, columns: Sequence[str] = ()) -> list[Scan]:
         """List the scans; paths are relative to the table's folder.
+
+        Parameters
+        ----------
+        columns : sequence of str, default ()
+            Further columns that each scan is to carry.
 
         Returns
         -------
         list of Scan
             In the order of the rows.
+
+        Raises
+        ------
+        TableError
+            If a further column is missing.
         """
+        require_columns(list(self.table.columns), columns, str(self.path))
         base = self.path.parent
         has_body, has_repeat = BODY_MASK in self.table, REPEAT in self.table
         return [
@@ -133,6 +150,9 @@ class Cohort:
                 repeat=row[REPEAT] if has_repeat else "",
                 series=row.get(SERIES, "").strip(),
                 segments=parse_segments(row.get(SEGMENTS, "")),
+                columns=tuple((name, row[name]) for name in columns),
+                calibration_mask=base / rods if (rods := row.get(CALIBRATION_MASK, "").strip()) else None,
+                contrast=row.get(CONTRAST, "").strip(),
             )
             for row in self.table.to_dict("records")
         ]

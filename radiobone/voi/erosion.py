@@ -78,8 +78,8 @@ def largest_component(mask: Mask) -> Mask:
     return Mask(parts == largest, mask.geometry, mask.offset).tight()
 
 
-def count_components(mask: Mask) -> int:
-    """Count the parts of a mask that are connected through faces.
+def part_sizes(mask: Mask) -> list[int]:
+    """Return the sizes of the parts of a mask that are connected through faces.
 
     Parameters
     ----------
@@ -88,12 +88,13 @@ def count_components(mask: Mask) -> int:
 
     Returns
     -------
-    int
-        Their number.
+    list of int
+        Number of voxels of each.
     """
     from scipy import ndimage
 
-    return int(ndimage.label(mask.array)[1])
+    parts, _ = ndimage.label(mask.array)
+    return [int(size) for size in np.bincount(parts.ravel())[1:]]
 
 
 def touches_border(mask: Mask) -> bool:

@@ -1,7 +1,7 @@
 """The frame of a vertebral body: its own axes, the middle of it, and its width, depth and height.
 
-The whole vertebra tells where its back is (:func:`find_axes`), the end plates what is upright: the back wall of a
-lordotic vertebra leans by half of its wedge, up to 9 degrees in the spines of the test suite. A label that holds
+The whole vertebra tells where its back is (`radiobone.voi.axes`), the end plates what is upright: the back wall of
+a lordotic vertebra leans by half of its wedge, up to 9 degrees in the spines of the test suite. A label that holds
 nothing but a body has no canal, so that its back is that of the patient.
 """
 
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
-from radiobone.voi.axes import VertebraAxes, find_axes
-from radiobone.voi.body import cut_along
+from radiobone.voi.axes import VertebraAxes
 from radiobone.voi.canal import across, dense_points
 from radiobone.voi.erosion import touches_border
 from radiobone.voi.source import Made, Source
@@ -139,7 +138,7 @@ def frame_body(source: Source) -> FramedBody:
     laminae are cut off.
     """
     axes = _axes_of_canal(source)
-    body = build_body(source) if axes is None or source.body_mask else Made(cut_along(source.label, axes), "cut")
+    body = source.once(build_body)
     if touches_border(body.mask):
         raise VoiError(
             "the body reaches the image border, so its axes and size are not known",
@@ -164,7 +163,7 @@ def frame_body(source: Source) -> FramedBody:
 def _axes_of_canal(source: Source) -> VertebraAxes | None:
     """Return the axes of the whole vertebra; None where a body mask says what is body, but no canal is seen."""
     try:
-        return find_axes(source.label, source.towards_head)
+        return source.axes()
     except VoiError:
         if source.body_mask is None:
             raise

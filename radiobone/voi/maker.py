@@ -14,8 +14,10 @@ from radiobone.imaging.geometry import differences
 from radiobone.tables.vertebrae import level_order, level_parts
 from radiobone.voi.body import recognise_body_mask
 from radiobone.voi.merging import merge_masks, merge_quality
-from radiobone.voi.quality import VoiQuality, assess
+from radiobone.voi.neighbours import Neighbourhood
+from radiobone.voi.quality import VoiQuality, measure
 from radiobone.voi.recipes import Recipe, Source, VoiOptions
+from radiobone.voi.review import judge
 from radiobone.voi.schemes import Scheme
 from radiobone.voi.spine import Spine, centroid_mm, find_labels, take_label
 
@@ -131,17 +133,17 @@ def make_vois(
     labels = {level: take_label(mask, value, boxes[value]) for level, value in present.items()}
     spine = Spine({level: centroid_mm(label) for level, label in labels.items()})
     bodies = None if body_mask is None else recognise_body_mask(body_mask, mask)
+    sources = {
+        level: Source(level, value, labels[level], image, bodies, spine.towards_head(level))
+        for level, value in present.items()
+    }
+    neighbourhood = Neighbourhood(sources, spine)
     outcomes: dict[str, Outcome[Voi]] = {}
     for level in _wanted(request, present):
         if not _holds(present, level):
             outcomes[level] = _absent(level, request, present)
             continue
-        made = {
-            part: _make(
-                Source(part, present[part], labels[part], image, bodies, spine.towards_head(part)), request, spine
-            )
-            for part in level_parts(level)
-        }
+        made = {part: _make(sources[part], request, neighbourhood) for part in level_parts(level)}
         outcomes[level] = _merge(level, made) if len(made) > 1 else made[level]
     return outcomes
 
@@ -176,7 +178,7 @@ def _expected(level: str, request: VoiRequest) -> str:
     )
 
 
-def _make(source: Source, request: VoiRequest, spine: Spine) -> Outcome[Voi]:
+def _make(source: Source, request: VoiRequest, neighbourhood: Neighbourhood) -> Outcome[Voi]:
     """Make one VOI; what goes wrong with it is its outcome."""
     try:
         made = request.recipe.build(source, request.options)
@@ -184,7 +186,7 @@ def _make(source: Source, request: VoiRequest, spine: Spine) -> Outcome[Voi]:
         where = f"level {source.level} (label {source.value}), recipe {request.recipe.id}"
         placed = VoiError(error.what, where=where, got=error.got, expected=error.expected, do=error.do)
         return Outcome("failed", one_line(placed))
-    quality = assess(source, made, spine.level_ok(source.level))
+    quality = judge(measure(source, made, neighbourhood), made.warnings)
     return Outcome("ok", result=Voi(source.level, request.text, made.mask, quality))
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from radiobone.core.errors import VoiError
 from radiobone.imaging import Image, Mask
+from radiobone.voi.axes import VertebraAxes, find_axes
 from radiobone.voi.body import BodyMask
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +43,50 @@ class Source:
     image: Image | None
     body_mask: BodyMask | None
     towards_head: NDArray[np.float64]
+    _found: dict[object, object] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, find: Callable[[Source], Found]) -> Found:
+        """Return what a function finds in this level; recipes and quality share it, and it is sought only once.
+
+        Parameters
+        ----------
+        find : callable
+            A function of this level alone, known by its identity.
+
+        Returns
+        -------
+        object
+            What it returned when it was first asked.
+
+        Raises
+        ------
+        VoiError
+            If the function found nothing; the error is kept, too.
+        """
+        if find not in self._found:
+            try:
+                self._found[find] = find(self)
+            except VoiError as error:
+                self._found[find] = error
+        found = self._found[find]
+        if isinstance(found, VoiError):
+            raise found
+        return cast(Found, found)
+
+    def axes(self) -> VertebraAxes:
+        """Return the axes of the whole vertebra.
+
+        Returns
+        -------
+        VertebraAxes
+            As :func:`radiobone.voi.axes.find_axes` finds them.
+
+        Raises
+        ------
+        VoiError
+            If they are not found.
+        """
+        return self.once(_find_axes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,3 +106,7 @@ class Made:
     mask: Mask
     body_source: str = ""
     warnings: tuple[str, ...] = ()
+
+
+def _find_axes(source: Source) -> VertebraAxes:
+    return find_axes(source.label, source.towards_head)

@@ -91,6 +91,23 @@ def centroid_mm(mask: Mask) -> Floats:
     return mask.geometry.world(np.argwhere(mask.array).mean(axis=0) + mask.offset)
 
 
+def count_steps(upper: str, lower: str) -> int:
+    """Count the steps from one level of the spine to a lower one; T13 and L6, which most people lack, are none.
+
+    Parameters
+    ----------
+    upper, lower : str
+        The levels.
+
+    Returns
+    -------
+    int
+        1 for neighbours.
+    """
+    between = SPINE[SPINE.index(upper) + 1 : SPINE.index(lower)]
+    return 1 + sum(name not in VARIANTS for name in between)
+
+
 @dataclass(frozen=True)
 class Spine:
     """Centroids of the levels of a mask, in world coordinates.
@@ -157,9 +174,22 @@ class Spine:
         direction: Floats = line / np.linalg.norm(line)
         return direction
 
-    def _pair_ok(self, upper: str, lower: str) -> bool:
-        between = SPINE[SPINE.index(upper) + 1 : SPINE.index(lower)]
-        steps = 1 + sum(name not in VARIANTS for name in between)
+    def step_mm(self, upper: str, lower: str) -> float:
+        """Return the distance of two levels, divided by the number of steps between them.
+
+        Parameters
+        ----------
+        upper, lower : str
+            The levels.
+
+        Returns
+        -------
+        float
+            In mm, between centroids.
+        """
         line = self.centroids_mm[upper] - self.centroids_mm[lower]
-        distance = float(np.linalg.norm(line)) / steps
-        return bool(line @ HEAD > 0) and STEP_MM[0] <= distance <= STEP_MM[1]
+        return float(np.linalg.norm(line)) / count_steps(upper, lower)
+
+    def _pair_ok(self, upper: str, lower: str) -> bool:
+        line = self.centroids_mm[upper] - self.centroids_mm[lower]
+        return bool(line @ HEAD > 0) and STEP_MM[0] <= self.step_mm(upper, lower) <= STEP_MM[1]

@@ -8,7 +8,7 @@ import numpy as np
 
 from radiobone.core.errors import VoiError
 from radiobone.imaging import Image, Mask
-from radiobone.voi.body import cut_body
+from radiobone.voi.body import cut_along
 from radiobone.voi.erosion import erode, largest_component
 from radiobone.voi.options import VoiOptions
 from radiobone.voi.source import Made, Source
@@ -59,7 +59,7 @@ def build_body(source: Source, options: VoiOptions | None = None) -> Made:
     """
     if source.body_mask is not None:
         return Made(source.body_mask.of(source.label, source.value), source.body_mask.kind)
-    return Made(cut_body(source.label, source.towards_head), "cut")
+    return Made(cut_along(source.label, source.axes()), "cut")
 
 
 def build_trabecular(source: Source, options: VoiOptions) -> Made:
@@ -82,7 +82,7 @@ def build_trabecular(source: Source, options: VoiOptions) -> Made:
     VoiError
         If no body can be told apart, nothing is left of it, or bounds of HU are given without an image.
     """
-    body = build_body(source, options)
+    body = source.once(build_body)
     inside = largest_component(erode(body.mask, options.erosion_mm))
     if inside.n_voxels == 0:
         raise VoiError(

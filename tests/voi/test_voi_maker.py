@@ -17,7 +17,13 @@ IMAGE = scan(MASK)
 COLUMNS = [
     "qc_voxels_label", "qc_volume_label_ml", "qc_components", "qc_touches_border", "qc_level_order_ok",
     "qc_body_source", "qc_voxels_voi", "qc_volume_voi_ml", "qc_voi_touches_border", "qc_mean_hu",
-    "qc_mean_hu_ok", "qc_warnings",
+    "qc_mean_hu_ok", "qc_largest_part_share", "qc_centroid_step_mm", "qc_centroid_step_ratio", "qc_volume_ratio",
+    "qc_body_touches_border", "qc_room_above_mm", "qc_room_below_mm", "qc_short_field_of_view",
+    "qc_metal_share", "qc_metal_near_ml", "qc_dark_share",
+    "qc_height_anterior_mm", "qc_height_middle_mm", "qc_height_posterior_mm",
+    "qc_wedge_percent", "qc_biconcave_percent",
+    "qc_anterior_loss_percent", "qc_middle_loss_percent", "qc_posterior_loss_percent", "qc_fracture_grade",
+    "qc_needs_review", "qc_review_reason", "qc_warnings",
 ]  # fmt: skip
 
 

@@ -64,6 +64,28 @@ def vertebra(geometry: Geometry, turn=None, centre_mm=(0.0, 0.0, 0.0), scale=1.0
     return inside_vertebra(points, scale)
 
 
+def lower_body(points: np.ndarray, heights_mm: tuple[float, float, float]) -> np.ndarray:
+    """Say which points (as in `inside_vertebra`) a deformed end plate takes from the body.
+
+    The heights are those at the front wall, in the middle, and at the back wall. Between front and back the upper
+    end plate slopes, so that the body is a wedge; over the middle 70 % of the depth both end plates are dented.
+    """
+    anterior, middle, posterior = heights_mm
+    _, back, head = np.moveaxis(points, -1, 0)
+    share = (back + 34.0) / 34.0  # 0 at the front wall, 1 at the back wall
+    straight = anterior + (posterior - anterior) * share
+    dent = ((anterior + posterior) / 2 - middle) * np.maximum(1 - ((share - 0.5) / 0.35) ** 2, 0)
+    upper, lower = straight - 14.0 - dent / 2, -14.0 + dent / 2
+    return (back < 0) & ((head > upper) | (head < lower))
+
+
+def deformed(geometry: Geometry, heights_mm: tuple[float, float, float], turn=None, centre_mm=(0, 0, 0)) -> Mask:
+    """Draw a vertebra with a body of known heights at front wall, middle and back wall; 28 mm if whole."""
+    index = np.stack(np.meshgrid(*(np.arange(size) for size in geometry.shape), indexing="ij"), axis=-1)
+    points = (geometry.world(index) - np.asarray(centre_mm)) @ (np.eye(3) if turn is None else turn)
+    return Mask(inside_vertebra(points)[0] & ~lower_body(points, heights_mm), geometry)
+
+
 def spine(values, spacing_mm=(2.0, 2.0, 2.0), direction=STRAIGHT, step_mm=36.0) -> Mask:
     """A straight spine with the given label values from head to foot."""
     count = len(values)
