@@ -117,7 +117,16 @@ def _read_dicom(path: Path, image: Image | None, wanted: Sequence[str], where: s
             expected="SEG or RTSTRUCT",
         )
     reader = read_seg if modality == SEG else read_rtstruct
-    return reader(path, image, wanted, where)
+    try:
+        return reader(path, image, wanted, where)
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        # pydicom raises these for elements that are missing or hold something else than they should.
+        raise ImageError(
+            f"the {modality} is not as the DICOM standard wants it",
+            where=where,
+            got=f"an element that is missing or not valid ({type(error).__name__})",
+            do="export it again",
+        ) from None
 
 
 def _modality(path: Path) -> str:

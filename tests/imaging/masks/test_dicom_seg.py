@@ -146,6 +146,19 @@ def test_what_is_no_mask_is_refused(write_seg_file, ct, shared_data):
         read_mask(next((shared_data / "dicom/dcmqi_seg/ct-3slice").iterdir()), ct)
 
 
+@pytest.mark.parametrize("path", ["SegmentSequence", "PerFrameFunctionalGroupsSequence"])
+def test_a_seg_that_lacks_elements_is_refused(write_seg_file, ct, path):
+    from pydicom import dcmread
+
+    file = write_seg_file(blocks(L1=[0, 1]))
+    data = dcmread(file)
+    name = {"SegmentSequence": "SegmentNumber"}.get(path, "SegmentIdentificationSequence")
+    delattr(data[path][0], name)
+    data.save_as(file)
+    with pytest.raises(ImageError, match=r"not as the DICOM standard|does not say which segment"):
+        read_mask(file, ct)
+
+
 def test_uneven_frames_are_refused(write_seg_file, ct):
     from pydicom import dcmread
 

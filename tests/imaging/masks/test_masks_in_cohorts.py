@@ -166,6 +166,50 @@ def test_segs_are_read_as_highdicom_reads_them(shared_data, name):
         np.testing.assert_array_equal(mask.full(), inside[::-1])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["BINARY", "LABELMAP", "FRACTIONAL"])
+def test_what_highdicom_writes_is_read(shared_data, tmp_path, kind):
+    import highdicom
+    from pydicom import dcmread
+    from pydicom.sr.codedict import codes
+
+    folder = shared_data / "dicom/dcmqi_seg/ct-3slice"
+    slices = [dcmread(path) for path in folder.iterdir()]
+    for item in slices:
+        item.SpecificCharacterSet, item.PatientName = "ISO_IR 100", "A^B"
+    labels = np.zeros((3, 512, 512), np.uint8)
+    labels[0, 100:140, 200:230], labels[1:, 50:70, 300:390] = 1, 2
+    described = [
+        highdicom.seg.SegmentDescription(
+            segment_number=number,
+            segment_label=label,
+            segmented_property_category=codes.SCT.AnatomicalStructure,
+            segmented_property_type=codes.SCT.Vertebra,
+            algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.MANUAL,
+        )
+        for number, label in enumerate(("Vertebra L4", "Vertebra L3"), start=1)
+    ]
+    highdicom.seg.Segmentation(
+        source_images=slices,
+        pixel_array=labels,
+        segmentation_type=kind,
+        segment_descriptions=described,
+        series_instance_uid=highdicom.UID(),
+        series_number=5,
+        sop_instance_uid=highdicom.UID(),
+        instance_number=1,
+        manufacturer="maker",
+        manufacturer_model_name="model",
+        software_versions="1",
+        device_serial_number="1",
+    ).save_as(tmp_path / "seg.dcm")
+    ct = read_image(folder)
+    mask = read_mask(tmp_path / "seg.dcm", ct)
+    assert mask.names == {1: "Vertebra L4", 2: "Vertebra L3"}
+    heights = [float(item.ImagePositionPatient[2]) for item in slices]
+    np.testing.assert_array_equal(mask.full(), labels[np.argsort(heights)])
+
+
 def test_the_ibsi_phantom_is_outlined_as_its_mask_says(shared_data):
     folder = shared_data / "dicom" / "ibsi1_ct_phantom_rtstruct"
     mask = read_mask(folder / "mask", read_image(folder / "image"))
