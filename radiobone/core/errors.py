@@ -88,6 +88,10 @@ class EngineError(CaseError):
     """Features of a VOI cannot be computed."""
 
 
+class CalibrationError(CaseError):
+    """HU of a scan cannot be turned into densities."""
+
+
 class RadioboneWarning(UserWarning):
     """Something that a user should look at, though the run goes on."""
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from radiobone.core.batch import Outcome
-from radiobone.core.errors import UsageError, VoiError
+from radiobone.core.errors import ConfigError, ImageError, UsageError, VoiError
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Image, Mask
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.reading import read_image, read_mask
-from radiobone.tables.cohort import Scan
+from radiobone.tables.cohort import SCHEME, Scan
 from radiobone.voi import Scheme, Voi, VoiRequest, choose_scheme, make_vois
 
 
@@ -80,9 +80,27 @@ def read_scan(scan: Scan) -> RawScan:
     ImageError
         If a file cannot be used.
     """
+    refuse_unsegmented(scan)
     image = read_image(scan.image, scan.series)
     body_mask = read_mask(scan.body_mask, image) if scan.body_mask is not None else None
     return RawScan(image, read_mask(scan.mask, image, scan.segments), body_mask)
+
+
+def refuse_unsegmented(scan: Scan) -> None:
+    """Refuse a scan whose mask could not be made, with the reason of that.
+
+    Parameters
+    ----------
+    scan : Scan
+        As the cohort table has it.
+
+    Raises
+    ------
+    ImageError
+        If its segmentation failed.
+    """
+    if scan.unsegmented:
+        raise ImageError(f"segmentation failed: {scan.unsegmented}")
 
 
 def prepare_scan(scan: Scan, request: ExtractionRequest, raw: RawScan | None = None) -> PreparedScan:
@@ -113,7 +131,12 @@ def prepare_scan(scan: Scan, request: ExtractionRequest, raw: RawScan | None = N
     body_mask = None
     if raw.body_mask is not None and scan.body_mask is not None:
         body_mask = _on_grid(raw.image, raw.body_mask, scan.body_mask, scan.name, request.align, notes)
-    scheme, chosen = choose_scheme(request.scheme, mask)
+    try:
+        scheme, chosen = choose_scheme(scan.scheme or request.scheme, mask)
+    except ConfigError as error:
+        # That of the request was found before; the table's own is one scan's affair.
+        where = f"{scan.name}, column {SCHEME}"
+        raise VoiError(error.what, where=where, got=error.got, expected=error.expected) from None
     try:
         voi_request = VoiRequest(scheme, request.recipe, request.levels, request.missing, request.options)
     except UsageError as error:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import get_args
 
 from radiobone.core.errors import UsageError
 from radiobone.features.blocks import Block, DensityBlock, RadiomicsBlock
+from radiobone.features.calibrated import CalibratedDensityBlock
 from radiobone.features.radiomics.params import read_params
+from radiobone.imaging.calibration import read_calibration
 from radiobone.tables.vertebrae import level_parts, parse_levels
 from radiobone.voi import Recipe, VoiOptions, VoiRequest, find_recipe
 from radiobone.voi.maker import Missing
@@ -56,6 +59,12 @@ class ExtractionRequest:
     options: VoiOptions = field(default_factory=VoiOptions)
     align: bool = False
 
+    @property
+    def cohort_columns(self) -> tuple[str, ...]:
+        """Columns of the cohort table that scans must carry for the blocks."""
+        settings = (block.settings for block in self.blocks if isinstance(block, CalibratedDensityBlock))
+        return tuple(dict.fromkeys(name for item in settings for name in item.columns))
+
     def __post_init__(self) -> None:
         self.recipe.check(self.options)
         if self.scheme != AUTO:
@@ -83,6 +92,11 @@ def _radiomics(params: str, engine: str, memory_limit_gb: float | None) -> Radio
     return block
 
 
+def _density(calibration: str | Path | None) -> Block:
+    """Make the density block, with vBMD where there is a calibration file."""
+    return DensityBlock() if calibration is None else CalibratedDensityBlock(read_calibration(calibration))
+
+
 def make_request(
     *,
     params: str | None = "original",
@@ -94,6 +108,7 @@ def make_request(
     scheme: str = AUTO,
     missing: str = "fail",
     align: bool = False,
+    calibration: str | Path | None = None,
 ) -> ExtractionRequest:
     """Make a request from names, as the command line and study recipes give them.
 
@@ -117,6 +132,8 @@ def make_request(
         ``fail``, ``skip`` or ``first``.
     align : bool, default False
         Resample a mask that lies on another grid than its image.
+    calibration : str or Path, optional
+        A calibration file, for vBMD beside HU.
 
     Returns
     -------
@@ -132,7 +149,7 @@ def make_request(
         raise UsageError("no such policy for missing levels", got=missing, expected=", ".join(get_args(Missing)))
     return ExtractionRequest(
         recipe=find_recipe(voi),
-        blocks=() if params is None else (_radiomics(params, engine, memory_limit_gb), DensityBlock()),
+        blocks=() if params is None else (_radiomics(params, engine, memory_limit_gb), _density(calibration)),
         levels=parse_levels(levels) if levels is not None else None,
         scheme=scheme,
         missing=missing,  # type: ignore[arg-type] # checked above

@@ -38,12 +38,15 @@ class FileHashes:
         Of the body mask, if there is one.
     segments : tuple of str
         Names of the mask's segments that were asked for.
+    scheme : str
+        The label scheme of this mask alone, if it has one: its name, or SHA-256 of its file.
     """
 
     image: str
     mask: str
     body_mask: str | None
     segments: tuple[str, ...] = ()
+    scheme: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ def hash_files(scan: Scan, store: ResumeStore | None) -> FileHashes:
         hash_mask(scan.mask, store, scan.segments),
         hash_mask(scan.body_mask, store) if scan.body_mask else None,
         scan.segments,
+        sha256_file(Path(scan.scheme)) if Path(scan.scheme).is_file() else scan.scheme,
     )
 
 

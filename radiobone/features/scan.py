@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from radiobone.core.errors import CaseError, one_line
 from radiobone.core.store import ResumeStore
 from radiobone.features.blocks import Block
-from radiobone.features.prepare import PreparedScan, prepare_scan
+from radiobone.features.calibrating import calibrated, calibration_record, kept_calibrations, of_scan
+from radiobone.features.prepare import PreparedScan, prepare_scan, refuse_unsegmented
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.request import ExtractionRequest
 from radiobone.features.resume import (
@@ -28,7 +29,7 @@ from radiobone.features.resume import (
     put_values,
 )
 from radiobone.tables.cohort import Scan
-from radiobone.tables.features import ScanRecord
+from radiobone.tables.features import CalibrationRecord, ScanRecord
 
 Results = Mapping[str, VoiValues | CaseError]
 """Values of one block by level, or why there are none."""
@@ -100,18 +101,23 @@ def extract_scan(scan: Scan, request: ExtractionRequest, store: ResumeStore | No
         If image or mask cannot be used at all. A VOI that fails becomes a row.
     """
     begin = time.perf_counter()
+    refuse_unsegmented(scan)
     hashes = hash_files(scan, store)
     key = plan_key(hashes, request)
+    wanted = of_scan(request.blocks, scan, store)
     plan = get_plan(store, key)
-    results = None if plan is None else _all_kept(request.blocks, plan, store)
-    if plan is not None and results is not None:
-        return ScanResult(_record(scan, hashes, plan, None), _rows(plan, request.blocks, results))
+    blocks = None if plan is None else kept_calibrations(wanted, plan, store)
+    if plan is not None and blocks is not None:
+        kept = _all_kept(blocks, plan, store)
+        if kept is not None:
+            return ScanResult(_record(scan, hashes, plan, blocks, None), _rows(plan, blocks, kept))
     prepared = prepare_scan(scan, request)
     plan = make_plan(hashes, request, prepared)
-    results = [_compute(block, plan, prepared, store) for block in request.blocks]
+    blocks = calibrated(wanted, scan, plan, prepared, store)
+    results = [_compute(block, plan, prepared, store) for block in blocks]
     put_plan(store, key, plan)
-    rows = _rows(plan, request.blocks, results)
-    return ScanResult(_record(scan, hashes, plan, time.perf_counter() - begin), rows)
+    rows = _rows(plan, blocks, results)
+    return ScanResult(_record(scan, hashes, plan, blocks, time.perf_counter() - begin), rows)
 
 
 def failed_scan(scan: Scan, levels: Sequence[str] | None, reason: str) -> ScanResult:
@@ -188,7 +194,10 @@ def _rows(plan: Plan, blocks: Sequence[Block], results: Sequence[Results]) -> li
     return rows
 
 
-def _record(scan: Scan, hashes: FileHashes, plan: Plan, seconds: float | None) -> ScanRecord:
+def _record(
+    scan: Scan, hashes: FileHashes, plan: Plan, blocks: Sequence[Block], seconds: float | None
+) -> ScanRecord:
+    calibration = calibration_record(blocks)
     return ScanRecord(
         patient_id=scan.patient_id,
         scan_id=scan.scan_id,
@@ -200,5 +209,6 @@ def _record(scan: Scan, hashes: FileHashes, plan: Plan, seconds: float | None) -
         pixel_type=plan.pixel_type,
         scheme=plan.notes[0],
         notes=tuple(plan.notes[1:]),
+        calibration=None if calibration is None else CalibrationRecord(**calibration),
         seconds=None if seconds is None else round(seconds, 3),
     )

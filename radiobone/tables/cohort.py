@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import TableError
 from radiobone.core.hashing import sha256_file
@@ -28,8 +29,13 @@ MASK = "mask"
 BODY_MASK = "body_mask"
 SERIES = "series"
 SEGMENTS = "segments"
+SCHEME = "mask_scheme"
+SEGMENTATION_STATUS, SEGMENTATION_REASON = "segmentation_status", "segmentation_reason"
 CALIBRATION_MASK = "calibration_mask"
 CONTRAST = "contrast"
+
+PATHS = (IMAGE, MASK, BODY_MASK, CALIBRATION_MASK)
+"""Columns that hold paths, relative to the table."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,15 @@ class Scan:
         Names of the mask's segments that are read; empty where there is nothing to choose.
     contrast : str
         Contrast medium or its phase, in the words of the table; empty where nothing is known.
+    scheme : str
+        What the labels of this mask mean: the name of a scheme, or the path of a scheme file; empty where it is as
+        for all masks.
+    unsegmented : str
+        Why there is no mask, where its making failed.
+    columns : tuple of (str, str)
+        Further columns of its row that were asked for, and what they hold.
+    calibration_mask : Path or None
+        A mask of the rods of a phantom, or of tissues, where there is one.
     """
 
     patient_id: str
@@ -63,11 +78,16 @@ class Scan:
     series: str = ""
     segments: tuple[str, ...] = ()
     contrast: str = ""
+    scheme: str = ""
+    unsegmented: str = ""
+    columns: tuple[tuple[str, str], ...] = ()
+    calibration_mask: Path | None = None
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Image, mask and, where there is one, body mask."""
-        return tuple(path for path in (self.image, self.mask, self.body_mask) if path is not None)
+        """Image, mask and, where there are any, body mask and calibration mask."""
+        paths = (self.image, self.mask, self.body_mask, self.calibration_mask)
+        return tuple(path for path in paths if path is not None)
 
     @property
     def name(self) -> str:
@@ -153,9 +173,33 @@ class Cohort:
                 columns=tuple((name, row[name]) for name in columns),
                 calibration_mask=base / rods if (rods := row.get(CALIBRATION_MASK, "").strip()) else None,
                 contrast=row.get(CONTRAST, "").strip(),
+                scheme=_scheme(row.get(SCHEME, "").strip(), base),
+                unsegmented=_unsegmented(row),
             )
             for row in self.table.to_dict("records")
         ]
+
+    def moved(self, folder: Path) -> pd.DataFrame:
+        """Return the table with its paths relative to another folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Where the table is to be written.
+
+        Returns
+        -------
+        DataFrame
+            All columns; empty cells stay empty.
+        """
+        base, there = self.path.resolve().parent, folder.resolve()
+        table = self.table.copy()
+        for column in (name for name in PATHS if name in table):
+            table[column] = [os.path.relpath(base / cell, there) if cell.strip() else "" for cell in table[column]]
+        if SCHEME in table:
+            names = [(cell.strip(), _scheme(cell.strip(), base)) for cell in table[SCHEME]]
+            table[SCHEME] = [name if name == path else os.path.relpath(path, there) for name, path in names]
+        return table
 
     def unmasked_scans(self) -> list[UnmaskedScan]:
         """List the scans without their masks, whether they have any or not.
@@ -170,6 +214,18 @@ class Cohort:
             for row in self.table.to_dict("records")
         ]
         return list(dict.fromkeys(found))
+
+
+def _scheme(cell: str, base: Path) -> str:
+    """Return a scheme's name, or the path of its file from the working folder."""
+    return str(base / cell) if Path(cell).suffix in {".yaml", ".yml"} else cell
+
+
+def _unsegmented(row: Mapping[Hashable, Any]) -> str:
+    """Return why a row has no mask, or nothing."""
+    if row.get(SEGMENTATION_STATUS) != "failed":
+        return ""
+    return str(row.get(SEGMENTATION_REASON, "")).strip() or "no reason is told"
 
 
 def parse_segments(text: str) -> tuple[str, ...]:
@@ -190,7 +246,7 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     ----------
     path : Path
         CSV or Parquet with the columns ``patient_id``, ``image``, ``mask``, optional ``scan_id``,
-        ``repeat``, ``body_mask``, ``series`` and ``segments``, and any others.
+        ``repeat``, ``body_mask``, ``series``, ``segments`` and ``mask_scheme``, and any others.
     images : bool, default True
         Whether ``image`` and ``mask`` are needed; training needs only the patients.
     masks : bool, default True

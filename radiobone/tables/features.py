@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from radiobone.core.batch import Status
 from radiobone.core.config import FileModel, validate
 from radiobone.core.errors import TableError
@@ -81,6 +83,44 @@ class VoiRecord(FileModel):
     missing_levels: str
 
 
+class CalibrationRecord(FileModel):
+    """How the HU of one scan became densities: density = slope * HU + intercept.
+
+    Parameters
+    ----------
+    kind : str
+        ``phantom``, ``asynchronous`` or ``internal``.
+    slope, intercept : float
+        In mg/cm3 for one HU, and in mg/cm3.
+    unit : str
+        With the standard, such as ``mg/cm3 HA``.
+    residuals : tuple of float
+        In mg/cm3, for each point.
+    r2 : float or None
+        Coefficient of determination; None below three points.
+    points : tuple of mapping
+        Materials of known density, and the HU that were found.
+    notes, warnings : tuple of str
+        How it was found, and what a user should know of it.
+    settings_sha256 : str
+        SHA-256 of the calibration file's content.
+    scan : mapping
+        What the cohort table said of the scan for it.
+    """
+
+    kind: str
+    slope: float
+    intercept: float
+    unit: str
+    residuals: tuple[float, ...]
+    r2: float | None
+    points: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    settings_sha256: str
+    scan: dict[str, Any]
+
+
 class ScanRecord(FileModel):
     """One scan as it was read.
 
@@ -100,6 +140,8 @@ class ScanRecord(FileModel):
         The label scheme, and how it was chosen.
     notes : tuple of str
         What was done to the scan (an aligned mask, say).
+    calibration : CalibrationRecord or None
+        How HU became densities; the key is left out where no calibration was asked for.
     seconds : float or None
         Time spent; None where all was kept from an earlier run.
     """
@@ -115,7 +157,15 @@ class ScanRecord(FileModel):
     pixel_type: str | None = None
     scheme: str | None = None
     notes: tuple[str, ...] = ()
+    calibration: CalibrationRecord | None = None
     seconds: float | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_calibration(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        if self.calibration is None:
+            del content["calibration"]
+        return content
 
 
 class FeatureManifest(FileModel):

@@ -1,0 +1,147 @@
+"""The calibration of each scan of an extraction, kept between runs like any value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from radiobone.core.errors import CalibrationError
+from radiobone.core.hashing import sha256_json
+from radiobone.core.provenance import numeric_versions
+from radiobone.core.store import ResumeStore
+from radiobone.features.blocks import Block
+from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features.prepare import PreparedScan
+from radiobone.features.resume import Plan, hash_mask
+from radiobone.imaging.alignment import check_same_grid
+from radiobone.imaging.calibration import Calibration, Given, calibrate
+from radiobone.imaging.reading import read_mask
+from radiobone.tables.cohort import Scan
+
+
+def of_scan(blocks: Sequence[Block], scan: Scan, store: ResumeStore | None) -> tuple[Block, ...]:
+    """Give blocks what they need to know of a scan before any of its voxels is read.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        As asked for.
+    scan : Scan
+        The scan.
+    store : ResumeStore or None
+        Where hashes of untouched files are kept.
+    """
+    return tuple(
+        _of_scan(block, scan, store) if isinstance(block, CalibratedDensityBlock) else block for block in blocks
+    )
+
+
+def _of_scan(block: CalibratedDensityBlock, scan: Scan, store: ResumeStore | None) -> CalibratedDensityBlock:
+    path = scan.calibration_mask
+    columns = dict(scan.columns)
+    given = {
+        "columns": {name: columns.get(name, "") for name in block.settings.columns},
+        "calibration_mask": hash_mask(path, store) if path is not None else None,
+    }
+    return replace(block, scan=given)
+
+
+def kept_calibrations(blocks: Sequence[Block], plan: Plan, store: ResumeStore | None) -> tuple[Block, ...] | None:
+    """Take the calibration of a scan from the store.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        From `of_scan`.
+    plan : Plan
+        The scan's plan.
+    store : ResumeStore or None
+        Where results are kept.
+
+    Returns
+    -------
+    tuple of Block or None
+        The blocks with their calibration; None if it is not there.
+    """
+    found: list[Block] = []
+    for block in blocks:
+        if isinstance(block, CalibratedDensityBlock):
+            kept = store.get(_key(block, plan)) if store else None
+            if kept is None:
+                return None
+            block = replace(block, calibration=Calibration.from_content(kept))
+        found.append(block)
+    return tuple(found)
+
+
+def calibrated(
+    blocks: Sequence[Block], scan: Scan, plan: Plan, prepared: PreparedScan, store: ResumeStore | None
+) -> tuple[Block, ...]:
+    """Calibrate a scan for the blocks that need it, and keep the result.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        From `of_scan`.
+    scan : Scan
+        The scan.
+    plan : Plan
+        Its plan.
+    prepared : PreparedScan
+        Its image and masks.
+    store : ResumeStore or None
+        Where results are kept.
+
+    Raises
+    ------
+    CalibrationError
+        If there is no calibration for this scan.
+    """
+    kept = kept_calibrations(blocks, plan, store)
+    if kept is not None:
+        return kept
+    return tuple(
+        _calibrated(block, scan, plan, prepared, store) if isinstance(block, CalibratedDensityBlock) else block
+        for block in blocks
+    )
+
+
+def _calibrated(
+    block: CalibratedDensityBlock, scan: Scan, plan: Plan, prepared: PreparedScan, store: ResumeStore | None
+) -> CalibratedDensityBlock:
+    labels = None
+    if scan.calibration_mask is not None:
+        labels = read_mask(scan.calibration_mask, prepared.image)
+        check_same_grid(prepared.image, labels, f"{scan.name}, {scan.calibration_mask}")
+    assert block.scan is not None
+    given = Given(block.scan["columns"], labels)
+    try:
+        found = calibrate(prepared.image, prepared.mask, block.settings, given)
+    except CalibrationError as error:
+        where = ", ".join(filter(None, [scan.name, error.where]))
+        raise CalibrationError(
+            error.what, where=where, got=error.got, expected=error.expected, do=error.do
+        ) from None
+    if store:
+        store.put(_key(block, plan), found.content())
+    return replace(block, calibration=found)
+
+
+def calibration_record(blocks: Sequence[Block]) -> dict[str, Any] | None:
+    """Return what the manifest says of a scan's calibration; None where there is none.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        From `calibrated`.
+    """
+    for block in blocks:
+        if isinstance(block, CalibratedDensityBlock) and block.calibration is not None:
+            given = {name: value for name, value in (block.scan or {}).items() if value}
+            return {**asdict(block.calibration), "settings_sha256": block.settings_sha256, "scan": given}
+    return None
+
+
+def _key(block: CalibratedDensityBlock, plan: Plan) -> str:
+    return sha256_json(["calibration", plan.voi_key, block.record.parameters_sha256, numeric_versions()])
