@@ -85,29 +85,27 @@ def segment(
 
     Needs the extra [b]segment[/]. Finished masks of a cohort are kept, so that a stopped run goes on where it was.
     """
-    from radiobone.segmentation import Cascade, Segmenter, read_model
-    from radiobone.segmentation.labels import instance_label
-    from radiobone.segmentation.naming import parse_anchor
+    from radiobone.segmentation import SegmentOptions, make_predictor, parse_anchor
 
     if (cohort is None) == (image is None):
         raise typer.BadParameter("give either --cohort, or an IMAGE")
     known = parse_anchor(anchor) if anchor else None
 
-    def load(folder: Path, values: str, wanted: str | None) -> Segmenter:
-        found = read_model(folder, wanted.split(",") if wanted else None, orientation=orientation)
-        return Segmenter(
-            found,
+    predictor = make_predictor(
+        SegmentOptions(
+            model=model,
+            coarse=coarse,
+            margin_mm=margin_mm,
+            folds=tuple(folds.split(",")) if folds else None,
+            scheme=scheme,
+            orientation=orientation,
             device=device,
             step_size=step_size,
             mirroring=mirroring,
-            # Where levels are counted, the scheme is for what they are named, not for the one label.
-            scheme="model" if instance_label(found.labels) else values,
             memory_limit_gb=memory_limit_gb,
             threads=threads,
         )
-
-    fine = load(model, scheme, folds)
-    predictor = Cascade(load(coarse, "model", None), fine, margin_mm) if coarse else fine
+    )
     if cohort is not None:
         raise typer.Exit(_cohort(cohort, predictor, out, scheme, known, fresh))
     assert image is not None

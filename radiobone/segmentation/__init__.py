@@ -4,6 +4,7 @@ from radiobone.segmentation.batch import SegmentationSummary, segment_cohort, se
 from radiobone.segmentation.cascade import Cascade
 from radiobone.segmentation.model import Model, ModelNotes, read_model
 from radiobone.segmentation.naming import Anchor, Named, name_levels, parse_anchor
+from radiobone.segmentation.options import SegmentOptions, make_predictor
 from radiobone.segmentation.segmenter import Segmenter
 from radiobone.segmentation.training import TrainingRequest, TrainingSummary, train_model
 
@@ -13,10 +14,12 @@ __all__ = [
     "Model",
     "ModelNotes",
     "Named",
+    "SegmentOptions",
     "SegmentationSummary",
     "Segmenter",
     "TrainingRequest",
     "TrainingSummary",
+    "make_predictor",
     "name_levels",
     "parse_anchor",
     "read_model",

@@ -22,11 +22,20 @@ from radiobone.segmentation.labels import AUTO, scheme_file
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
 from radiobone.segmentation.scan import Naming, Predictor, plan_naming, segment_scan
-from radiobone.tables.cohort import BODY_MASK, IMAGE, MASK, Cohort, UnmaskedScan
+from radiobone.tables.cohort import (
+    IMAGE,
+    MASK,
+    SCHEME,
+    SEGMENTATION_REASON,
+    SEGMENTATION_STATUS,
+    SEGMENTS,
+    Cohort,
+    UnmaskedScan,
+)
 from radiobone.tables.keys import DEFAULT_SCAN, PATIENT, REPEAT, SCAN
 from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE
 
-MASKS, TABLE, MANIFEST, SCHEME, RESUME = (
+MASKS, TABLE, MANIFEST, SCHEME_FILE, RESUME = (
     "masks", "cohort.csv", "segmentation.manifest.json", "scheme.yaml", "segmentation.resume",
 )  # fmt: skip
 
@@ -34,8 +43,6 @@ SHIPPED = (VERSE.name, TOTALSEGMENTATOR.name)
 
 ANCHOR = "anchor"
 """Column of the cohort table with the vertebra that is known in a scan."""
-
-STATUS_COLUMN, REASON_COLUMN = "segmentation_status", "segmentation_reason"
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
@@ -48,7 +55,7 @@ class SegmentationSummary:
     ----------
     folder : Path
         Holds the masks, the cohort table and the manifest.
-    table : Path
+    table : Path or None
         The cohort table with the column ``mask``.
     scheme : str
         What ``--scheme`` of later verbs is to be: a name, or the path of the scheme file that was written.
@@ -58,14 +65,20 @@ class SegmentationSummary:
         Name and reason of each failed scan.
     kept : int
         Scans that an earlier run had finished.
+    masks : dict of (str, str) to Path
+        By patient and scan, where each mask lies, or would lie had it not failed.
+    scans : tuple of SegmentedScan
+        What became of each scan.
     """
 
     folder: Path
-    table: Path
+    table: Path | None
     scheme: str
     counts: dict[str, int]
     failures: list[tuple[str, str]]
     kept: int
+    masks: dict[tuple[str, str], Path]
+    scans: tuple[SegmentedScan, ...]
 
 
 def segment_cohort(
@@ -76,6 +89,7 @@ def segment_cohort(
     scheme: str | Path = AUTO,
     anchor: Anchor | None = None,
     resume: bool = True,
+    table: bool = True,
     progress: bool = True,
 ) -> SegmentationSummary:
     """Segment every scan of a cohort; one bad scan never stops the others.
@@ -94,6 +108,8 @@ def segment_cohort(
         The known vertebra of all scans that have none of their own.
     resume : bool, default True
         Keep masks that an earlier run finished with the same image, models and settings.
+    table : bool, default True
+        Write the cohort table.
     progress : bool, default True
         Show a progress bar, if standard error is a terminal.
 
@@ -110,7 +126,7 @@ def segment_cohort(
     scans = cohort.unmasked_scans()
     anchors = _anchors(cohort, anchor)
     naming = plan_naming(predictor, scheme, any(anchors.values()))
-    _check_folder(out, cohort)
+    _check_folder(out, cohort, table)
     names = _file_names(scans)
     store = ResumeStore(out / RESUME) if resume else None
 
@@ -123,8 +139,9 @@ def segment_cohort(
     )
     results = [_result(scan, outcome) for scan, outcome in zip(scans, outcomes, strict=True)]
     counts = dict(sorted(Counter(result.status for result in results).items()))
-    told = _tell_scheme(naming, out / SCHEME)
-    _write_table(out, cohort, names, results)
+    told = _tell_scheme(naming, out / SCHEME_FILE)
+    if table:
+        _write_table(out, cohort, names, results, told)
     _write_manifest(out / MANIFEST, predictor, naming, results, cohort)
     failed = [
         (scan.name, result.reason)
@@ -132,7 +149,9 @@ def segment_cohort(
         if result.status == "failed"
     ]
     kept = sum(result.status == "ok" and result.seconds is None for result in results)
-    return SegmentationSummary(out, out / TABLE, told, counts, failed, kept)
+    masks = {key: out / MASKS / name for key, name in names.items()}
+    written = out / TABLE if table else None
+    return SegmentationSummary(out, written, told, counts, failed, kept, masks, tuple(results))
 
 
 def segment_file(
@@ -178,7 +197,7 @@ def segment_file(
     name = image.resolve().name.removesuffix(".gz")
     scan = UnmaskedScan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image)
     result = segment_scan(scan, out, predictor, naming, anchor, progress=progress)
-    told = _tell_scheme(naming, out.with_name(f"{out.name}.{SCHEME}"))
+    told = _tell_scheme(naming, out.with_name(f"{out.name}.{SCHEME_FILE}"))
     _write_manifest(out.with_name(f"{out.name}.manifest.json"), predictor, naming, [result])
     return result, told
 
@@ -237,10 +256,11 @@ def _anchors(cohort: Cohort, anchor: Anchor | None) -> dict[tuple[str, str], Anc
     return found
 
 
-def _check_folder(out: Path, cohort: Cohort) -> None:
+def _check_folder(out: Path, cohort: Cohort, table: bool) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError("the output is a file", where=str(out), expected="a folder, for a cohort")
-    check_output(out / TABLE, [cohort.path])
+    if table:
+        check_output(out / TABLE, [cohort.path])
     check_output(out / MASKS / "mask.nii.gz")
 
 
@@ -271,30 +291,29 @@ def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan]) -> SegmentedSca
 
 
 def _write_table(
-    out: Path, cohort: Cohort, names: Mapping[tuple[str, str], str], results: Sequence[SegmentedScan]
+    out: Path,
+    cohort: Cohort,
+    names: Mapping[tuple[str, str], str],
+    results: Sequence[SegmentedScan],
+    scheme: str,
 ) -> None:
     """Write the cohort table with the new masks; masks that it had are kept as ``mask_given``.
 
-    A failed scan keeps its row and the place of its mask: later verbs tell it as failed, and lose no patient.
+    A failed scan keeps its row and the place of its mask: later verbs tell it as failed, with the reason that
+    stands here, and lose no patient.
     """
-    table = cohort.table.drop(columns=[REPEAT], errors="ignore")
+    table = cohort.moved(out).drop(columns=[REPEAT], errors="ignore")
     table = table.drop_duplicates([PATIENT, SCAN]).reset_index(drop=True)
-    if MASK in table and (table[MASK] != "").any():
-        table = table.rename(columns={MASK: f"{MASK}_given"})
-    base = cohort.path.resolve().parent
-
-    def moved(cell: str) -> str:
-        return os.path.relpath(base / cell, out.resolve()) if cell.strip() else cell
-
-    for column in (IMAGE, f"{MASK}_given", BODY_MASK):
-        if column in table:
-            table[column] = table[column].map(moved)
+    for column in (MASK, SCHEME, SEGMENTS):
+        if column in table and (table[column] != "").any():
+            table = table.rename(columns={column: f"{column}_given"})
     by_key: dict[Any, SegmentedScan] = {(item.patient_id, item.scan_id): item for item in results}
     keys = list(zip(table[PATIENT], table[SCAN], strict=True))
     masks = [f"{MASKS}/{names[key]}" for key in keys]
     if MASK in table:
         table = table.drop(columns=MASK)
     table.insert(list(table.columns).index(IMAGE) + 1, MASK, masks)
-    table[STATUS_COLUMN] = [by_key[key].status for key in keys]
-    table[REASON_COLUMN] = [by_key[key].reason for key in keys]
+    table[SCHEME] = scheme if scheme in SHIPPED else SCHEME_FILE
+    table[SEGMENTATION_STATUS] = [by_key[key].status for key in keys]
+    table[SEGMENTATION_REASON] = [by_key[key].reason for key in keys]
     write_text(out / TABLE, table.to_csv(index=False, lineterminator="\n"))

@@ -217,6 +217,29 @@ def read_model(
     )
 
 
+def model_files(
+    folder: Path, folds: Sequence[int | str] | None = None, *, checkpoint: str = DEFAULT_CHECKPOINT
+) -> list[Path]:
+    """List the files that `read_model` reads, without loading them: it needs no extra.
+
+    Parameters
+    ----------
+    folder, folds, checkpoint : Path, sequence, str
+        As `read_model` takes them.
+
+    Raises
+    ------
+    ModelError
+        If one of them is missing.
+    """
+    for name in ("dataset.json", "plans.json"):
+        _read_json(folder, name)
+    notes = [folder / NOTES] if (folder / NOTES).is_file() else []
+    return [
+        folder / "dataset.json", folder / "plans.json", *notes, *_fold_files(folder, folds, checkpoint).values(),
+    ]  # fmt: skip
+
+
 def _read_json(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     try:
