@@ -54,6 +54,7 @@ def forecast(
     voxels: int,
     network_shape: tuple[int, int, int],
     patch: tuple[int, int, int],
+    at_once: int,
     n_outputs: int,
     output_bytes: int,
     architecture: Mapping[str, Any],
@@ -69,8 +70,8 @@ def forecast(
         Size of the image.
     network_shape : tuple of int
         Voxels on the network's grid, padded to a window.
-    patch : tuple of int
-        Voxels of a window.
+    patch, at_once : tuple of int, int
+        Voxels of a window, and how many windows are shown at a time.
     n_outputs, output_bytes : int
         Outputs of the network, and bytes of each where they are summed.
     architecture : mapping
@@ -95,7 +96,7 @@ def forecast(
         "weights": 2.0 * weights_bytes,
         "image on the network's grid": 4.0 * math.prod(network_shape),
         "outputs": float((n_outputs * output_bytes + 4) * (patch[0] + 1) * plane),
-        "network": 0.0 if on_gpu else _activations(patch, n_outputs, architecture),
+        "network": 0.0 if on_gpu else at_once * _activations(patch, n_outputs, architecture),
         "pieces": _RESAMPLED * PIECE_BYTES + _DECIDED * PIECE_VOXELS,
     }
     return Forecast(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ from radiobone.segmentation.tiles import Passes, Sums, Windows, pad, place_windo
 
 if TYPE_CHECKING:
     import torch
+
+
+logger = logging.getLogger(__name__)
 
 
 class Segmenter:
@@ -193,6 +197,7 @@ class Segmenter:
             voxels=image.array.size,
             network_shape=windows.image,
             patch=windows.size,
+            at_once=windows.at_once,
             n_outputs=self.model.n_outputs,
             output_bytes=output_bytes,
             architecture=self.model.setup.network_arch_init_kwargs,
@@ -236,29 +241,38 @@ class Segmenter:
 
         _, mirrored = self._order(geometry)
         passes = Passes(self._networks, self.model.n_outputs, mirrored, self.device)
-        inside = pad(axes.new, windows)
-        labels: NDArray[Any] = np.zeros(
-            geometry.shape, dtype=np.uint8 if self.model.n_outputs < 256 else np.uint16
+        back = self._back(geometry, axes)
+        # Only the sums grow with the image: where a GPU is too small for them, the machine's memory holds them.
+        for place in dict.fromkeys((sums.device, torch.device("cpu"))):
+            labels = np.zeros(geometry.shape, dtype=np.uint8 if self.model.n_outputs < 256 else np.uint16)
+            decoder = Decoder(back, self.model.regions, self._turned(labels, geometry)[box])
+            if _run(
+                decoder, slide(data, windows, passes, Sums(place, sums.dtype), advance), pad(axes.new, windows)
+            ):
+                return labels
+            torch.cuda.empty_cache()
+        raise ImageError(
+            "the GPU has too little memory for one window of this model",
+            got=str(self.device),
+            expected=f"room for {' x '.join(map(str, self.model.patch))} voxels",
+            do="use --device cpu, or a larger GPU",
         )
-        decoder = Decoder(self._back(geometry, axes), self.model.regions, self._turned(labels, geometry)[box])
-        try:
-            for start, outputs in slide(data, windows, passes, sums, advance):
-                begin, end = max(start, inside[0].start), min(start + outputs.shape[1], inside[0].stop)
-                if begin < end:
-                    part = outputs[:, begin - start : end - start, inside[1], inside[2]]
-                    decoder.take(begin - inside[0].start, part)
-        except torch.cuda.OutOfMemoryError as error:
-            cpu = torch.device("cpu")
-            if sums.device != cpu:
-                torch.cuda.empty_cache()
-                # Only the sums grow with the image: they fit into the machine's memory, as forecast.
-                return self._decode(geometry, box, axes, data, windows, Sums(cpu, sums.dtype), lambda: None)
-            raise ImageError(
-                "the GPU has too little memory for one window of this model",
-                got=one_line(error)[:200],
-                do="use --device cpu, or a larger GPU",
-            ) from None
-        return labels
+
+
+def _run(decoder: Decoder, slabs: Iterator[tuple[int, torch.Tensor]], inside: Box) -> bool:
+    """Decide all slabs, without the padding around the image; False if the GPU has too little memory."""
+    import torch
+
+    try:
+        for start, outputs in slabs:
+            begin, end = max(start, inside[0].start), min(start + outputs.shape[1], inside[0].stop)
+            if begin < end:
+                part = outputs[:, begin - start : end - start, inside[1], inside[2]]
+                decoder.take(begin - inside[0].start, part)
+    except torch.cuda.OutOfMemoryError as error:
+        logger.info("the GPU has too little memory: %s", one_line(error))
+        return False
+    return True
 
 
 def find_device(name: str) -> torch.device:
