@@ -54,12 +54,15 @@ class Picture:
         Row and column of each named point.
     colours : mapping of str to tuple of int
         Colour of the contour of each mask.
+    grey : ndarray of shape (rows, columns)
+        The scan alone, from 0 to 255, to be shown without contours.
     """
 
     array: NDArray[np.uint8]
     mm_per_pixel: float
     labels: Mapping[str, tuple[float, float]]
     colours: Mapping[str, Colour]
+    grey: NDArray[np.uint8]
 
 
 def sagittal(
@@ -204,7 +207,8 @@ def _draw(
     index = np.moveaxis(image.geometry.index(world), -1, 0)
     low, high = window_hu
     grey = np.clip((_sample(image.array, index) - low) / (high - low), 0.0, 1.0)
-    array = np.repeat((255.0 * np.nan_to_num(grey)).astype(np.uint8)[..., None], 3, axis=-1)
+    plain = (255.0 * np.nan_to_num(grey)).astype(np.uint8)
+    array = np.repeat(plain[..., None], 3, axis=-1)
     array[np.isnan(grey)] = OUTSIDE
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(masks)}
     for name, mask in masks.items():
@@ -213,7 +217,7 @@ def _draw(
         offset = np.array(tight.offset).reshape(3, 1, 1)
         filled = np.nan_to_num(_sample(padded, index - offset + 1)) >= 0.5
         array[_outline(filled)] = colours[name]
-    return Picture(array, mm_per_pixel, labels, colours)
+    return Picture(array, mm_per_pixel, labels, colours, plain)
 
 
 def _draw_lines(array: NDArray[np.uint8], lines_mm: Lines, place: Callable[[Floats], tuple[float, float]]) -> None:

@@ -66,6 +66,36 @@ class ScanReport:
     facts: dict[str, str]
 
 
+    def count(self, severity: Severity) -> int:
+        """Return the number of findings of one severity.
+
+        Parameters
+        ----------
+        severity : {"error", "warning", "note"}
+            Which.
+        """
+        return sum(finding.severity == severity for finding in self.findings)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckedScan:
+    """A scan that was checked, with all that was read and made on the way.
+
+    Parameters
+    ----------
+    report : ScanReport
+        What was found.
+    image : Image or None
+        The scan, if it can be read.
+    prepared : PreparedScan or None
+        Mask and VOIs, if image and mask can be used together.
+    """
+
+    report: ScanReport
+    image: Image | None = None
+    prepared: PreparedScan | None = None
+
+
 def inspect_scans(
     scans: Sequence[Scan], request: ExtractionRequest, *, jobs: int = 1, progress: bool = True
 ) -> list[ScanReport]:
@@ -92,9 +122,22 @@ def inspect_scans(
         scans, work, name=lambda scan: scan.name, jobs=jobs, description="inspecting scans", progress=progress
     )
     return [
-        outcome.result or ScanReport(scan, (Finding(scan.name, "file", "error", outcome.reason),), {})
+        outcome.result or failed_report(scan, outcome.reason)
         for scan, outcome in zip(scans, outcomes, strict=True)
     ]
+
+
+def failed_report(scan: Scan, reason: str) -> ScanReport:
+    """Return the report of a scan whose check itself failed.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    reason : str
+        Why.
+    """
+    return ScanReport(scan, (Finding(scan.name, "file", "error", reason),), {})
 
 
 def inspect_scan(scan: Scan, request: ExtractionRequest) -> ScanReport:
@@ -112,24 +155,42 @@ def inspect_scan(scan: Scan, request: ExtractionRequest) -> ScanReport:
     ScanReport
         The findings; facts only where image and mask can be used together.
     """
-    raw = _read_files(scan)
-    if not isinstance(raw, RawScan):
-        return ScanReport(scan, raw, {})
+    return check_scan(scan, request).report
+
+
+def check_scan(scan: Scan, request: ExtractionRequest) -> CheckedScan:
+    """Check one scan, and keep what was read, for pictures.
+
+    Parameters
+    ----------
+    scan : Scan
+        The scan.
+    request : ExtractionRequest
+        Which VOIs are meant to be extracted.
+
+    Returns
+    -------
+    CheckedScan
+        With the same findings as `inspect_scan`.
+    """
+    image, raw, findings = _read_files(scan)
+    if raw is None:
+        return CheckedScan(ScanReport(scan, findings, {}), image)
     try:
         prepared = prepare_scan(scan, request, raw)
     except CaseError as error:
         check = "geometry" if isinstance(error, GeometryError) else "labels"
-        return ScanReport(scan, (Finding(scan.name, check, "error", one_line(error)),), {})
+        return CheckedScan(ScanReport(scan, (Finding(scan.name, check, "error", one_line(error)),), {}), image)
     levels = {value: prepared.scheme.level(value) for value in prepared.mask.labels()}
     findings = (
         *_check_hu(scan.name, prepared.image),
         *_check_labels(scan.name, prepared, levels),
         *_check_vois(scan.name, prepared),
     )
-    return ScanReport(scan, findings, _facts(prepared, levels))
+    return CheckedScan(ScanReport(scan, findings, _facts(prepared, levels)), image, prepared)
 
 
-def _read_files(scan: Scan) -> RawScan | tuple[Finding, ...]:
+def _read_files(scan: Scan) -> tuple[Image | None, RawScan | None, tuple[Finding, ...]]:
     """Read each file on its own, so that a bad image does not hide a bad mask."""
     findings: list[Finding] = []
 
@@ -144,8 +205,8 @@ def _read_files(scan: Scan) -> RawScan | tuple[Finding, ...]:
     mask = read(scan.mask, functools.partial(read_mask, image=image, segments=scan.segments))
     body_mask = read(scan.body_mask, functools.partial(read_mask, image=image))
     if image is None or mask is None or findings:
-        return tuple(findings)
-    return RawScan(image, mask, body_mask)
+        return image, None, tuple(findings)
+    return image, RawScan(image, mask, body_mask), ()
 
 
 def _check_hu(name: str, image: Image) -> Iterator[Finding]:
@@ -176,8 +237,14 @@ def _check_vois(name: str, prepared: PreparedScan) -> Iterator[Finding]:
         if outcome.result is None:
             severity: Severity = "error" if outcome.status == "failed" else "note"
             yield Finding(name, "level", severity, outcome.reason)
-        elif outcome.result.quality.qc_warnings:
-            yield Finding(name, "VOI", "warning", f"{level}: {outcome.result.quality.qc_warnings}")
+            continue
+        quality = outcome.result.quality
+        if quality.qc_needs_review:
+            yield Finding(name, "VOI", "warning", f"{level}: {quality.qc_review_reason}")
+        reasons = quality.qc_review_reason.split("; ")
+        remarks = [text for text in quality.qc_warnings.split("; ") if text and text not in reasons]
+        if remarks:
+            yield Finding(name, "VOI", "note", f"{level}: {'; '.join(remarks)}")
 
 
 def _facts(prepared: PreparedScan, levels: Mapping[int, str | None]) -> dict[str, str]:
