@@ -127,12 +127,17 @@ def mask_files(source: Path, segments: Sequence[str] = ()) -> list[Path]:
     ImageError
         If a file is missing, or a folder holds no mask.
     """
+    return _open_mask(source, segments)[0]
+
+
+def _open_mask(source: Path, segments: Sequence[str]) -> tuple[list[Path], bool]:
+    """Return the files of a mask, and whether they were found in a folder or a list of several."""
     if source.is_dir():
-        return folder_files(list(source.iterdir()), segments, str(source))
+        return folder_files(list(source.iterdir()), segments, str(source)), True
     files = source_files(source)
     if source in files or len(files) == 1:
-        return files
-    return folder_files(files, segments, str(source))
+        return files, False
+    return folder_files(files, segments, str(source)), True
 
 
 def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> Mask:
@@ -150,8 +155,8 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
         - a ``.txt`` that lists a file, or the label files, as in `source_files`.
     image : Image, optional
         The scan that it belongs to: needed for an RTSTRUCT; used to check which series a SEG or RTSTRUCT was drawn
-        on, and to put the voxels of a SEG or ``.seg.nrrd`` in their places, whatever box and order of axes these
-        are stored in.
+        on, and to put the voxels of a SEG, a ``.seg.nrrd`` or a folder in their places, whatever box and order of
+        axes these are stored in.
     segments : sequence of str
         Names of the segments that are read, or levels that these mean. By default those whose names mean levels,
         and all where there is no such name.
@@ -169,10 +174,10 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
     GeometryError
         If a SEG or RTSTRUCT refers to another series, or contours do not lie in the image's slices.
     """
-    files = mask_files(source, segments)
-    found = read_form(files, image, segments, str(source))
+    files, folder = _open_mask(source, segments)
+    found = read_form(files, folder, image, segments, str(source))
     mask = combine(found, str(source), segments) if isinstance(found, Segments) else found
-    return place_on(image.geometry, mask) if image is not None and is_stored_apart(files) else mask
+    return place_on(image.geometry, mask) if image is not None and is_stored_apart(files, folder) else mask
 
 
 def read_segments(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> dict[str, Mask]:
@@ -194,15 +199,15 @@ def read_segments(source: Path, image: Image | None = None, segments: Sequence[s
     ImageError, GeometryError
         As `read_mask`, but for overlaps.
     """
-    files = mask_files(source, segments)
-    found = read_form(files, image, segments, str(source))
+    files, folder = _open_mask(source, segments)
+    found = read_form(files, folder, image, segments, str(source))
     if isinstance(found, Mask):
         names = dict(found.names) or {value: f"label_{value}" for value in found.labels()}
         parts = {_own_name(value, names): found.select(value) for value in names}
     else:
         names = {item.value: item.name for item in found.segments if item.mask.n_voxels}
         parts = {_own_name(item.value, names): item.mask for item in found.segments if item.value in names}
-    if image is None or not is_stored_apart(files):
+    if image is None or not is_stored_apart(files, folder):
         return parts
     return {name: place_on(image.geometry, part) for name, part in parts.items()}
 

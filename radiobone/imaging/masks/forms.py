@@ -56,13 +56,17 @@ def folder_files(files: Sequence[Path], wanted: Sequence[str], where: str) -> li
     return found
 
 
-def read_form(files: Sequence[Path], image: Image | None, wanted: Sequence[str], where: str) -> Mask | Segments:
+def read_form(
+    files: Sequence[Path], folder: bool, image: Image | None, wanted: Sequence[str], where: str
+) -> Mask | Segments:
     """Read a mask of any form.
 
     Parameters
     ----------
     files : sequence of Path
         Existing files.
+    folder : bool
+        Whether they were found in a folder or a list: only there, a file's name names its label.
     image : Image or None
         The scan.
     wanted : sequence of str
@@ -81,7 +85,7 @@ def read_form(files: Sequence[Path], image: Image | None, wanted: Sequence[str],
         If the mask cannot be used.
     """
     labels = label_files(files)
-    if len(labels) == len(files) and _is_label_folder(labels, wanted):
+    if folder and _is_label_folder(labels, wanted):
         found = read_folder(choose_files(labels, wanted, where), where)
         # TotalSegmentator writes an empty file for each label that it did not find.
         full = [item for item in found.segments if wanted or item.mask.n_voxels]
@@ -93,15 +97,17 @@ def read_form(files: Sequence[Path], image: Image | None, wanted: Sequence[str],
     return read_slicer(files, listed, wanted, where) if listed else read_label_map(files, wanted, where)
 
 
-def is_stored_apart(files: Sequence[Path]) -> bool:
-    """Say whether a form keeps its voxels in a box and an order of its own, by custom.
+def is_stored_apart(files: Sequence[Path], folder: bool) -> bool:
+    """Say whether a form keeps its voxels in a box or an order of axes of its own, by custom.
 
     Parameters
     ----------
     files : sequence of Path
         Existing files.
+    folder : bool
+        Whether they were found in a folder or a list: TotalSegmentator turns axes as it reads a DICOM series.
     """
-    return is_dicom(files[0]) or bool(slicer_segments(files[0]))
+    return folder or is_dicom(files[0]) or bool(slicer_segments(files[0]))
 
 
 def _read_dicom(path: Path, image: Image | None, wanted: Sequence[str], where: str) -> Segments:

@@ -129,6 +129,22 @@ def test_a_folder_of_label_files_is_one_mask_with_values_of_the_scheme(folder):
     np.testing.assert_array_equal(read_mask(listed).full(), labels())
 
 
+def test_a_folder_made_from_a_dicom_series_may_have_its_axes_turned(tmp_path):
+    # TotalSegmentator converts a series first, which turns its rows.
+    turned = Geometry(GRID.shape, GRID.spacing_mm, tuple(GRID.world((0, 19, 0))), (1, 0, 0, 0, -1, 0, 0, 0, 1))
+    for level, value in (("L1", 31), ("L2", 30)):
+        write_mask(Mask(np.flip(labels() == value, 1), turned), tmp_path / f"vertebrae_{level}.nii.gz")
+    mask = read_mask(tmp_path, Image(np.zeros(GRID.shape, np.int16), GRID))
+    assert mask.geometry is GRID
+    np.testing.assert_array_equal(mask.full(), labels())
+
+
+def test_the_name_of_a_file_that_is_given_itself_names_nothing(tmp_path):
+    write_mask(Mask(labels(), GRID), tmp_path / "L1.nii.gz")
+    assert read_mask(tmp_path / "L1.nii.gz").names == {}
+    np.testing.assert_array_equal(read_mask(tmp_path / "L1.nii.gz").full(), labels())
+
+
 def test_bad_label_folders(folder, tmp_path):
     with pytest.raises(ImageError, match="a segment that was asked for is empty"):
         read_mask(folder, segments=["L1", "C1"])

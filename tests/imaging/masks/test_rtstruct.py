@@ -92,6 +92,23 @@ def test_an_image_stored_in_another_order_of_axes_gets_the_same_voxels(write_rts
     np.testing.assert_array_equal(mask.full(), np.flip(expected, flip).transpose(order))
 
 
+def test_an_oblique_image_holds_contours_and_frames_in_its_own_slices(write_rtstruct, write_seg_file, box):
+    # Turned by 20 degrees about the left-right axis, as slices along a disc are.
+    sine, cosine = np.sin(np.radians(20)), np.cos(np.radians(20))
+    grid = Geometry((6, 20, 24), (2.5, 0.8, 0.7), (3.0, 4.0, 5.0), (1, 0, 0, 0, cosine, -sine, 0, sine, cosine))
+    image = Image(np.zeros(grid.shape, np.int16), grid)
+    expected = filled((4, (3, 9), (5, 12)), (5, (3, 8), (5, 12)))
+    contours = [box(4, (3, 9), (5, 12), grid), box(5, (3, 8), (5, 12), grid)]
+    mask = read_mask(write_rtstruct({"L1": contours}, series=""), image)
+    np.testing.assert_array_equal(mask.full(), expected)
+    mask = read_mask(write_seg_file({"L1": expected}, grid=grid, series=""), image)
+    assert mask.geometry is grid
+    np.testing.assert_array_equal(mask.full(), expected)
+    straight = Image(image.array, Geometry(grid.shape, grid.spacing_mm, grid.origin_mm))
+    with pytest.raises(GeometryError, match="do not lie in the image's axial slices"):
+        read_mask(write_rtstruct({"L1": contours}, series=""), straight)
+
+
 def test_regions_are_chosen_by_name(write_rtstruct, ct, box):
     path = write_rtstruct({"BODY": [box(2, (0, 20), (0, 24))], "GTV-1": [box(2, (3, 9), (5, 12))]})
     with pytest.raises(ImageError, match=r"overlap.*'BODY' and 'GTV-1' share 42 voxels"):
