@@ -20,6 +20,7 @@ from radiobone.cli import (
     import_,
     inspect,
     predict,
+    qc,
     segment,
     segment_train,
     train,
@@ -46,6 +47,7 @@ app.command("import")(import_.import_)
 app.command("segment")(segment.segment)
 app.command("segment-train")(segment_train.segment_train)
 app.command("inspect")(inspect.inspect)
+app.command("qc")(qc.qc)
 app.command("agree")(agree.agree)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)

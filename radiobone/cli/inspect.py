@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,11 +28,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from radiobone.study.checks import ScanReport
-    from radiobone.study.confounding import Association
+    from radiobone.study.confounding import ClassComparison
     from radiobone.tables.cohort import Cohort
-    from radiobone.tables.labels import LabelRule
 
-SUSPICIOUS_P = 0.05
 SHOWN = 10
 COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
@@ -66,7 +63,7 @@ def inspect(
         files = (path for scan in table.scans() for path in scan.files)
         check_output(out, [cohort, *files] if out.exists() else [], (".csv",))
     # Labels first: a wrong cell in the table must not wait for the last scan.
-    classes = _compare_classes(table, recipe)
+    classes = compare_classes(table, recipe)
     request = make_request(
         params=None,
         voi=voi,
@@ -87,33 +84,13 @@ def inspect(
     raise typer.Exit(EXIT_SOME_FAILED if failed else EXIT_OK)
 
 
-@dataclass(frozen=True)
-class _Classes:
-    """Patients by class, and columns compared between the classes."""
-
-    rule: LabelRule
-    counts: dict[str, int]
-    found: list[Association]
-
-
-def _compare_classes(table: Cohort, recipe: str | None) -> _Classes | None:
-    from radiobone.study.confounding import associations, class_counts
-
-    rule = _label_rule(table, recipe)
-    if rule is None:
-        return None
-    where = str(table.path)
-    return _Classes(rule, class_counts(table.table, rule, where), associations(table.table, rule, where))
-
-
-def _label_rule(cohort: Cohort, recipe: str | None) -> LabelRule | None:
-    from radiobone.study.confounding import known_label_rule
-
-    if recipe is None:
-        return known_label_rule(list(cohort.table.columns))
+def compare_classes(table: Cohort, recipe: str | None) -> ClassComparison | None:
+    """Compare the classes of a cohort by the label rule of a recipe, or by a column that radiobone knows."""
+    from radiobone.study import confounding
     from radiobone.study.recipe import read_recipe
 
-    return read_recipe(recipe).label
+    rule = None if recipe is None else read_recipe(recipe).label
+    return confounding.compare_classes(table.table, rule, str(table.path))
 
 
 def _show_scans(console: Console, reports: list[ScanReport]) -> None:
@@ -152,17 +129,18 @@ def _show_findings(console: Console, reports: list[ScanReport]) -> None:
             console.print(f"  and {len(found) - SHOWN} more; --out writes them all")
 
 
-def _show_classes(console: Console, classes: _Classes | None) -> None:
+def _show_classes(console: Console, classes: ClassComparison | None) -> None:
     from rich import box
     from rich.table import Table
+
+    from radiobone.study.confounding import SUSPICIOUS_P
 
     if classes is None:
         console.print("no column bmd_mg_cm3 or t_score: classes are not counted (--recipe names another rule)")
         return
-    rule, counts, found = classes.rule, classes.counts, classes.found
-    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name in rule.names)
-    console.print(f"classes by {escape(rule.column)} ({rule.source}, {rule.reference}): {told}")
-    if not found:
+    rule = classes.rule
+    console.print(escape(classes.counted))
+    if not classes.found:
         console.print("no column of kVp, kernel, thickness, contrast, scanner, sex or age to compare")
         return
     table = Table(
@@ -176,16 +154,17 @@ def _show_classes(console: Console, classes: _Classes | None) -> None:
     table.add_column("")
     for name in (*rule.names, "p"):
         table.add_column(name, no_wrap=True)
-    for item in found:
+    for item in classes.found:
         colour = "[yellow]" if item.p < SUSPICIOUS_P else ""
         missing = f" ({item.missing} missing)" if item.missing else ""
         for number, (value, cells) in enumerate(item.cells.items()):
             p = f"{colour}{item.p:.2g}" if number == 0 else ""
             table.add_row(escape(f"{item.column} {value}{missing}"), *(cells[name] for name in rule.names), p)
     console.print(table)
-    linked = [item.column for item in found if item.p < SUSPICIOUS_P]
-    if linked:
-        console.print(f"[yellow]{escape(', '.join(linked))}[/] differ between the classes (p < {SUSPICIOUS_P}):")
+    if classes.linked:
+        console.print(
+            f"[yellow]{escape(', '.join(classes.linked))}[/] differ between the classes (p < {SUSPICIOUS_P}):"
+        )
         console.print("  a model may learn them instead of bone; give the figures in their strata")
 
 

@@ -141,7 +141,7 @@ def scan_card(
             "li",
             tag("span", finding.severity, class_="badge"),
             tag("span", finding.check, class_="check"),
-            tag("span", finding.message, class_="message", dir="auto"),
+            _message(finding.message),
             class_=finding.severity,
         )
         for finding in sorted(findings, key=lambda finding: order.index(finding.severity))
@@ -172,6 +172,12 @@ def scan_card(
         data_flag=line.flag,
         **sort_keys(line),
     )
+
+
+def _message(text: str) -> Html:
+    """Set the parts of an error (where, got, expected, do) in lines of their own."""
+    what, *more = text.split(" | ")
+    return tag("span", what, *(tag("small", part) for part in more), class_="message", dir="auto")
 
 
 def sort_keys(line: QcLine) -> dict[str, str | int]:
@@ -210,6 +216,8 @@ def _figure(picture: QcPicture, size: str) -> Html:
         _writing(picture, rows, columns),
     ]
     facts = [tag("span", fact) for fact in picture.facts]
+    if picture.flagged:
+        facts.append(tag("span", "review", class_="review"))
     caption = tag("figcaption", tag("b", tag("bdi", picture.title)), *facts)
     return tag(
         "figure",
@@ -225,10 +233,11 @@ def _writing(picture: QcPicture, rows: int, columns: int) -> Html:
         tag("text", name, x=f"{column:.0f}", y=f"{row:.0f}", class_="level") for name, row, column in picture.names
     ]
     left, right = picture.sides
-    middle = rows // 2
+    # Names stand along the left edge; the corners are free.
+    height = 18 if picture.names else rows // 2
     if left:
-        marks.append(tag("text", left, x=6, y=middle, class_="side"))
-        marks.append(tag("text", right, x=columns - 6, y=middle, class_="side right"))
+        marks.append(tag("text", left, x=6, y=height, class_="side"))
+        marks.append(tag("text", right, x=columns - 6, y=height, class_="side right"))
     if picture.mm_per_pixel:
         length = _BAR_MM / picture.mm_per_pixel
         if length < 0.8 * columns:

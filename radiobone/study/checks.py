@@ -17,6 +17,7 @@ from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Image
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.tables.cohort import Scan
+from radiobone.tables.vertebrae import level_order
 
 Severity = Literal["error", "warning", "note"]
 Volume = TypeVar("Volume")
@@ -64,7 +65,6 @@ class ScanReport:
     scan: Scan
     findings: tuple[Finding, ...]
     facts: dict[str, str]
-
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings of one severity.
@@ -256,7 +256,7 @@ def _facts(prepared: PreparedScan, levels: Mapping[int, str | None]) -> dict[str
         "pixel_type": str(prepared.image.array.dtype),
         "hu_range": f"{low:g} to {high:g}",
         "scheme": prepared.scheme.name,
-        "levels": " ".join(level for level in levels.values() if level is not None),
+        "levels": " ".join(sorted((level for level in levels.values() if level is not None), key=level_order)),
     }
 
 

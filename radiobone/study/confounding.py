@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 CATEGORICAL = ("kvp", "kernel", "contrast", "scanner", "manufacturer", "centre", "center", "sex")
 NUMERIC = ("slice_thickness_mm", "slice_spacing_mm", "pixel_spacing_mm", "mas", "age")
+SUSPICIOUS_P = 0.05
+"""Below this a column is told to differ between the classes."""
+
 NAMES = {"thickness": "slice_thickness_mm", "slice_thickness": "slice_thickness_mm"}
 """Other names under which a column is recognised."""
 
@@ -48,6 +51,65 @@ class Association:
     cells: dict[str, dict[str, str]]
     missing: int
     p: float
+
+
+@dataclass(frozen=True)
+class ClassComparison:
+    """Patients by class, and columns compared between the classes.
+
+    Parameters
+    ----------
+    rule : LabelRule
+        How patients get their class.
+    counts : dict of str to int
+        Patients of each class, and those without a label.
+    found : list of Association
+        Acquisition and demographics against the class.
+    """
+
+    rule: LabelRule
+    counts: dict[str, int]
+    found: list[Association]
+
+    @property
+    def counted(self) -> str:
+        """The classes with their counts, as a sentence."""
+        rule = self.rule
+        told = ", ".join(f"{count} {name}" for name, count in self.counts.items() if count or name in rule.names)
+        return f"classes by {rule.column} ({rule.source}, {rule.reference}): {told}"
+
+    @property
+    def linked(self) -> list[str]:
+        """The columns that differ between the classes."""
+        return [item.column for item in self.found if item.p < SUSPICIOUS_P]
+
+
+def compare_classes(cohort: pd.DataFrame, rule: LabelRule | None, where: str) -> ClassComparison | None:
+    """Compare how the patients of each class were scanned, and who they are.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        The cohort table, every cell as text.
+    rule : LabelRule or None
+        How patients get their class; by default that of the first column that radiobone knows by name.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    ClassComparison or None
+        None if there is no such column.
+
+    Raises
+    ------
+    TableError
+        If the label's column is not valid, or a cell of a numeric column is no number.
+    """
+    rule = rule or known_label_rule(list(cohort.columns))
+    if rule is None:
+        return None
+    return ClassComparison(rule, class_counts(cohort, rule, where), associations(cohort, rule, where))
 
 
 def known_label_rule(columns: Sequence[str]) -> LabelRule | None:
