@@ -72,6 +72,22 @@ def extract(
     lower_hu: LowerOption = None,
     voi_option: MoreVoiOption = None,
     align: AlignOption = "none",
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration",
+            help="Calibration file (YAML), for vBMD beside HU: by rods of a phantom, equations of scanners, or fat "
+            "and muscle.",
+            dir_okay=False,
+        ),
+    ] = None,
+    calibration_mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration-mask",
+            help="For one scan: labels of a phantom's rods or of tissues. A cohort has a column calibration_mask.",
+        ),
+    ] = None,
     engine: Annotated[
         str, typer.Option("--engine", help="Radiomics engine: native, or pyradiomics as the reference.")
     ] = "native",
@@ -104,6 +120,10 @@ def extract(
         raise typer.BadParameter("--series is for one scan; a cohort table has a column series")
     if cohort is not None and segments:
         raise typer.BadParameter("--segments is for one scan; a cohort table has a column segments")
+    if cohort is not None and calibration_mask is not None:
+        raise typer.BadParameter(
+            "--calibration-mask is for one scan; a cohort table has a column calibration_mask"
+        )
     request = make_request(
         params=params,
         engine=engine,
@@ -114,9 +134,15 @@ def extract(
         scheme=scheme,
         missing=missing_levels,
         align=wants_alignment(align),
+        calibration=calibration,
     )
+    if cohort is None and request.cohort_columns:
+        raise typer.BadParameter(
+            f"{calibration} reads columns of a cohort table ({', '.join(request.cohort_columns)}): give --cohort"
+        )
     table = read_cohort(cohort) if cohort else None
-    scans = table.scans() if table else [_one_scan(image, mask, body_mask, series, segments)]
+    one = [] if table else [_one_scan(image, mask, body_mask, series, segments, calibration_mask)]
+    scans = table.scans(request.cohort_columns) if table else one
     summary = extract_cohort(scans, request, out, cohort=table, jobs=jobs, resume=not fresh)
     raise typer.Exit(show(summary))
 
@@ -138,7 +164,14 @@ def show(summary: ExtractionSummary) -> int:
     return exit_code(summary.counts)
 
 
-def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None, series: str, segments: str) -> Scan:
+def _one_scan(
+    image: Path | None,
+    mask: Path | None,
+    body_mask: Path | None,
+    series: str,
+    segments: str,
+    calibration_mask: Path | None,
+) -> Scan:
     """Make a scan of two files; the patient is named by the image."""
     from radiobone.tables.cohort import Scan, parse_segments
 
@@ -146,5 +179,12 @@ def _one_scan(image: Path | None, mask: Path | None, body_mask: Path | None, ser
     assert mask is not None
     name = image.resolve().name.removesuffix(".gz")
     return Scan(
-        name.rpartition(".")[0] or name, DEFAULT_SCAN, image, mask, body_mask, "", series, parse_segments(segments)
+        name.rpartition(".")[0] or name,
+        DEFAULT_SCAN,
+        image,
+        mask,
+        body_mask,
+        series=series,
+        segments=parse_segments(segments),
+        calibration_mask=calibration_mask,
     )

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from radiobone.core.errors import CalibrationError
 from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import numeric_versions
@@ -14,10 +16,13 @@ from radiobone.features.blocks import Block
 from radiobone.features.calibrated import CalibratedDensityBlock
 from radiobone.features.prepare import PreparedScan
 from radiobone.features.resume import Plan, hash_mask
+from radiobone.imaging import Mask
 from radiobone.imaging.alignment import check_same_grid
 from radiobone.imaging.calibration import Calibration, Given, calibrate
 from radiobone.imaging.reading import read_mask
 from radiobone.tables.cohort import Scan
+from radiobone.tables.vertebrae import VERTEBRAE
+from radiobone.voi import Scheme
 
 
 def of_scan(blocks: Sequence[Block], scan: Scan, store: ResumeStore | None) -> tuple[Block, ...]:
@@ -115,9 +120,9 @@ def _calibrated(
         labels = read_mask(scan.calibration_mask, prepared.image)
         check_same_grid(prepared.image, labels, f"{scan.name}, {scan.calibration_mask}")
     assert block.scan is not None
-    given = Given(block.scan["columns"], labels)
+    given = Given(block.scan["columns"], labels, prepared.mask)
     try:
-        found = calibrate(prepared.image, prepared.mask, block.settings, given)
+        found = calibrate(prepared.image, spine_of(prepared.mask, prepared.scheme), block.settings, given)
     except CalibrationError as error:
         where = ", ".join(filter(None, [scan.name, error.where]))
         raise CalibrationError(
@@ -126,6 +131,21 @@ def _calibrated(
     if store:
         store.put(_key(block, plan), found.content())
     return replace(block, calibration=found)
+
+
+def spine_of(mask: Mask, scheme: Scheme) -> Mask:
+    """Return the vertebrae of a mask, without organs and the sacrum, which tell nothing of where the spine is.
+
+    Parameters
+    ----------
+    mask : Mask
+        All labels.
+    scheme : Scheme
+        What they mean. Where it names no vertebra, all labels count.
+    """
+    named = {value for value, level in scheme.labels.items() if level in VERTEBRAE and level != "S1"}
+    values = sorted(named & set(mask.labels()))
+    return Mask(np.isin(mask.array, values), mask.geometry, mask.offset).tight() if values else mask
 
 
 def calibration_record(blocks: Sequence[Block]) -> dict[str, Any] | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from radiobone.core.errors import UsageError
 from radiobone.core.hashing import sha256_json
-from radiobone.features.blocks import DensityBlock
 from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
@@ -150,8 +149,10 @@ def make_study_request(recipe: Recipe, name: str = "") -> ExtractionRequest:
         scheme=voi.scheme,
         missing=voi.missing_levels,
         align=recipe.extraction.align,
+        calibration=recipe.extraction.calibration,
     )
-    return replace(request, blocks=(DensityBlock(),)) if density_only else request
+    kept = tuple(block for block in request.blocks if block.record.name == "density")
+    return replace(request, blocks=kept) if density_only else request
 
 
 def _extract(
@@ -160,8 +161,8 @@ def _extract(
     """Extract one VOI of every scan, unless that is done; scans that failed are tried again."""
     step = f"extract {name}".strip()
     path = out / (f"features.{name}.csv" if name else "features.csv")
-    scans = cohort.scans()
     request = make_study_request(recipe, name)
+    scans = cohort.scans(request.cohort_columns)
     journal = Journal(out)
     inputs = {
         "cohort": cohort.sha256,
@@ -169,6 +170,8 @@ def _extract(
         "settings": sha256_json([recipe.vois[name].model_dump(mode="json"), request.recipe.id, request.align]),
         "blocks": sha256_json([block.record.model_dump(mode="json") for block in request.blocks]),
     }
+    if recipe.extraction is not None:
+        inputs |= recipe.extraction.file_hashes
     if journal.done(step, inputs):
         say(f"{step}: done before, {path.name}")
         return path, None

@@ -30,23 +30,31 @@ class Given:
     ----------
     columns : mapping of str to str
         Its row of the cohort table, in the columns that the calibration file names.
-    labels : Mask, optional
-        Its calibration mask, on the scan's grid.
+    calibration_mask : Mask, optional
+        Labels of rods or tissues, on the scan's grid.
+    mask : Mask, optional
+        The scan's own mask with all of its labels, in which rods or tissues may have some.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    labels: Mask | None = None
+    calibration_mask: Mask | None = None
+    mask: Mask | None = None
+
+    @property
+    def labels(self) -> Mask | None:
+        """Where labels of rods and tissues are looked up."""
+        return self.calibration_mask or self.mask
 
 
-def calibrate(image: Image, mask: Mask, settings: CalibrationSettings, given: Given | None = None) -> Calibration:
+def calibrate(image: Image, spine: Mask, settings: CalibrationSettings, given: Given | None = None) -> Calibration:
     """Calibrate one scan.
 
     Parameters
     ----------
     image : Image
         The scan, in HU.
-    mask : Mask
-        Its labels of vertebrae, on its grid: they tell where the spine is.
+    spine : Mask
+        Vertebrae or their bodies, on its grid; other labels would mislead the search.
     settings : CalibrationSettings
         From `radiobone.imaging.calibration.read_calibration`.
     given : Given, optional
@@ -66,31 +74,33 @@ def calibrate(image: Image, mask: Mask, settings: CalibrationSettings, given: Gi
     if isinstance(settings, AsynchronousSettings):
         return equation_of(settings, given.columns)
     if isinstance(settings, PhantomSettings):
-        return _by_phantom(image, mask, settings, given)
-    return _by_tissues(image, mask, settings, given)
+        return _by_phantom(image, spine, settings, given)
+    return _by_tissues(image, spine, settings, given)
 
 
-def _by_phantom(image: Image, mask: Mask, settings: PhantomSettings, given: Given) -> Calibration:
+def _by_phantom(image: Image, spine: Mask, settings: PhantomSettings, given: Given) -> Calibration:
     notes: tuple[str, ...]
     if settings.rods_from == "find":
-        course = find_rods(image, mask, settings)
-        points, notes = measure_rods(image, mask, course, settings), course.notes
+        course = find_rods(image, spine, settings)
+        points, notes = measure_rods(image, spine, course, settings), course.notes
     elif settings.rods_from == "positions":
         points, notes = measure_positions(image, settings), ("rods measured at given positions",)
     else:
-        if given.labels is None and any(rod.label is None for rod in settings.rods):
+        named = all(rod.label is not None for rod in settings.rods)
+        labels = given.labels if named else given.calibration_mask
+        if labels is None:
             raise CalibrationError(
                 "there is no label map of the rods",
                 expected="a file in the cohort's column calibration_mask",
                 do="give it, or the label of each rod in the scan's own mask",
             )
-        points = measure_labels(image, given.labels or mask, settings)
+        points = measure_labels(image, labels, settings)
         notes = ("rods measured in given labels",)
     limit = settings.max_residual_mg_cm3
     return fit("phantom", points, settings.standard, max_residual_mg_cm3=limit, notes=notes)
 
 
-def _by_tissues(image: Image, mask: Mask, settings: InternalSettings, given: Given) -> Calibration:
-    points, warnings = measure_tissues(image, mask, settings, given.labels)
+def _by_tissues(image: Image, spine: Mask, settings: InternalSettings, given: Given) -> Calibration:
+    points, warnings = measure_tissues(image, spine, settings, given.labels)
     limit = settings.max_residual_mg_cm3
     return fit("internal", points, settings.standard, max_residual_mg_cm3=limit, warnings=warnings)

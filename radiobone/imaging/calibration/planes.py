@@ -42,13 +42,18 @@ class Plane:
     step_mm: float
 
     @property
+    def spine_mm2(self) -> float:
+        """Area of the spine's labels."""
+        return float(np.count_nonzero(self.spine)) * self.step_mm**2
+
+    @property
     def middle(self) -> tuple[float, float] | None:
         """Row and column of the middle of the spine; None where the plane has none."""
         rows, columns = np.nonzero(self.spine)
         return (float(rows.mean()), float(columns.mean())) if len(rows) else None
 
 
-def spine_heights(mask: Mask, n_planes: int) -> Floats:
+def spine_heights(mask: Mask, n_planes: int, margin: float = 0.0) -> Floats:
     """Return the world z of planes spread evenly over all labels of a mask.
 
     Parameters
@@ -57,6 +62,8 @@ def spine_heights(mask: Mask, n_planes: int) -> Floats:
         The scan's mask; which levels are asked for plays no role, so that every level gets one calibration.
     n_planes : int
         How many; fewer where there are fewer slices.
+    margin : float, default 0.0
+        Share of the height that is left out above, and below.
 
     Raises
     ------
@@ -70,7 +77,9 @@ def spine_heights(mask: Mask, n_planes: int) -> Floats:
     along = int(np.argmax(np.abs(geometry.axes[:, 2])))
     filled = np.flatnonzero(tight.array.any(axis=tuple(axis for axis in range(3) if axis != along)))
     index = [(part.start + part.stop - 1) / 2 for part in tight.box]
-    chosen = np.unique(np.linspace(0, len(filled) - 1, min(n_planes, len(filled))).round().astype(int))
+    last = len(filled) - 1
+    places = np.linspace(margin * last, (1.0 - margin) * last, min(n_planes, len(filled)))
+    chosen = np.unique(places.round().astype(int))
     points = np.repeat(np.array([index]), len(chosen), axis=0)
     points[:, along] = tight.offset[along] + filled[chosen]
     heights: Floats = geometry.world(points)[:, 2]

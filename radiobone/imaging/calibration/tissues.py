@@ -27,6 +27,13 @@ Bools = NDArray[np.bool_]
 N_PLANES = 12
 STEP_MM = 1.0
 
+END_SHARE = 0.08
+"""Share of the spine's height that is left out at either end, where sacrum and cut labels lie."""
+
+MIN_SPINE_MM2 = 400.0
+"""Less of a vertebra in a plane, as between two, does not tell where its middle is."""
+
+
 BODY_HU = -300.0
 FAT_HU = (-190.0, -30.0)
 MUSCLE_HU = (-29.0, 150.0)
@@ -39,7 +46,11 @@ BESIDE_MM = (12.0, 45.0)
 BEHIND_MM = (10.0, 75.0)
 """Where muscle is taken: beside and behind the middle of the spine's labels."""
 
+BONE_HU = 180.0
 OFF_BONE_MM = 4.0
+MARROW_MM = 8.0
+"""Bone without a label (sacrum, ribs) is closed over gaps of twice this, since its marrow looks like muscle."""
+
 OFF_SKIN_MM = 10.0
 EDGE_MM = {"fat": 2.0, "muscle": 3.0, "air": 3.0}
 """How far from its edge a tissue is taken."""
@@ -82,8 +93,8 @@ def find_tissues(image: Image, mask: Mask) -> list[TissueRegions]:
     list of TissueRegions
         For each plane that shows the spine.
     """
-    planes = axial_planes(image, mask, spine_heights(mask, N_PLANES), STEP_MM)
-    return [TissueRegions(plane, _regions(plane)) for plane in planes if plane.middle is not None]
+    planes = axial_planes(image, mask, spine_heights(mask, N_PLANES, END_SHARE), STEP_MM)
+    return [TissueRegions(plane, _regions(plane)) for plane in planes if plane.spine_mm2 >= MIN_SPINE_MM2]
 
 
 def measure_tissues(
@@ -184,7 +195,8 @@ def _regions(plane: Plane) -> dict[str, Bools]:
     if air.any():
         depth = ndimage.distance_transform_edt(~air) * STEP_MM
     off_body = ndimage.distance_transform_edt(~body) * STEP_MM
-    off_bone = ndimage.distance_transform_edt(~plane.spine) * STEP_MM
+    bone = plane.spine | (ndimage.gaussian_filter(hu, 1.0 / STEP_MM) > BONE_HU)
+    off_bone = ndimage.distance_transform_edt(~_closed(bone)) * STEP_MM
     rows, columns = np.indices(hu.shape)
     beside: Floats = np.abs(columns - middle[1]) * STEP_MM
     behind: Floats = np.asarray(rows - middle[0]) * STEP_MM
@@ -213,6 +225,17 @@ def _body(smooth: Floats) -> Bools:
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     filled: Bools = ndimage.binary_fill_holes(parts == largest)
     return filled
+
+
+def _closed(bone: Bools) -> Bools:
+    """Return bone with its marrow: closed over gaps, and filled."""
+    from scipy import ndimage
+
+    margin = int(MARROW_MM / STEP_MM) + 1
+    wide = ndimage.distance_transform_edt(~np.pad(bone, margin)) * STEP_MM <= MARROW_MM
+    shut = ndimage.distance_transform_edt(wide) * STEP_MM > MARROW_MM
+    filled: Bools = ndimage.binary_fill_holes(shut | np.pad(bone, margin))
+    return filled[margin:-margin, margin:-margin]
 
 
 def _inner(region: Bools, edge_mm: float) -> Bools:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from radiobone.core.config import FileModel, nearest
+from radiobone.core.hashing import sha256_json
 from radiobone.features.radiomics.registry import ENGINES
+from radiobone.imaging.calibration import read_calibration
 from radiobone.study.recipe.checks import as_value_error
 from radiobone.tables.vertebrae import parse_levels
 from radiobone.voi import VoiOptions, find_recipe
@@ -112,11 +114,37 @@ class Extraction(FileModel):
         contract, engines give the same values.
     align : bool
         Resample masks that lie on another grid than their image.
+    calibration : str, optional
+        Path of a calibration file, relative to the recipe's folder, for vBMD beside HU in the density block.
     """
 
     params: str = "ct_trabecular"
     engine: str = "native"
     align: bool = False
+    calibration: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_calibration(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        # So that studies without one keep the hash that they had before there were calibrations.
+        if self.calibration is None:
+            del content["calibration"]
+        return content
+
+    @property
+    def file_hashes(self) -> dict[str, str]:
+        """What the calibration file says, as a hash in place of its path; empty without one."""
+        if self.calibration is None:
+            return {}
+        return {"calibration": sha256_json(read_calibration(self.calibration).model_dump(mode="json"))}
+
+    @field_validator("calibration")
+    @classmethod
+    def _calibration_is_valid(cls, value: str | None) -> str | None:
+        if value is not None:
+            with as_value_error():
+                read_calibration(value)
+        return value
 
     @field_validator("engine")
     @classmethod
