@@ -108,6 +108,13 @@ def test_levels_that_only_a_file_can_name_may_be_asked_for():
             make_request(params=None, levels=level)
 
 
+def test_totalsegmentator_names_its_labels_in_the_header(shared_data):
+    mask = read_mask(shared_data / "dicom" / "ct_j2k_20slices_seg.nii.gz")
+    assert len(mask.labels()) == 31
+    assert mask.names == {32: "vertebrae_T12", 33: "vertebrae_T11"}
+    assert read_mask(shared_data / "spine/verse012/sub-verse012_seg-vert_msk.nii.gz").names == {}
+
+
 def test_a_liver_equals_its_nrrd(shared_data):
     folder = shared_data / "dicom" / "dcmqi_seg"
     ct = read_image(folder / "ct-3slice")
