@@ -197,7 +197,7 @@ class Segmenter:
             voxels=image.array.size,
             network_shape=windows.image,
             patch=windows.size,
-            at_once=windows.at_once,
+            at_once=windows.at_once * self._workers(windows),
             n_outputs=self.model.n_outputs,
             output_bytes=output_bytes,
             architecture=self.model.setup.network_arch_init_kwargs,
@@ -216,6 +216,13 @@ class Segmenter:
         size = " x ".join(map(str, image.geometry.shape[::-1]))
         check_memory(self._forecast(image, windows, 2), limit, f"image of {size} voxels")
         return Sums(self.device, torch.float16)
+
+    def _workers(self, windows: Windows) -> int:
+        """Return how many windows are worked on side by side.
+
+        Small windows are too little work for several threads each, which then mostly wait for each other.
+        """
+        return self._threads if self.device.type == "cpu" and windows.at_once > 1 else 1
 
     def _prepare(self, view: NDArray[Any], axes: Axes, windows: Windows) -> torch.Tensor:
         """Return the image on the network's grid, normalised, and padded to a window by the mean."""
@@ -240,7 +247,8 @@ class Segmenter:
         import torch
 
         _, mirrored = self._order(geometry)
-        passes = Passes(self._networks, self.model.n_outputs, mirrored, self.device)
+        workers = self._workers(windows)
+        passes = Passes(self._networks, self.model.n_outputs, mirrored, self.device, workers)
         back = self._back(geometry, axes)
         # Only the sums grow with the image: where a GPU is too small for them, the machine's memory holds them.
         for place in dict.fromkeys((sums.device, torch.device("cpu"))):

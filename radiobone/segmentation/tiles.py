@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,12 +100,15 @@ class Passes:
         Axes (0 to 2) along which windows are also shown mirrored, and all outputs averaged.
     device : torch.device
         Where the networks work.
+    workers : int, default 1
+        Windows, or pairs of them, that are worked on side by side. Results do not depend on it.
     """
 
     networks: Sequence[torch.nn.Module]
     n_outputs: int
     mirror_axes: Sequence[int]
     device: torch.device
+    workers: int = 1
 
     def outputs(self, windows: torch.Tensor) -> torch.Tensor:
         """Return the mean output for some windows.
@@ -188,14 +193,11 @@ def slide(
     weight = torch.zeros((depth, rows, columns), device=sums.device)
     ends = [*windows.starts[0][1:], windows.image[0]]
     for begin, end in zip(windows.starts[0], ends, strict=True):
-        layer = data[begin : begin + windows.size[0]]
-        for planes in windows.planes():
-            with _arithmetic(passes.device):
-                found = passes.outputs(torch.stack([layer[(slice(None), *plane)] for plane in planes]))
-                for plane, outputs in zip(planes, found.to(sums.device), strict=True):
-                    total[(slice(None), slice(1, None), *plane)] += outputs.mul_(blend)
-                    weight[(slice(1, None), *plane)] += blend
-                    advance()
+        for planes, found in _answers(data[begin : begin + windows.size[0]], windows, passes):
+            for plane, outputs in zip(planes, found.to(sums.device), strict=True):
+                total[(slice(None), slice(1, None), *plane)] += outputs * blend
+                weight[(slice(1, None), *plane)] += blend
+                advance()
         ready = end - begin
         total[:, 1 : ready + 1] /= weight[1 : ready + 1]
         known = 0 if begin else 1
@@ -203,6 +205,31 @@ def slide(
         _move_up(weight, ready)
         for output in total:
             _move_up(output, ready)
+
+
+def _answers(
+    layer: torch.Tensor, windows: Windows, passes: Passes
+) -> Iterator[tuple[list[tuple[slice, slice]], torch.Tensor]]:
+    """Give out windows of one layer with the networks' outputs, always in the same order."""
+    import torch
+
+    def answer(planes: list[tuple[slice, slice]]) -> torch.Tensor:
+        with _arithmetic(passes.device):
+            return passes.outputs(torch.stack([layer[(slice(None), *plane)] for plane in planes]))
+
+    if passes.workers == 1:
+        for planes in windows.planes():
+            yield planes, answer(planes)
+        return
+    with ThreadPoolExecutor(passes.workers) as pool:
+        waiting: deque[tuple[list[tuple[slice, slice]], Future[torch.Tensor]]] = deque()
+        for planes in windows.planes():
+            waiting.append((planes, pool.submit(answer, planes)))
+            if len(waiting) > passes.workers:  # no more outputs in memory than are being worked on, and one
+                done, future = waiting.popleft()
+                yield done, future.result()
+        for done, future in waiting:
+            yield done, future.result()
 
 
 def pad(data_shape: Shape, windows: Windows) -> tuple[slice, slice, slice]:
