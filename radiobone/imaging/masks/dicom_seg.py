@@ -59,7 +59,8 @@ def read_seg(path: Path, image: Image | None, wanted: Sequence[str], where: str)
         raise ImageError("DICOM file is damaged or truncated", where=where, got=header.fault, do="copy it again")
     check_series(header.refers_to if header is not None else (), image, SEG, where)
     names = {int(item.SegmentNumber): _name(item) for item in data.get("SegmentSequence") or []}
-    chosen = choose_segments(names, wanted, where)
+    # A label map may describe its background, as number 0.
+    chosen = choose_segments({value: name for value, name in names.items() if value}, wanted, where)
     planes = _planes(data, where)
     grid = frame_grid(planes, (int(data.Rows), int(data.Columns)), _stated_gap(data), image, where)
     if str(data.get("SegmentationType", "")) == LABELMAP:

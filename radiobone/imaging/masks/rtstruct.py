@@ -51,7 +51,7 @@ def read_rtstruct(path: Path, image: Image | None, wanted: Sequence[str], where:
     Returns
     -------
     Segments
-        On the image's grid; label values are the region's numbers.
+        On the image's grid; label values are the regions' numbers, raised by 1 where these begin with 0.
 
     Raises
     ------
@@ -80,10 +80,12 @@ def read_rtstruct(path: Path, image: Image | None, wanted: Sequence[str], where:
     contours = {
         int(item.ReferencedROINumber): item.get("ContourSequence") or [] for item in data.ROIContourSequence
     }
+    # Some programs count regions from 0, which is the background of a label map.
+    shift = max(1 - min(names), 0)
     notes: list[str] = []
     segments = [
         Segment(
-            number,
+            number + shift,
             name,
             _region(contours.get(number, []), image.geometry, f"{where}, region {name!r}", name, notes),
         )

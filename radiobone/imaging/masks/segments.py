@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiobone.core.config import nearest
 from radiobone.core.errors import ImageError
 from radiobone.imaging.geometry import Geometry
-from radiobone.imaging.volumes import Box, Mask, relative, union
+from radiobone.imaging.volumes import Mask, relative, union
 from radiobone.tables.level_names import find_level
 
 SHARED_SHARE = 0.01
@@ -150,36 +150,21 @@ def combine(found: Segments, where: str, wanted: Sequence[str] = ()) -> Mask:
     box = functools.reduce(union, (segment.mask.box for segment in full))
     highest = max(segment.value for segment in full)
     array = np.zeros([part.stop - part.start for part in box], dtype=np.min_scalar_type(highest))
-    clashes: list[_Clash] = []
+    held, shared = np.zeros(array.shape, dtype=bool), np.zeros(array.shape, dtype=bool)
     for segment in full:
-        place = relative(segment.mask.box, box)
-        part, own = array[place], segment.mask.array
-        both = own & (part != 0)
-        if both.any():
-            clashes.append(
-                _Clash(segment, both, place, dict(zip(*np.unique(part[both], return_counts=True), strict=True)))
-            )
-        part[own] = segment.value
-    names = {segment.value: segment.name for segment in full}
+        place, own = relative(segment.mask.box, box), segment.mask.array
+        shared[place] |= own & held[place]
+        held[place] |= own
+        array[place][own] = segment.value
     notes = [*found.notes]
-    if clashes:
-        notes.append(_overlap_note(clashes, {segment.value: segment for segment in full}, where))
-        for clash in clashes:
-            array[clash.place][clash.both] = 0
+    if shared.any():
+        notes.append(_overlap_note(full, where))
+        array[shared] = 0
     if empty:
         notes.append(f"segments without a voxel: {', '.join(map(repr, empty))}")
     z, y, x = (part.start for part in box)
+    names = {segment.value: segment.name for segment in full}
     return Mask(array, found.geometry, (z, y, x), names, tuple(notes))
-
-
-@dataclass(frozen=True, eq=False)
-class _Clash:
-    """Voxels of a segment that others hold already."""
-
-    segment: Segment
-    both: NDArray[np.bool_]
-    place: Box
-    counts: Mapping[int, int]
 
 
 def _check_filled(full: Sequence[Segment], empty: Sequence[str], wanted: Sequence[str], where: str) -> None:
@@ -193,10 +178,17 @@ def _check_filled(full: Sequence[Segment], empty: Sequence[str], wanted: Sequenc
         )
 
 
-def _overlap_note(clashes: Sequence[_Clash], segments: Mapping[int, Segment], where: str) -> str:
+def _overlap_note(segments: Sequence[Segment], where: str) -> str:
     """Describe shared voxels, or refuse segments that overlap."""
-    pairs = [(segments[value], clash.segment, count) for clash in clashes for value, count in clash.counts.items()]
-    told = "; ".join(f"{one.name!r} and {other.name!r} share {count} voxels" for one, other, count in pairs)
+    pairs = []
+    for pair in itertools.combinations(segments, 2):
+        smaller, larger = sorted((item.mask for item in pair), key=lambda mask: mask.array.size)
+        count = int(np.count_nonzero(smaller.array & larger.within(smaller.box)))
+        if count:
+            pairs.append((*pair, count))
+    told = "; ".join(
+        f"{one.name!r} and {other.name!r} share {count} voxels" for one, other, count in pairs[:SHOWN]
+    )
     for one, other, count in pairs:
         if count > SHARED_SHARE * min(one.mask.n_voxels, other.mask.n_voxels):
             raise ImageError(

@@ -105,16 +105,16 @@ def write_seg_file(tmp_path):
 def write_rtstruct(tmp_path):
     """Write an RTSTRUCT of regions: name to contours, each an array of world points or a pair with its type."""
 
-    def write(regions, *, series=SERIES, name="rs.dcm"):
+    def write(regions, *, series=SERIES, name="rs.dcm", first=1):
         data = _dataset(RTSTRUCT, "RTSTRUCT")
         reference = _item(RTReferencedSeriesSequence=[_item(SeriesInstanceUID=series)])
         data.ReferencedFrameOfReferenceSequence = [_item(RTReferencedStudySequence=[reference])] if series else []
         data.StructureSetROISequence = [
-            _item(ROINumber=number, ROIName=region) for number, region in enumerate(regions, start=1)
+            _item(ROINumber=number, ROIName=region) for number, region in enumerate(regions, start=first)
         ]
         data.ROIContourSequence = [
             _item(ReferencedROINumber=number, ContourSequence=[_contour(one) for one in contours])
-            for number, contours in enumerate(regions.values(), start=1)
+            for number, contours in enumerate(regions.values(), start=first)
         ]
         data.save_as(tmp_path / name, enforce_file_format=True)
         return tmp_path / name

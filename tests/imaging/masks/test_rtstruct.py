@@ -119,6 +119,13 @@ def test_regions_are_chosen_by_name(write_rtstruct, ct, box):
         read_mask(path, ct, ["GTV"])
 
 
+def test_regions_may_be_counted_from_0(write_rtstruct, ct, box):
+    path = write_rtstruct({"L1": [box(4, (3, 9), (5, 12))], "L2": [box(2, (3, 9), (5, 12))]}, first=0)
+    mask = read_mask(path, ct)
+    assert mask.names == {1: "L1", 2: "L2"}
+    assert mask.n_voxels == 84
+
+
 def test_contours_outside_and_between_slices_are_refused_with_numbers(write_rtstruct, ct, box):
     inside = box(4, (3, 9), (5, 12))
     with pytest.raises(GeometryError, match=r"outside the image.*region 'L1'.*1 of 2 contours.*up to 5 mm"):
