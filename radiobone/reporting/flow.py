@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from radiobone.reporting.style import INK, PAGE_INCH, SMALL, panel, sheet
 from radiobone.reporting.words import spaced
-from radiobone.tables.flow import ANALYSED, COHORT, EXCLUDED, LOST_ROWS
+from radiobone.tables.flow import ANALYSED, COHORT, EXCLUDED, LOST_ROWS, MASKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,9 +63,11 @@ def flow_figure(
     missing = [name for name in ("step", "reason", "class", "patients", "rows") if name not in table]
     if missing:
         raise ValueError(f"the table of the flow lacks {', '.join(missing)}")
+    masks = table[table["step"] == MASKS].groupby("reason", sort=False)["patients"].sum()
+    table = table[table["step"] != MASKS]
     if unit == "vertebrae":
         table = table.assign(patients=table["rows"], rows=table["rows"].where(table["step"] == LOST_ROWS, 0))
-    boxes = _boxes(table, unit)
+    boxes = _boxes(table, unit, [f"Masks {source}: {count} patients" for source, count in masks.items()])
     height = sum(box.height for box in boxes) + _GAP * (len(boxes) - 1) + 0.2 + (0.25 if title else 0.0)
     width = PAGE_INCH if any(box.aside for box in boxes) else _BOX + 2 * _LEFT
     with sheet(width, height) as figure:
@@ -78,7 +80,7 @@ def flow_figure(
     return figure
 
 
-def _boxes(table: pd.DataFrame, counted: str) -> list[_Box]:
+def _boxes(table: pd.DataFrame, counted: str, masks: list[str]) -> list[_Box]:
     steps = list(dict.fromkeys(table["step"]))
     if COHORT not in steps or ANALYSED not in steps:
         raise ValueError(
@@ -93,6 +95,7 @@ def _boxes(table: pd.DataFrame, counted: str) -> list[_Box]:
             lines = [f"{name}: {part['patients'].sum()} {counted}", *by_class]
             if part["rows"].sum():
                 lines[0] += f", {part['rows'].sum()} rows of features"
+            lines += masks if step == COHORT else []
             boxes.append(_Box(tuple(lines), aside=False))
             continue
         if not part[["patients", "rows"]].to_numpy().any():

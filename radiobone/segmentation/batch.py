@@ -65,10 +65,6 @@ class SegmentationSummary:
         Name and reason of each failed scan.
     kept : int
         Scans that an earlier run had finished.
-    masks : dict of (str, str) to Path
-        By patient and scan, where each mask lies, or would lie had it not failed.
-    scans : tuple of SegmentedScan
-        What became of each scan.
     """
 
     folder: Path
@@ -77,8 +73,6 @@ class SegmentationSummary:
     counts: dict[str, int]
     failures: list[tuple[str, str]]
     kept: int
-    masks: dict[tuple[str, str], Path]
-    scans: tuple[SegmentedScan, ...]
 
 
 def segment_cohort(
@@ -137,7 +131,10 @@ def segment_cohort(
     outcomes = run_cases(
         scans, work, name=lambda scan: scan.name, description="segmenting scans", progress=progress
     )
-    results = [_result(scan, outcome) for scan, outcome in zip(scans, outcomes, strict=True)]
+    results = [
+        _result(scan, outcome, names[(scan.patient_id, scan.scan_id)])
+        for scan, outcome in zip(scans, outcomes, strict=True)
+    ]
     counts = dict(sorted(Counter(result.status for result in results).items()))
     told = _tell_scheme(naming, out / SCHEME_FILE)
     if table:
@@ -149,9 +146,7 @@ def segment_cohort(
         if result.status == "failed"
     ]
     kept = sum(result.status == "ok" and result.seconds is None for result in results)
-    masks = {key: out / MASKS / name for key, name in names.items()}
-    written = out / TABLE if table else None
-    return SegmentationSummary(out, written, told, counts, failed, kept, masks, tuple(results))
+    return SegmentationSummary(out, out / TABLE if table else None, told, counts, failed, kept)
 
 
 def segment_file(
@@ -281,13 +276,11 @@ def _file_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
     return names
 
 
-def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan]) -> SegmentedScan:
-    if outcome.result is None:
-        return SegmentedScan(
-            patient_id=scan.patient_id, scan_id=scan.scan_id, status=outcome.status, reason=outcome.reason
-        )
-    result = outcome.result
-    return result.model_copy(update={"mask": f"{MASKS}/{result.mask}"})
+def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan], name: str) -> SegmentedScan:
+    result = outcome.result or SegmentedScan(
+        patient_id=scan.patient_id, scan_id=scan.scan_id, status=outcome.status, reason=outcome.reason
+    )
+    return result.model_copy(update={"mask": f"{MASKS}/{name}"})
 
 
 def _write_table(

@@ -66,7 +66,7 @@ class SegmentedScan(FileModel):
     status, reason : str
         ``ok`` or ``failed``, and why.
     mask : str, optional
-        The file, relative to the manifest.
+        The file, relative to the manifest; where the scan failed, no file lies there.
     image_sha256, mask_sha256 : str, optional
         Of the files' bytes.
     anchor : str, optional

@@ -16,7 +16,7 @@ from radiobone.study.recipe.study import EXTERNAL, HU_RULE
 from radiobone.study.rows import check_levels, check_provenance, without_flagged
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
-from radiobone.tables.flow import Flow, count_flow
+from radiobone.tables.flow import Flow, count_flow, mask_sources
 from radiobone.tables.keys import LEVEL, PATIENT, REPEAT
 from radiobone.tables.labels import patient_labels
 from radiobone.tables.repeats import choose_repeat, repeat_names, repeated
@@ -162,6 +162,7 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
     """
     tables = _tables(recipe, features)
     _refuse_strangers(tables, cohort)
+    masks = mask_sources(cohort.table)
     tables, cohort, keys = _units(recipe, tables, cohort)
     labels = patient_labels(cohort.table, recipe.label, str(cohort.path))
     main = None
@@ -192,6 +193,7 @@ def assemble(recipe: Recipe, features: Tables | FeatureTable | None, cohort: Coh
         rows=rows_there,
         left_out=left_out,
         patients=keys[PATIENT],
+        masks=masks,
     )
     X, y = X.loc[flow.analysed], labels.loc[flow.analysed]
     refuse_empty_classes(recipe, y, flow, str(cohort.path))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import UsageError
 from radiobone.core.files import check_output
@@ -27,7 +27,12 @@ LEARNED = ("label", "validate", "fit", "report")
 """The steps after extraction, in order."""
 
 
-def step_inputs(recipe: Recipe, tables: Mapping[str, FeatureTable], cohort: Cohort) -> dict[str, dict[str, str]]:
+def step_inputs(
+    recipe: Recipe,
+    tables: Mapping[str, FeatureTable],
+    cohort: Cohort,
+    masks: Mapping[str, Any] | None = None,
+) -> dict[str, dict[str, str]]:
     """Tell what each step after extraction is made from.
 
     Parameters
@@ -38,6 +43,8 @@ def step_inputs(recipe: Recipe, tables: Mapping[str, FeatureTable], cohort: Coho
         The feature tables by VOI.
     cohort : Cohort
         The cohort table.
+    masks : mapping, optional
+        How masks were made, which the model and the results tell.
 
     Returns
     -------
@@ -50,6 +57,8 @@ def step_inputs(recipe: Recipe, tables: Mapping[str, FeatureTable], cohort: Coho
     for name in LEARNED:
         keys = STEPS[name].keys or tuple(type(recipe).model_fields)
         found[name] = {"recipe": sha256_json(recipe.content(keys)), **data}
+        if masks is not None and name in ("fit", "report"):
+            found[name]["masks"] = sha256_json(dict(masks))
     return found
 
 

@@ -45,7 +45,7 @@ _LEARNED = (
 STEPS: dict[str, StudyStep] = {
     step.name: step
     for step in (
-        StudyStep("segment", ("segment",), (), "masks of vertebrae from scans", built=False),
+        StudyStep("segment", ("cohort", "segment"), (), "masks of vertebrae from scans"),
         StudyStep("extract", _FEATURES, ("segment",), "features of every VOI"),
         StudyStep("deep", ("deep",), ("segment",), "deep features of every VOI", built=False),
         StudyStep("label", _LABELLED, ("extract", "deep"), "labels, exclusions, one row for each patient"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.hashing import sha256_file
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def results_content(
-    recipe: Recipe, dataset: Dataset, validated: ArmsResult, tables: Tables, cohort: Cohort
+    recipe: Recipe,
+    dataset: Dataset,
+    validated: ArmsResult,
+    tables: Tables,
+    cohort: Cohort,
+    masks: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Put the content of ``results.json`` together.
 
@@ -31,6 +37,8 @@ def results_content(
         The feature tables by VOI.
     cohort : Cohort
         The cohort table.
+    masks : mapping, optional
+        How masks were made.
 
     Returns
     -------
@@ -40,7 +48,8 @@ def results_content(
     results = validated.results()
     return {
         "recipe": {"name": recipe.name, "sha256": recipe.sha256, "content": recipe.model_dump(mode="json")},
-        "inputs": {"features_sha256": None} | file_hashes(tables, cohort),
+        "inputs": {"features_sha256": None} | file_hashes(tables, cohort, masks),
+        **({} if masks is None else {"segmentation": dict(masks)}),
         **results,
         "flow": dataset.flow.table.to_dict("records"),
         "created": now(),
@@ -49,7 +58,7 @@ def results_content(
     }
 
 
-def file_hashes(tables: Tables, cohort: Cohort) -> dict[str, str]:
+def file_hashes(tables: Tables, cohort: Cohort, masks: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return the SHA-256 of the files that a study was made from, by what they are.
 
     Parameters
@@ -58,13 +67,18 @@ def file_hashes(tables: Tables, cohort: Cohort) -> dict[str, str]:
         The feature tables by VOI.
     cohort : Cohort
         The cohort table.
+    masks : mapping, optional
+        How masks were made.
 
     Returns
     -------
     dict of str to str
-        ``cohort_sha256``, ``features_sha256`` and ``features_<voi>_sha256``.
+        ``cohort_sha256``, ``features_sha256``, ``features_<voi>_sha256`` and, of each model that made masks,
+        ``segmentation_<folder>_sha256``.
     """
     found = {"cohort_sha256": cohort.sha256}
+    for model in (masks or {}).get("models", ()):
+        found[f"segmentation_{model['folder']}_sha256"] = model["sha256"]
     for name, table in tables.items():
         if table.path is not None:
             found[f"features_{name}_sha256" if name else "features_sha256"] = sha256_file(table.path)

@@ -1,4 +1,4 @@
-"""One command from scans to results: extraction where a recipe asks for it, then the study on tables."""
+"""One command from scans to results: masks and extraction where a recipe asks for it, then the study on tables."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from radiobone.study.blocks import read_external
 from radiobone.study.journal import Journal, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
+from radiobone.study.segmenting import segment_missing
 from radiobone.study.training import Study, train
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import FeatureTable, read_features
@@ -41,7 +42,7 @@ def run_study(
     cohort_path : Path
         The cohort table.
     out : Path
-        Folder for everything: feature tables, results, figures, the model, and ``steps.json``.
+        Folder for everything: masks, feature tables, results, figures, the model, and ``steps.json``.
     features : mapping of str to Path, optional
         Feature tables that are finished, by the name of their VOI (the main or external one under ``""``): these
         are not extracted.
@@ -67,6 +68,10 @@ def run_study(
     given = dict(features or {})
     needs_scans = [name for name in recipe.vois if name not in given]
     cohort = read_study_cohort(recipe, cohort_path, images=bool(needs_scans))
+    masks = None
+    if needs_scans and recipe.segment is not None:
+        made = segment_missing(recipe, cohort, out, progress=progress, say=say)
+        cohort, masks = made.cohort, made.record
     tables = {name: read_table(recipe, path) for name, path in given.items()}
     extracted: Extracted = {}
     for name in needs_scans:
@@ -80,7 +85,8 @@ def run_study(
             where=recipe.name,
             expected="--features TABLE",
         )
-    return train(recipe, tables, cohort, out, jobs=jobs, progress=progress, say=say), extracted
+    study = train(recipe, tables, cohort, out, masks=masks, jobs=jobs, progress=progress, say=say)
+    return study, extracted
 
 
 def read_study_cohort(recipe: Recipe, path: Path, *, images: bool = False) -> Cohort:
@@ -93,7 +99,7 @@ def read_study_cohort(recipe: Recipe, path: Path, *, images: bool = False) -> Co
     path : Path
         The table.
     images : bool, default False
-        Whether images and masks are needed.
+        Whether images are needed, and masks, unless the recipe makes those that are missing.
 
     Returns
     -------
@@ -101,7 +107,7 @@ def read_study_cohort(recipe: Recipe, path: Path, *, images: bool = False) -> Co
         The table.
     """
     patient = None if recipe.cohort.rows == "patients" else recipe.cohort.patient
-    return read_cohort(path, images=images, patient=patient)
+    return read_cohort(path, images=images, masks=recipe.segment is None, patient=patient)
 
 
 def read_table(recipe: Recipe, path: Path) -> FeatureTable:
@@ -172,6 +178,8 @@ def _extract(
     }
     if recipe.extraction is not None:
         inputs |= recipe.extraction.file_hashes
+    if recipe.segment is not None:
+        inputs["masks"] = sha256_json([[Path(scan.scheme).name, scan.unsegmented] for scan in scans])
     if journal.done(step, inputs):
         say(f"{step}: done before, {path.name}")
         return path, None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def train(
     cohort: Cohort,
     out: Path,
     *,
+    masks: Mapping[str, Any] | None = None,
     jobs: int = 1,
     progress: bool = True,
     say: Say = lambda text: None,
@@ -67,6 +68,8 @@ def train(
         Labels and exclusions.
     out : Path
         Folder for the results.
+    masks : mapping, optional
+        How masks were made, for ``results.json`` (``segmentation``), if the study made any.
     jobs : int, default 1
         Outer folds in parallel; the result is the same for any number.
     progress : bool, default True
@@ -87,7 +90,7 @@ def train(
         If the folder cannot be written, or holds an input or files of these names that are no study.
     """
     tables = {"": features} if isinstance(features, FeatureTable) else dict(features or {})
-    known = step_inputs(recipe, tables, cohort)
+    known = step_inputs(recipe, tables, cohort, masks)
     journal = Journal(out)
     if all(journal.done(step, inputs) for step, inputs in known.items()):
         say("validate, fit, report: done before")
@@ -110,11 +113,11 @@ def train(
     journal.note("validate", known["validate"], [out / PREDICTIONS, out / FOLDS])
     say("fit: the procedure on all patients" if not fitted else "fit: done before")
     with progress_bar("fitting on all patients", 1, progress and not fitted) as advance:
-        model, files = _final_model(recipe, arms[0], dataset, tables, cohort, out)
+        model, files = _final_model(recipe, arms[0], dataset, file_hashes(tables, cohort, masks), tables, out)
         advance()
     journal.note("fit", known["fit"], files)
     say("report: tables and figures")
-    results = results_content(recipe, dataset, validated, tables, cohort)
+    results = results_content(recipe, dataset, validated, tables, cohort, masks)
     permuted = permutations(recipe, dataset, arms[0], out / KEPT, jobs, progress)
     results |= learned_content(permuted, curve(recipe, dataset, arms[0], out / KEPT, jobs, progress))
     written = write_report(recipe, dataset, validated, model, results, out, progress)
@@ -125,7 +128,7 @@ def train(
 
 
 def _final_model(
-    recipe: Recipe, arm: Planned, dataset: Dataset, tables: Tables, cohort: Cohort, out: Path
+    recipe: Recipe, arm: Planned, dataset: Dataset, hashes: dict[str, str], tables: Tables, out: Path
 ) -> tuple[Any, list[Path]]:
     """Fit and save the primary arm's procedure on all patients, or read the model that is there."""
     from radiobone.learning.disk.persistence import MANIFEST, load_model, save_model
@@ -143,6 +146,6 @@ def _final_model(
         dataset.y.to_numpy(),
         label=recipe.label.model_dump(mode="json"),
         source=study_source(recipe, tables, dataset, arm.columns),
-        inputs={"recipe_sha256": recipe.sha256} | file_hashes(tables, cohort),
+        inputs={"recipe_sha256": recipe.sha256} | hashes,
     )
     return model, files

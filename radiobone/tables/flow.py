@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from radiobone.core.errors import RadioboneWarning
+from radiobone.tables.cohort import SEGMENTATION_STATUS
 from radiobone.tables.features import FeatureTable
 from radiobone.tables.keys import PATIENT, REASON, STATUS, sort_by_keys
 from radiobone.tables.wide import restrict_levels
@@ -23,6 +24,10 @@ DIFFERENTIAL_P = 0.05
 
 UNKNOWN = "unknown"
 COHORT, EXCLUDED, LOST_ROWS, ANALYSED = "cohort", "excluded", "rows without features", "analysed"
+MASKS = "masks"
+
+_MASKS = {"ok": "segmented", "failed": "segmentation failed"}
+"""What the status of a segmentation says of a mask; without one, it was given."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +38,9 @@ class Flow:
     ----------
     table : DataFrame
         Columns ``step``, ``reason``, ``class``, ``patients`` and ``rows`` (rows of the feature table that
-        belong to these patients). Steps are ``cohort``, then ``excluded: ...`` once for each reason, then
-        ``rows without features`` of patients who are analysed all the same (no patients, only rows), then
+        belong to these patients). Steps are ``masks`` (where masks come from: patients only, who count once for
+        each source; absent where all masks were given), ``cohort``, then ``excluded: ...`` once for each reason,
+        then ``rows without features`` of patients who are analysed all the same (no patients, only rows), then
         ``analysed``. Both counts of the cohort are the sums of those of all later steps.
     analysed : list of str
         The patients left, sorted.
@@ -42,6 +48,27 @@ class Flow:
 
     table: pd.DataFrame
     analysed: list[str]
+
+
+def mask_sources(cohort: pd.DataFrame) -> dict[str, set[str]]:
+    """Tell whose masks were given, whose were made, and whose could not be made.
+
+    Parameters
+    ----------
+    cohort : DataFrame
+        A cohort table.
+
+    Returns
+    -------
+    dict of str to set of str
+        Patients by source; nothing where no mask was made.
+    """
+    if SEGMENTATION_STATUS not in cohort:
+        return {}
+    found: dict[str, set[str]] = {}
+    for patient, status in zip(cohort[PATIENT], cohort[SEGMENTATION_STATUS], strict=True):
+        found.setdefault(_MASKS.get(status, "given"), set()).add(patient)
+    return dict(sorted(found.items()))
 
 
 def short_reason(reason: str) -> str:
@@ -98,6 +125,7 @@ def count_flow(
     rows: pd.DataFrame | None = None,
     left_out: Collection[str] = (),
     patients: pd.Series[str] | None = None,
+    masks: Mapping[str, Collection[str]] | None = None,
 ) -> Flow:
     """Count patients and rows step by step; each patient is excluded once, for the first reason that holds.
 
@@ -120,6 +148,8 @@ def count_flow(
         Classes that the design leaves out: they are counted, but are no loss.
     patients : Series of str, optional
         The patient of each entry of ``labels``, where these are levels; by default each is a patient.
+    masks : mapping of str to collection of str, optional
+        Patients by where their masks come from, as `mask_sources` tells.
 
     Returns
     -------
@@ -154,6 +184,8 @@ def count_flow(
 
     everyone = pd.Series(named.index, dtype=str)
     nobody = everyone.iloc[:0]
+    for source, whose in (masks or {}).items():
+        count(MASKS, source, everyone[everyone.map(owner).isin(list(whose))], nobody, but=nobody)
     count(COHORT, "", everyone, rows[PATIENT], but=nobody)
     left = everyone
     for step, reasons in [("label", dict.fromkeys(named.index[named == UNKNOWN], "no label")), *exclusions]:

@@ -71,7 +71,6 @@ def test_the_order_of_nodes_is_configuration():
         ({"table": {"blocks": []}}, "table.blocks"),
         ({"model": {"svm": {"C": [0]}}}, "model.svm.C.0"),
         ({"deep": {"backbone": "resnet50"}}, "known, not built yet: deep"),
-        ({"segment": {}}, "known, not built yet: segment"),
         ({"more_vois": {"a.b": {}}}, "more_vois.a.b: a name is made of letters"),
         ({"external": {}}, "external: a table made elsewhere has no voi"),
         ({"table": {"status": "keep"}}, "every arm needs a step 'missing'"),

@@ -17,8 +17,8 @@ def test_every_key_of_a_built_step_is_a_key_of_recipes():
 
 
 def test_a_room_brings_its_step(monkeypatch):
-    with pytest.raises(ConfigError, match="known, not built yet: segment"):
-        refuse_unbuilt({"segment": {}}, "study.yaml")
-    monkeypatch.setitem(STEPS, "segment", STEPS["segment"])
-    register(StudyStep("segment", ("segment",), (), "masks of vertebrae from scans"))
-    refuse_unbuilt({"segment": {}}, "study.yaml")
+    with pytest.raises(ConfigError, match="known, not built yet: deep"):
+        refuse_unbuilt({"deep": {}}, "study.yaml")
+    monkeypatch.setitem(STEPS, "deep", STEPS["deep"])
+    register(StudyStep("deep", ("deep",), ("segment",), "deep features of every VOI"))
+    refuse_unbuilt({"deep": {}}, "study.yaml")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from radiobone.core.config import nearest
 from radiobone.core.errors import UsageError
 
 
@@ -46,6 +47,28 @@ def forbid_twice(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f"given twice: {', '.join(twice)}")
+
+
+def refuse_unknown(what: str, name: str, known: Iterable[str]) -> None:
+    """Refuse a name that nothing has, with the nearest one that something has.
+
+    Parameters
+    ----------
+    what : str
+        Put before the name.
+    name : str
+        What was given.
+    known : iterable of str
+        Names that are right.
+
+    Raises
+    ------
+    ValueError
+        If the name is none of them.
+    """
+    names = list(known)
+    if name not in names:
+        raise ValueError(f"{what} {name!r}{nearest(name, names)}, expected {', '.join(names) or 'none'}")
 
 
 def one_or_more(value: object) -> object:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from radiobone.core.config import read_yaml, validate
 from radiobone.core.resources import find
+from radiobone.study.recipe.segment import resolve_paths
 from radiobone.study.recipe.study import Recipe
 from radiobone.study.registry import refuse_unbuilt
 
@@ -22,7 +23,7 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     -------
     Recipe
         Checked against itself: levels, VOI recipe and its options, parameters, engine, columns, steps, nodes and
-        arms. A path in ``extraction.params`` stands resolved.
+        arms. Paths in ``extraction.params`` and ``segment`` stand resolved.
 
     Raises
     ------
@@ -37,6 +38,11 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
     params = extraction.get("params") if isinstance(extraction, dict) else None
     if isinstance(params, str) and _is_path(params):
         content["extraction"]["params"] = str((path.parent / params).resolve())
+    calibration = extraction.get("calibration") if isinstance(extraction, dict) else None
+    if isinstance(calibration, str):
+        content["extraction"]["calibration"] = str((path.parent / calibration).resolve())
+    if isinstance(content.get("segment"), dict):
+        resolve_paths(content["segment"], path.parent)
     return validate(Recipe, content, str(path))
 
 

@@ -7,14 +7,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from radiobone.core.config import FileModel, nearest
+from radiobone.core.config import FileModel
 from radiobone.core.hashing import sha256_json
 from radiobone.features.radiomics.params import RadiomicsParams, read_params
 from radiobone.learning.nodes import Node, NodeTree
 from radiobone.learning.protocol.models import ModelChoice, Svm
 from radiobone.learning.protocol.steps import Correlation, Lasso, SelectionStep, Standardise
 from radiobone.reporting.words import file_name
-from radiobone.study.recipe.checks import as_value_error, forbid_twice
+from radiobone.study.recipe.checks import as_value_error, forbid_twice, refuse_unknown
 from radiobone.study.recipe.design import (
     ALWAYS,
     ArmChoice,
@@ -26,6 +26,7 @@ from radiobone.study.recipe.design import (
 )
 from radiobone.study.recipe.evaluation import Evaluation, Primary
 from radiobone.study.recipe.images import Extraction, MoreVoi, VoiChoice
+from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.study.recipe.table import CohortKeys, Column, ExternalTable, Table
 from radiobone.study.recipe.validation import Validation
 from radiobone.tables.labels import LabelRule
@@ -51,6 +52,8 @@ class Recipe(FileModel):
         How rows of the cohort table are patients.
     label : LabelRule
         How patients get their class.
+    segment : SegmentChoice, optional
+        The model that makes masks of scans that have none.
     voi, extraction : VoiChoice, Extraction, optional
         From scans to features; either brings the other's defaults. Without both there are no features of scans.
     more_vois : dict of str to MoreVoi
@@ -89,6 +92,7 @@ class Recipe(FileModel):
     source: str
     cohort: CohortKeys = CohortKeys()
     label: LabelRule
+    segment: SegmentChoice | None = None
     voi: VoiChoice | None = None
     extraction: Extraction | None = None
     more_vois: dict[str, MoreVoi] = Field(default_factory=dict)
@@ -142,7 +146,7 @@ class Recipe(FileModel):
         if self.primary.node not in {node.name for node in self.nodes}:
             raise ValueError(f"primary.node {self.primary.node!r} is no node of this recipe")
         for name in self.evaluation.prevalences(self.primary.node):
-            _known("evaluation.prevalence: no node", name, [node.name for node in self.nodes])
+            refuse_unknown("evaluation.prevalence: no node", name, [node.name for node in self.nodes])
         with as_value_error("nodes: "):
             NodeTree.build(self.tree(), self.classes)
         return self
@@ -151,6 +155,8 @@ class Recipe(FileModel):
     def _features_of_one_kind(self) -> Self:
         if self.external is not None and self.voi is not None:
             raise ValueError("external: a table made elsewhere has no voi and no extraction")
+        if self.segment is not None and self.voi is None:
+            raise ValueError("segment: needs voi and extraction, for which it makes masks")
         if self.more_vois and self.voi is None:
             raise ValueError("more_vois: needs voi, whose scans they share")
         if self.voi is None and self.external is None and not self.clinical:
@@ -192,16 +198,16 @@ class Recipe(FileModel):
         forbid_twice([arm.name for arm in self.all_arms])
         for arm in self.all_arms:
             for block in arm.blocks:
-                _known(f"arm {arm.name!r}: no block", block, self.blocks)
+                refuse_unknown(f"arm {arm.name!r}: no block", block, self.blocks)
             for column in self.covariates(arm):
-                _known(f"arm {arm.name!r}, combat.covariates: no column", column, self._column_names())
+                refuse_unknown(f"arm {arm.name!r}, combat.covariates: no column", column, self._column_names())
             for column in arm.columns:
-                _known(f"arm {arm.name!r}: no column", column, self._column_names())
+                refuse_unknown(f"arm {arm.name!r}: no column", column, self._column_names())
         names = [arm.name for arm in self.all_arms]
         if self.primary.arm is not None:
-            _known("primary.arm: no arm", self.primary.arm, names)
+            refuse_unknown("primary.arm: no arm", self.primary.arm, names)
         if self.primary.comparison is not None:
-            _known("primary.comparison: no arm", self.primary.comparison, [*names, *ALWAYS])
+            refuse_unknown("primary.comparison: no arm", self.primary.comparison, [*names, *ALWAYS])
             if self.primary.comparison == self.primary_arm.name:
                 raise ValueError("primary.comparison: an arm is compared with another one")
         if self.primary_arm.flat:
@@ -245,6 +251,9 @@ class Recipe(FileModel):
         content = self.model_dump(mode="json")
         if self.extraction is not None:
             content["extraction"]["params"] = self.params().sha256
+            content["extraction"] |= self.extraction.file_hashes
+        if self.segment is not None:
+            content["segment"] = self.segment.content()
         return content if keys is None else {key: content[key] for key in keys if key in content}
 
     @property
@@ -387,9 +396,3 @@ class Recipe(FileModel):
 
 def _names(steps: Steps) -> list[str]:
     return [step.name for step in steps]
-
-
-def _known(what: str, name: str, known: Iterable[str]) -> None:
-    names = list(known)
-    if name not in names:
-        raise ValueError(f"{what} {name!r}{nearest(name, names)}, expected {', '.join(names) or 'none'}")
