@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.imaging.geometry import Geometry
@@ -23,6 +24,21 @@ def quiet_itk() -> Iterator[None]:
         yield
     finally:
         sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
+def is_text(path: Path) -> bool:
+    """Return whether a path is text: at one with other bytes, SimpleITK ends the whole process.
+
+    Parameters
+    ----------
+    path : Path
+        Such as one of an old archive, whose names are in Latin-1.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def geometry_of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import struct
 import warnings
 import zlib
@@ -27,6 +28,7 @@ _TAGS = (
     "SeriesDate", "AcquisitionDate", "AcquisitionDateTime", "ContentDate",
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
     "RescaleSlope", "RescaleIntercept", "RescaleType", "Rows", "Columns", "SamplesPerPixel",
+    "PhotometricInterpretation",
     "BitsAllocated", "NumberOfFrames", "LossyImageCompression", "KVP", "Exposure", "ExposureInuAs",
     "XRayTubeCurrent", "ExposureTime", "ConvolutionKernel", "Manufacturer", "ManufacturerModelName",
     "ContrastBolusAgent", "ContrastBolusAgentSequence", "SharedFunctionalGroupsSequence",
@@ -63,6 +65,8 @@ class Header:
         Rows and columns.
     samples : int
         Values in each pixel.
+    photometric : str
+        How a screen shows the values: ``MONOCHROME1`` is dark for high ones. HU are the same in either.
     planes : tuple of Plane
         One for each frame; empty where the file does not say where its pixels lie.
     frames : int
@@ -97,6 +101,7 @@ class Header:
     part: tuple[str, ...] = ()
     size: tuple[int, int] = (0, 0)
     samples: int = 1
+    photometric: str = ""
     planes: tuple[Plane, ...] = ()
     frames: int = 0
     rescale_type: str = ""
@@ -135,15 +140,20 @@ def read_header(path: Path) -> Header | None:
     Returns
     -------
     Header or None
-        None for a file that is no DICOM, or a DICOMDIR. A DICOM file that cannot be understood has a ``fault``.
+        None for a file that is no DICOM, or a DICOMDIR. A file that cannot be opened, and a DICOM file that cannot
+        be understood, has a ``fault``.
     """
-    with path.open("rb") as stream, warnings.catch_warnings():
-        # What pydicom finds odd in a header is either checked below or does not matter here.
-        warnings.simplefilter("ignore")
-        if not _begins_as_dicom(stream.read(_PREAMBLE + 4)):
-            return None
-        stream.seek(0)
-        return _read(path, stream)
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            # What pydicom finds odd in a header is either checked below or does not matter here.
+            warnings.simplefilter("ignore")
+            if not _begins_as_dicom(stream.read(_PREAMBLE + 4)):
+                return None
+            stream.seek(0)
+            return _read(path, stream)
+    except OSError as error:
+        # The words of the error itself hold the path.
+        return Header(path, fault=f"it cannot be opened ({os.strerror(error.errno or 0)})")
 
 
 def _begins_as_dicom(head: bytes) -> bool:
@@ -205,6 +215,7 @@ def _described(header: Header, stream: BinaryIO, data: Dataset) -> Header:
         ),
         size=(int(data.get("Rows") or 0), int(data.get("Columns") or 0)),
         samples=int(data.get("SamplesPerPixel") or 1),
+        photometric=text(data, "PhotometricInterpretation"),
         planes=planes,
         frames=frames,
         rescale_type=text(data, "RescaleType") or next((plane.unit for plane in planes if plane.unit), ""),

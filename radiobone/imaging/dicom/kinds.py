@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from radiobone.core.errors import ImageError
+from radiobone.imaging.dicom.frames import Plane
 from radiobone.imaging.dicom.headers import Header
 
 MODALITY = "CT"
@@ -51,7 +53,8 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
     Raises
     ------
     ImageError
-        If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies.
+        If a file cannot be read, is of another modality, a scout, in colour, or does not say where it lies or how
+        its values become HU.
     """
     check_whole(headers, where)
     for header in headers:
@@ -76,6 +79,30 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
                 expected="CT slices, or an enhanced multi-frame CT",
                 do="leave out secondary captures and reports",
             )
+        wrong = next(filter(None, map(_wrong_number, header.planes)), "")
+        if wrong:
+            raise ImageError(
+                "a DICOM header holds a number that cannot be",
+                where=place,
+                got=wrong,
+                expected="finite numbers, and a rescale slope other than 0",
+                do="let the archive export the series anew",
+            )
+
+
+def _wrong_number(plane: Plane) -> str:
+    """Name a number of a slice by which it would lie nowhere, or have no HU; empty if all are right."""
+    numbers = {
+        "image position": plane.position,
+        "image orientation": plane.orientation,
+        "pixel spacing": plane.spacing_mm,
+        "rescale slope": (plane.slope,),
+        "rescale intercept": (plane.intercept,),
+    }
+    for name, values in numbers.items():
+        if not all(map(math.isfinite, values)) or (name == "rescale slope" and values == (0.0,)):
+            return f"{name} " + "\\".join(f"{value:g}" for value in values)
+    return ""
 
 
 def not_hu(headers: Iterable[Header]) -> str:

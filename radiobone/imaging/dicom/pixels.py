@@ -1,7 +1,7 @@
 """The voxels of a stack in HU: each slice decoded and rescaled by its own slope and intercept.
 
-GDCM, through SimpleITK, decodes what it can. Newer processes, and multi-frame files whose frames differ in their
-rescaling, are left to pydicom.
+GDCM, through SimpleITK, decodes what it can. Left to pydicom are newer processes, multi-frame files whose frames
+differ in their rescaling, and what ITK would change or cannot name.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import ImageError, one_line
+from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.headers import Header
 from radiobone.imaging.dicom.stack import Slice
-from radiobone.imaging.itk import quiet_itk
+from radiobone.imaging.itk import is_text, quiet_itk
 
 _ONLY_PYDICOM = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
 """High-throughput JPEG 2000. What else GDCM refuses is not tried again: other decoders may make noise of it."""
 
+_DARK = "MONOCHROME1"
 
 _EXPORT = "check the file, or let the archive export the series uncompressed"
 _PLUGINS = f"pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg; else {_EXPORT}"
@@ -86,8 +87,7 @@ def _smallest(values: NDArray[Any]) -> np.dtype[Any]:
 
 def _decode(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
     """Decode a file, and return a function that gives the HU of one of its frames."""
-    rescalings = {(plane.slope, plane.intercept) for plane in header.planes}
-    if len(rescalings) > 1 or header.transfer_syntax in _ONLY_PYDICOM:
+    if not _suits_itk(header):
         return _decode_by_pydicom(header, where)
     import SimpleITK as sitk
 
@@ -98,12 +98,22 @@ def _decode(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
         with quiet_itk():
             image = reader.Execute()
     except RuntimeError as error:
-        told = _ADDRESS.sub("", one_line(error).rpartition("ERROR: ")[2])
-        raise _undecodable(header, where, told[:200]) from None
+        raise _undecodable(header, where, error) from None
     frames: NDArray[Any] = sitk.GetArrayFromImage(image)
     if frames.shape != (header.frames, *header.size):
-        raise _undecodable(header, where, f"an array of shape {frames.shape}")
+        raise _undecodable(header, where, ValueError(f"an array of shape {frames.shape}"))
     return frames.__getitem__
+
+
+def _suits_itk(header: Header) -> bool:
+    """Return whether ITK gives the HU of a file as its header means them."""
+    rescalings = {(plane.slope, plane.intercept) for plane in header.planes}
+    return (
+        len(rescalings) == 1
+        and header.transfer_syntax not in _ONLY_PYDICOM
+        and header.photometric != _DARK  # it turns the values round, as if they were a picture
+        and is_text(header.path)  # it ends the whole process
+    )
 
 
 def _decode_by_pydicom(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
@@ -113,8 +123,8 @@ def _decode_by_pydicom(header: Header, where: str) -> Callable[[int], NDArray[An
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             stored = pixel_array(header.path, raw=True)
-    except (RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError) as error:
-        raise _undecodable(header, where, one_line(error)[:300], _PLUGINS) from None
+    except (OSError, RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError) as error:
+        raise _undecodable(header, where, error, _PLUGINS) from None
     stored = stored.reshape(header.frames, *header.size)
 
     def rescaled(frame: int) -> NDArray[Any]:
@@ -129,8 +139,10 @@ def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[A
     return stored.astype(np.float64) * slope + intercept
 
 
-def _undecodable(header: Header, where: str, got: str, do: str = _EXPORT) -> ImageError:
-    told = got.replace(str(header.path), header.name)
+def _undecodable(header: Header, where: str, error: Exception, do: str = _EXPORT) -> ImageError:
+    # The path goes first: once shortened, or its blanks taken for one, it would not be found.
+    told = str(error).replace(str(header.path), header.name).rpartition("ERROR: ")[2]
+    told = " ".join(_ADDRESS.sub("", told).split())[:300]
     return ImageError(
         "pixels cannot be decoded",
         where=where,

@@ -1,6 +1,8 @@
 """HU of every slice: rescaled by its own numbers, decoded right, or refused by name."""
 
+import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pydicom
@@ -172,3 +174,33 @@ def test_a_file_with_fewer_pixels_than_its_size_needs_is_refused(tmp_path, write
     files = write_series(tmp_path, range(3), Rows=6)
     with pytest.raises(ImageError, match=r"40 bytes of pixels, and its size needs 60"):
         read_series(files)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_hu_are_not_turned_round_for_a_screen_that_shows_high_values_dark(tmp_path, write_series, bits):
+    raw = np.arange(-10, 10, dtype=np.int16).reshape(4, 5) * 100
+    write_series(
+        tmp_path, range(3), pixels=raw, PhotometricInterpretation="MONOCHROME1", BitsStored=bits, HighBit=bits - 1
+    )
+    image = read_image(tmp_path)
+    assert image.array.dtype == np.int16
+    np.testing.assert_array_equal(image.array[1], raw - 1024)
+
+
+def test_a_name_that_is_no_text_does_not_end_the_process(tmp_path, write_series):
+    files = write_series(tmp_path, range(3))
+    os.rename(files[0], os.fsencode(tmp_path) + b"/M\xfcller.dcm")  # Latin-1, as old archives have it
+    np.testing.assert_array_equal(read_image(tmp_path).array[:, 0, 0], range(3))
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_messages_of_decoders_tell_no_path(tmp_path, write_series, photometric):
+    # So long that a message is cut within the path, and with blanks that become one.
+    folder = tmp_path / "Doe^Jane  1970" / ("x" * 200)
+    files = write_series(folder, range(3), PhotometricInterpretation=photometric)
+    header = replace(read_header(files[0]), label="file 1 of the list")
+    files[0].unlink()
+    with pytest.raises(ImageError, match=r"pixels cannot be decoded .*file 1 of the list") as caught:
+        read_voxels([Slice(header)], "P0001 S01")
+    assert "Doe" not in str(caught.value)
+    assert "xxx" not in str(caught.value)
