@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -19,7 +18,7 @@ from radiobone.imaging.dicom.frames import Plane
 from radiobone.imaging.dicom.headers import Header, read_header
 from radiobone.imaging.dicom.series import dicom_files
 
-HEADER_REVISION = 1
+HEADER_REVISION = 2
 """Raised with every change of what a header holds, so that no kept one is taken for a new one."""
 
 _FILES_AT_ONCE = 256
@@ -36,7 +35,8 @@ class HeaderRequest:
     keep_identifiers : bool
         Whether to keep what identifies a patient.
     salt : str
-        Mixed into the hashes that stand for identifiers, so that nobody finds a patient's number by trying all.
+        Mixed into the hashes that stand for identifiers: without it, nobody finds a patient's number by trying
+        all.
     """
 
     choice: SeriesChoice | None
@@ -129,11 +129,7 @@ def archive_files(folder: Path, without: Path) -> list[Path]:
         A folder whose files are left out: that of the outputs, which may lie inside.
     """
     outside = without.resolve()
-    return [
-        path
-        for path in dicom_files(folder.resolve(), recursive=True)
-        if outside not in path.parents and path.is_file()
-    ]
+    return [path for path in dicom_files(folder.resolve(), recursive=True) if outside not in path.parents]
 
 
 def _parts(files: Sequence[Path]) -> Iterator[list[Path]]:
@@ -151,7 +147,8 @@ def _read_part(files: list[Path], request: HeaderRequest, store: ResumeStore | N
         return [Found(_header(files[place], values), chosen) for place, values, chosen in kept]
     found = [(place, _read_file(path, request)) for place, path in enumerate(files)]
     good = [(place, one) for place, one in found if one is not None]
-    if store:
+    # What could not be read is tried again: a network may have failed, and not the file.
+    if store and not any(one.header.fault for _, one in good):
         store.put(key, [[place, _values(one.header), one.chosen] for place, one in good])
     return [one for _, one in good]
 
@@ -162,17 +159,17 @@ def file_state(path: Path) -> list[str | int]:
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or a link that leads nowhere.
     """
-    state = path.stat()
+    try:
+        state = path.stat()
+    except OSError:
+        return [str(path)]
     return [str(path), state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
 def _read_file(path: Path, request: HeaderRequest) -> Found | None:
-    try:
-        header = read_header(path)
-    except OSError as error:
-        return Found(Header(path, fault=f"it cannot be opened ({os.strerror(error.errno or 0)})"), True)
+    header = read_header(path)
     if header is None:
         return None
     chosen = request.choice is None or request.choice.fits(header)

@@ -107,11 +107,35 @@ def dicom_files(folder: Path, *, recursive: bool = False) -> list[Path]:
     folder : Path
         The folder.
     recursive : bool, default False
-        Whether its subfolders are searched, too. Links to folders are not followed.
+        Whether its subfolders are searched, too. Links to folders are followed, but no folder is searched twice.
+
+    Returns
+    -------
+    list of Path
+        Links that lead nowhere are among them, and subfolders that cannot be opened: reading these fails, so that
+        no scan vanishes unseen.
     """
     if not recursive:
-        return sorted(path for path in folder.iterdir() if path.is_file())
-    return sorted(Path(base) / name for base, _, names in os.walk(folder) for name in names)
+        return sorted(filter(_may_be_read, folder.iterdir()))
+    found: list[Path] = []
+    closed: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for base, folders, names in os.walk(
+        folder, followlinks=True, onerror=lambda error: closed.append(Path(error.filename))
+    ):
+        state = os.stat(base)
+        if (state.st_dev, state.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((state.st_dev, state.st_ino))
+        folders.sort()
+        found += filter(_may_be_read, (Path(base) / name for name in names))
+    return sorted([*found, *closed])
+
+
+def _may_be_read(path: Path) -> bool:
+    """Return whether this is a file or a link that leads nowhere; not a folder, a pipe or a device."""
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def find_series(folder: Path, *, recursive: bool = False) -> list[Series]:
@@ -129,16 +153,16 @@ def find_series(folder: Path, *, recursive: bool = False) -> list[Series]:
     list of Series
         By the path of their first file; other kinds than CT as well.
     """
-    headers = (read_header(path) for path in dicom_files(folder, recursive=recursive) if path.is_file())
+    headers = (read_header(path) for path in dicom_files(folder, recursive=recursive))
     return group_series(header for header in headers if header is not None)
 
 
 def group_series(headers: Iterable[Header]) -> list[Series]:
     """Group files by SeriesInstanceUID, and what lies apart within one UID into stacks of their own.
 
-    Scouts, planes that are turned against each other by more than 20°, stacks of an enhanced file, and
-    acquisitions, kernels or time points that lie in one place are told apart. Slices that are merely doubled are
-    not.
+    Patients are told apart even where their files share a UID, as those of bad anonymisers do. So are scouts,
+    planes that are turned against each other by more than 20°, stacks of an enhanced file, and acquisitions,
+    kernels or time points that lie in one place. Slices that are merely doubled are not.
 
     Parameters
     ----------
@@ -150,9 +174,9 @@ def group_series(headers: Iterable[Header]) -> list[Series]:
     list of Series
         By the path of their first file, then the largest stack first.
     """
-    by_uid: dict[str, list[Header]] = defaultdict(list)
+    by_uid: dict[tuple[str, str], list[Header]] = defaultdict(list)
     for header in sorted(headers, key=lambda item: item.path):
-        by_uid[header.series or _makeshift(header)].append(header)
+        by_uid[header.patient, header.series or _makeshift(header)].append(header)
     found = []
     for members in by_uid.values():
         parts = _parts(members)

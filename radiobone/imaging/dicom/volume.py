@@ -40,9 +40,11 @@ def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]
     Raises
     ------
     ImageError
-        If there is no series, or not one that is meant.
+        If there is no series, or not one that is meant, or a file cannot be read that may be one of its slices.
     """
     found = find_series(folder)
+    # A file that does not even tell its series may be a slice of any.
+    check_whole((header for series in found for header in series.headers if not header.series), str(folder))
     if choice is not None:
         return choice.choose(found, str(folder)).files
     several = {series.first.series for series in found}
@@ -92,6 +94,10 @@ def read_series(files: Sequence[Path], *, where: str = "", labels: Sequence[str]
     check_whole(headers, where)
     if len({header.series for header in headers}) > 1:
         raise ImageError("files belong to several DICOM series", where=where, do="give the files of one series")
+    if len({header.patient for header in headers}) > 1:
+        raise ImageError(
+            "files of one DICOM series belong to several patients", where=where, do="give the files of one patient"
+        )
     check_kind(headers, where)
     stack = make_stack([Slice(header, frame) for header in headers for frame in range(header.frames)], where)
     if stack.is_tilted:

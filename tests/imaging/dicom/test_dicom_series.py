@@ -162,11 +162,16 @@ def test_a_slice_that_does_not_belong_is_refused(tmp_path, write_series, write_s
     [
         ({"orientation": (1, 0, 0, 0.1, 1, 0)}, "not perpendicular"),
         ({"orientation": (0, 0, 0, 0, 0, 0)}, "not perpendicular, or not of length 1"),
-        ({"orientation": (1, 0, 0, 0, float("nan"), 0)}, "not perpendicular|cannot be read"),
+        ({"orientation": (1, 0, 0, 0, float("nan"), 0)}, r"a number that cannot be .*orientation 1\\0\\0\\0\\nan"),
+        ({"position": (0, 0, float("nan"))}, r"a number that cannot be .*got: image position 0\\0\\nan"),
+        ({"spacing": (float("inf"), 1.0)}, "a number that cannot be .*got: pixel spacing inf"),
+        ({"RescaleSlope": 0}, "a number that cannot be .*got: rescale slope 0 .*slope other than 0"),
+        ({"RescaleSlope": float("nan")}, "got: rescale slope nan"),
+        ({"RescaleIntercept": float("inf")}, "got: rescale intercept inf"),
         ({"spacing": (0.0, 1.0)}, "pixel spacing is not above 0"),
     ],
 )
-def test_a_grid_that_is_none_is_refused(tmp_path, write_series, odd, told):
+def test_numbers_that_make_no_grid_or_no_hu_are_refused(tmp_path, write_series, odd, told):
     write_series(tmp_path, range(3), **odd)
     with pytest.raises(ImageError, match=told):
         read_image(tmp_path)
@@ -224,3 +229,33 @@ def test_messages_about_a_list_name_no_file_of_it(tmp_path, write_series):
     with pytest.raises(ImageError, match=r"file not found \| where: .*scan\.txt, file \d of the list") as told:
         read_image(tmp_path / "scan.txt")
     assert "Doe" not in str(told.value)
+
+
+def test_patients_with_the_same_series_uid_are_told_apart(tmp_path, write_series):
+    # One above the other: together they would make one even stack.
+    write_series(tmp_path, range(0, 12, 3), name="a", PatientID="1")
+    write_series(tmp_path, range(12, 24, 3), name="b", PatientID="2")
+    assert [len(one.slices) for one in find_series(tmp_path)] == [4, 4]
+    with pytest.raises(ImageError, match="2 CT series fit the choice 'largest'"):
+        read_image(tmp_path, "largest")
+    with pytest.raises(ImageError, match="belong to several patients"):
+        read_image(tmp_path)
+
+
+def test_a_slice_that_cannot_be_opened_is_refused(tmp_path, write_series):
+    write_series(tmp_path, range(3))
+    (tmp_path / "slice1_003.dcm").symlink_to(tmp_path / "gone" / "slice.dcm")
+    for choice in ("", "largest"):
+        with pytest.raises(ImageError, match=r"cannot be read .*slice1_003.dcm .*cannot be opened \(No such file"):
+            read_image(tmp_path, choice)
+
+
+def test_linked_folders_are_searched_once_and_loops_end(tmp_path, write_series):
+    write_series(tmp_path / "elsewhere", range(3))
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(folder)
+    (found,) = find_series(folder, recursive=True)
+    assert [path.parent.name for path in found.files] == ["a"] * 3
