@@ -39,6 +39,11 @@ class SeriesChoice:
         """Whether sizes are compared, and no header."""
         return self.text.strip().casefold() == LARGEST
 
+    @property
+    def is_uid(self) -> bool:
+        """Whether this is a SeriesInstanceUID."""
+        return bool(_UID.fullmatch(self.text.strip()))
+
     def fits(self, header: Header) -> bool:
         """Return whether a file's series is one of those meant; for ``largest``, each is.
 
@@ -50,7 +55,7 @@ class SeriesChoice:
         text = self.text.strip()
         if self.is_largest:
             return True
-        if _UID.fullmatch(text):
+        if self.is_uid:
             return header.series == text
         if text.isdigit():
             return header.number == int(text)

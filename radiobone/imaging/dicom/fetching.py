@@ -54,6 +54,8 @@ def fetch(
     dict of str to Outcome
         By the name of each scan, what was done to it or why it failed: a scan whose pixels cannot be decoded, say.
     """
+    for part in (out / "images").glob(".part-*"):
+        part.unlink()  # left by a run that was killed
     good = [one for one in candidates if one.status == "ok"]
     work = functools.partial(_fetch_one, out=out, convert=options.convert, store=store)
     told = "converting series" if options.convert else "looking at series"
@@ -72,6 +74,8 @@ def _fetch_one(one: Candidate, out: Path, convert: bool, store: ResumeStore | No
         write_list(out / "images" / f"{one.name}.txt", one.series.files)
         return []
     path = out / "images" / f"{one.name}.nii.gz"
+    # A list from an earlier run would still hold the paths of the archive, beside files meant to be without them.
+    path.with_name(f"{one.name}.txt").unlink(missing_ok=True)
     key = sha256_json([CONVERSION_REVISION, *(file_state(file) for file in one.series.files), one.series.part])
     kept = store.get(key) if store else None
     if kept is not None and path.is_file() and kept["state"] == file_state(path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -111,7 +113,7 @@ def write_tables(
         outcome = outcomes.get(one.name) or Outcome(one.status, one.reason)
         told = [*(outcome.result or []), *notes[one.name], *one.series.notes()]
         if outcome.status == "ok":
-            mask, note = _write_masks(one, masks.get(one.series.first.series, []), out)
+            mask, note = _write_masks(one, masks.get((one.patient_id, one.series.first.series), []), out)
             told += [note] if note else []
             n_masks += bool(mask)
             scans.append(_cohort_row(one, mask, options))
@@ -131,9 +133,12 @@ def write_tables(
             )
         )
     extra = _IDENTIFYING if options.keep_identifiers else ()
-    _write_table(out / COHORT_NAME, [PATIENT, SCAN, IMAGE, MASK, *ACQUISITION_COLUMNS, "n_slices", *extra], scans)
-    _write_table(out / REPORT_NAME, [item.name for item in fields(ReportRow)], [asdict(row) for row in rows])
-    _write_manifest(out, rows, scans, files, options)
+    cohort = _table_text([PATIENT, SCAN, IMAGE, MASK, *ACQUISITION_COLUMNS, "n_slices", *extra], scans)
+    write_text(out / REPORT_NAME, _table_text([item.name for item in fields(ReportRow)], map(asdict, rows)))
+    # The cohort comes last, and the manifest knows the old one as well: killed in between, the next run takes
+    # either for its own.
+    _write_manifest(out, cohort, rows, scans, files, options)
+    write_text(out / COHORT_NAME, cohort)
     return ImportSummary(out / COHORT_NAME, out / REPORT_NAME, rows, files, n_masks)
 
 
@@ -171,21 +176,26 @@ def _notes(candidates: Sequence[Candidate]) -> dict[str, list[str]]:
     return notes
 
 
-def _masks(candidates: Sequence[Candidate]) -> dict[str, list[Path]]:
-    """Return the SEG and RTSTRUCT files by the series that they were drawn on.
+def _masks(candidates: Sequence[Candidate]) -> dict[tuple[str, str], list[Path]]:
+    """Return the SEG and RTSTRUCT files by patient and the series that they were drawn on.
 
     Those that name no series belong to the only CT series of their frame of reference, if there is only one.
+    Where patients share a UID, a mask belongs to the series of its own.
     """
     by_frame: dict[str, set[str]] = defaultdict(set)
+    owners: dict[str, set[str]] = defaultdict(set)
     for one in candidates:
-        if one.status == "ok" and one.series.first.frame_of_reference and one.series.first.series:
+        if one.status == "ok" and one.series.first.series:
             by_frame[one.series.first.frame_of_reference].add(one.series.first.series)
-    found: dict[str, list[Path]] = defaultdict(list)
+            owners[one.series.first.series].add(one.patient_id)
+    found: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for one in candidates:
         for header in one.series.headers if one.series.first.modality in MASK_MODALITIES else ():
-            same = by_frame.get(header.frame_of_reference, set())
+            same = by_frame.get(header.frame_of_reference, set()) if header.frame_of_reference else set()
             for series in header.refers_to or (tuple(same) if len(same) == 1 else ()):
-                found[series].append(header.path)
+                held_by = owners[series]
+                for owner in held_by if len(held_by) == 1 else held_by & {one.patient_id}:
+                    found[owner, series].append(header.path)
     return found
 
 
@@ -204,30 +214,62 @@ def _write_masks(one: Candidate, masks: Sequence[Path], out: Path) -> tuple[str,
     return (names[0] if names else ""), ""
 
 
-def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+def is_own(out: Path) -> bool:
+    """Return whether the cohort of a folder is as an import left it.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the cohort.
+    """
+    try:
+        manifest = json.loads((out / MANIFEST_NAME).read_text(encoding="utf-8"))
+        return sha256_file(out / COHORT_NAME) in (
+            manifest["cohort_sha256"],
+            manifest.get("replaced_cohort_sha256"),
+        )
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _table_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_text(path, text.getvalue())
+    return text.getvalue()
 
 
 def _write_manifest(
-    out: Path, rows: Sequence[ReportRow], scans: Sequence[Mapping[str, str]], files: int, options: ImportOptions
+    out: Path,
+    cohort: str,
+    rows: Sequence[ReportRow],
+    scans: Sequence[Mapping[str, str]],
+    files: int,
+    options: ImportOptions,
 ) -> None:
+    old = out / COHORT_NAME
     notes = {(row.patient_id, row.scan_id): row.notes for row in rows}
     write_json(
         out / MANIFEST_NAME,
         {
             "created": now(),
             "versions": versions(),
-            "options": asdict(options),
+            "options": {**asdict(options), "choice": _choice(options)},
             "identifiers": "kept" if options.keep_identifiers else "removed: pseudonyms, year of the date only",
             "dicom_files": files,
             "series": dict(sorted(Counter(row.status for row in rows).items())),
             "resampled": [f"{row.patient_id} {row.scan_id}" for row in rows if "resampled" in row.notes],
-            "cohort_sha256": sha256_file(out / COHORT_NAME),
+            "cohort_sha256": hashlib.sha256(cohort.encode()).hexdigest(),
+            "replaced_cohort_sha256": sha256_file(old) if old.exists() else None,
             "report_sha256": sha256_file(out / REPORT_NAME),
             "scans": [{**scan, "notes": notes[scan[PATIENT], scan[SCAN]]} for scan in scans],
         },
     )
+
+
+def _choice(options: ImportOptions) -> str | None:
+    """Return which series were asked for; a UID would tell whose they are."""
+    if options.choice is None:
+        return None
+    return "a SeriesInstanceUID" if options.choice.is_uid and not options.keep_identifiers else options.choice.text

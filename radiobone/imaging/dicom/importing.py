@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from radiobone.core.errors import UsageError
 from radiobone.core.files import check_output
-from radiobone.core.hashing import sha256_file
 from radiobone.core.store import ResumeStore
 from radiobone.imaging.dicom.archive import HeaderRequest, archive_files, forget, read_archive
 from radiobone.imaging.dicom.fetching import fetch
-from radiobone.imaging.dicom.import_tables import COHORT_NAME, MANIFEST_NAME, ImportSummary, write_tables
+from radiobone.imaging.dicom.import_tables import COHORT_NAME, ImportSummary, is_own, write_tables
 from radiobone.imaging.dicom.judging import ImportOptions, judge
 from radiobone.imaging.dicom.kinds import MODALITY
 from radiobone.imaging.dicom.pseudonyms import Pseudonyms
@@ -34,7 +32,8 @@ def import_archive(
     """Make a cohort of all CT series of an archive.
 
     Nothing that identifies a patient goes into the tables, the manifest or NIfTI files, unless identifiers are
-    kept. The lists of files, in ``images`` and ``masks``, necessarily hold the paths of the archive.
+    kept. Two things are for those alone who may see the archive: the lists of files, in ``images`` and ``masks``,
+    which necessarily hold its paths, and ``import.resume``, by which patient IDs can be tried until one fits.
 
     Parameters
     ----------
@@ -80,14 +79,8 @@ def import_archive(
 
 def _check_own(out: Path, names: Path) -> None:
     """Refuse to overwrite a cohort that is not this import's own, or that has been worked on."""
-    cohort, manifest = out / COHORT_NAME, out / MANIFEST_NAME
-    if not cohort.exists():
-        return
-    try:
-        own = json.loads(manifest.read_text(encoding="utf-8"))["cohort_sha256"] == sha256_file(cohort)
-    except (OSError, ValueError, KeyError):
-        own = False
-    if not own or not names.exists():
+    cohort = out / COHORT_NAME
+    if cohort.exists() and not (is_own(out) and names.exists()):
         raise UsageError(
             "the folder holds a cohort that was changed since its import, or is not of an import",
             where=str(cohort),

@@ -2,15 +2,19 @@
 
 import gzip
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from radiobone.core.errors import UsageError
-from radiobone.imaging.dicom import ImportOptions, SeriesChoice, archive, import_archive
+from radiobone.imaging.dicom import ImportOptions, SeriesChoice, archive, import_archive, import_tables
 from radiobone.imaging.reading import read_image
 from radiobone.tables.cohort import read_cohort
+
+UID = "1.2.826.0.1.3680043.10.999"
 
 NAMES = (
     "Doe",
@@ -193,20 +197,45 @@ def test_paths_that_a_list_cannot_hold_are_refused(tmp_path, write_series, name)
 
 
 def test_what_cannot_be_opened_fails_without_its_path(hospital, tmp_path, monkeypatch):
-    real = archive.read_header
+    real = Path.open
 
-    def refuse(path):
-        if path.parent.name == "b":
+    def refuse(path, *rest, **more):
+        if path.parent == hospital / "b":
             raise PermissionError(13, "Permission denied", str(path))
-        return real(path)
+        return real(path, *rest, **more)
 
-    monkeypatch.setattr(archive, "read_header", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     import_archive(hospital, tmp_path / "out", progress=False)
     rows = report(tmp_path / "out")
     failed = rows[(rows["status"] == "failed") & (rows["modality"] == "")]
     assert len(failed) == 1
     assert "it cannot be opened (Permission denied)" in failed["reason"].item()
     assert str(hospital) not in (tmp_path / "out/import_report.csv").read_text()
+    # Nor is it kept for the next run: the network may have failed, and not the file.
+    monkeypatch.undo()
+    import_archive(hospital, tmp_path / "out", progress=False)
+    assert list(report(tmp_path / "out")["status"]).count("failed") == 1  # the series with a gap
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_links_that_lead_nowhere_and_closed_folders_are_told(hospital, tmp_path, monkeypatch, kind):
+    if kind == "link":
+        (hospital / "b/last.dcm").symlink_to(tmp_path / "MRN4711")
+        reason = "it cannot be opened (No such file or directory)"
+    else:
+        real = os.scandir
+
+        def refuse(path):
+            if str(path).endswith("/b"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        reason = "it cannot be opened (Is a directory)"  # as root; others are told that permission is denied
+    import_archive(hospital, tmp_path / "out", progress=False)
+    rows = report(tmp_path / "out")
+    assert [reason in told for told in rows.loc[rows["modality"] == "", "reason"]] == [True]
+    assert len(rows) == (8 if kind == "link" else 7)
 
 
 def test_an_untouched_file_is_not_read_again(hospital, tmp_path, monkeypatch):
@@ -236,6 +265,57 @@ def test_a_table_that_was_worked_on_is_not_overwritten(hospital, tmp_path):
     (other / "cohort.csv").write_text("patient_id,image,mask\n")
     with pytest.raises(UsageError, match="is not of an import"):
         import_archive(hospital, other, progress=False)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_run_killed_between_its_tables_goes_on(hospital, tmp_path, monkeypatch, first):
+    out, options = tmp_path / "cohort", ImportOptions(min_slices=4)
+    if not first:
+        import_archive(hospital, out, progress=False)
+    real = import_tables.write_text
+
+    def killed(path, text):
+        if path.name == "cohort.csv":
+            raise KeyboardInterrupt
+        real(path, text)
+
+    for _ in range(2):
+        monkeypatch.setattr(import_tables, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            import_archive(hospital, out, options, progress=False)
+        monkeypatch.undo()
+    (out / "images/.part-killed.nii.gz").write_bytes(b"half")
+    import_archive(hospital, out, options, progress=False)
+    assert len(read_cohort(out / "cohort.csv", masks=False).table) == 2
+    assert not list(out.rglob(".part-*"))
+
+
+def test_no_list_of_paths_stays_beside_converted_files(hospital, tmp_path):
+    out = tmp_path / "cohort"
+    import_archive(hospital, out, progress=False)
+    import_archive(hospital, out, ImportOptions(convert=True), progress=False)
+    assert sorted(path.name for path in (out / "images").iterdir()) == [
+        "P0001_S01.nii.gz", "P0001_S02.nii.gz", "P0002_S01.nii.gz",
+    ]  # fmt: skip
+
+
+def test_a_uid_that_was_asked_for_is_not_in_the_manifest(hospital, tmp_path):
+    uid = f"{UID}.5"
+    for keep in (False, True):
+        out = tmp_path / str(keep)
+        import_archive(hospital, out, ImportOptions(SeriesChoice(uid), keep_identifiers=keep), progress=False)
+        assert list(read_cohort(out / "cohort.csv", masks=False).table["n_slices"]) == ["4"]
+        assert (uid in (out / "import_manifest.json").read_text()) == keep
+
+
+def test_masks_of_patients_with_the_same_uids_are_not_exchanged(tmp_path, write_series, write_seg):
+    for patient in "12":
+        write_series(tmp_path / "archive" / patient, range(3), PatientID=patient)
+        write_seg(tmp_path / "archive" / patient / "seg.dcm", refers_to=1, PatientID=patient)
+    import_archive(tmp_path / "archive", tmp_path / "out", progress=False)
+    for number in "12":
+        (path,) = (tmp_path / "out/masks" / f"P000{number}_S01.txt").read_text().split()
+        assert Path(path).parent.name == number
 
 
 @pytest.mark.parametrize(
