@@ -13,7 +13,7 @@ from radiobone import __version__
 _PACKAGES = (
     "numpy", "scipy", "pandas", "SimpleITK", "pyradiomics", "pyradiomics-cuda", "PyWavelets",
     "numba", "scikit-image", "trimesh", "scikit-learn", "joblib", "skops", "torch", "monai", "nnunetv2",
-    "lightgbm", "statsmodels", "pydicom", "highdicom",
+    "lightgbm", "statsmodels", "pydicom",
 )  # fmt: skip
 
 
