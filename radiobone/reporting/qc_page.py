@@ -15,7 +15,7 @@ from pathlib import Path
 
 from radiobone.core.files import atomic_path
 from radiobone.reporting.html import Html, join, tag
-from radiobone.reporting.qc_card import FLAGS, PLURALS, QcLine, badge, sort_keys
+from radiobone.reporting.qc_card import PLURALS, QcLine, badge, sort_keys
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _hash(text: str) -> str:
 def _totals(counts: Mapping[str, int]) -> list[Html]:
     total = sum(counts.values())
     told = [tag("span", tag("b", str(total)), " scan" if total == 1 else " scans")]
-    for flag, name in FLAGS.items():
+    words = {"error": "with errors", "warning": "to review", "note": "with notes", "clear": "clear"}
+    for flag, name in words.items():
         if counts.get(flag):
             told.append(tag("span", tag("b", str(counts[flag])), f" {name}", class_=f"badge {flag}"))
     return told

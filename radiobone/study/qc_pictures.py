@@ -17,10 +17,10 @@ from radiobone.voi.spine import centroid_mm
 
 Floats = NDArray[np.float64]
 
-MM_PER_PIXEL = 0.7
-"""Finer than most scans along the spine; a lumbar spine is then about 400 pixels high."""
+MM_PER_PIXEL = 0.6
+"""Finer than most scans along the spine; a lumbar spine is then about 450 pixels high."""
 
-LEAST_PIXELS, MOST_PIXELS = 420, 800
+LEAST_PIXELS, MOST_PIXELS = 450, 900
 """Short pictures (of one vertebra) get smaller pixels, long ones (of a whole spine or body) larger ones."""
 
 MARGIN_MM, AXIAL_MARGIN_MM, AXIAL_MM = 30.0, 20.0, 100.0
@@ -54,7 +54,7 @@ def scan_pictures(name: str, checked: CheckedScan) -> list[QcPicture]:
     masks, vois = _outlined(checked)
     if not masks:
         alt = f"Sagittal picture through the middle of the scan of {name}, without contours"
-        return [_large(_whole(image), alt, ())]
+        return [_large(_whole(image), alt, (), "sagittal, through the middle of the scan")]
     places = {level: centroid_mm(mask) for level, mask in masks.items()}
     failed = [level for level in masks if level not in vois]
     told = f"Mid-sagittal picture of {name} with the contours of {', '.join(masks)}"
@@ -136,14 +136,14 @@ def axial_picture(image: Image, masks: Mapping[str, Mask], mask: Mask, middle_mm
     return axial(image, masks, middle_mm, size_mm=size, mm_per_pixel=MM_PER_PIXEL * size / AXIAL_MM)
 
 
-def _large(picture: Picture, alt: str, facts: tuple[str, ...]) -> QcPicture:
+def _large(picture: Picture, alt: str, facts: tuple[str, ...], title: str = "mid-sagittal") -> QcPicture:
     contours, colours = _contours(picture)
     return QcPicture(
         picture.grey,
         contours,
         colours,
         alt,
-        "mid-sagittal",
+        title,
         facts=facts,
         names=_names(picture, contours),
         sides=("A", "P"),
