@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import GeometryError, VoiError
 from radiobone.imaging import Mask
 from radiobone.imaging.geometry import differences
-from radiobone.voi.axes import VertebraAxes, find_axes
+from radiobone.voi.axes import VertebraAxes
 from radiobone.voi.erosion import largest_component
 from radiobone.voi.spine import find_labels
 
@@ -129,34 +129,11 @@ def _agreement(body_mask: Mask, mask: Mask) -> float:
     return float((mask.within(body.box)[filled] == body.array[filled]).mean())
 
 
-def cut_body(vertebra: Mask, towards_head: NDArray[np.float64]) -> Mask:
+def cut_along(vertebra: Mask, axes: VertebraAxes) -> Mask:
     """Cut the body from the label of a whole vertebra along the back wall of the body.
 
     All that lies in front of the plane of the back wall belongs to the body: pedicles, arch and processes lie
-    behind it. The plane is found from the canal, in the vertebra's own axes (see :func:`find_axes`).
-
-    Parameters
-    ----------
-    vertebra : Mask
-        The label of the whole vertebra, boolean.
-    towards_head : ndarray of shape (3,)
-        The direction of the spine at this vertebra as far as known, in the world.
-
-    Returns
-    -------
-    Mask
-        The body, boolean, in its tight box.
-
-    Raises
-    ------
-    VoiError
-        If the mask shows no canal or no body.
-    """
-    return cut_along(vertebra, find_axes(vertebra, towards_head))
-
-
-def cut_along(vertebra: Mask, axes: VertebraAxes) -> Mask:
-    """Cut the body from the label of a whole vertebra whose axes are known.
+    behind it.
 
     Parameters
     ----------

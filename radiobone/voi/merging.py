@@ -14,6 +14,9 @@ from radiobone.voi.quality import VoiQuality
 SUMS = ("qc_voxels_label", "qc_volume_label_ml", "qc_components", "qc_voxels_voi", "qc_volume_voi_ml")
 """Columns that add up over the parts."""
 
+SMALLEST = ("qc_largest_part_share", "qc_room_above_mm", "qc_room_below_mm")
+"""Columns of which the smallest one is that of the whole."""
+
 MEAN = "qc_mean_hu"
 """The column that is a mean over the voxels of all parts."""
 
@@ -42,8 +45,9 @@ def merge_masks(masks: Sequence[Mask]) -> Mask:
 def merge_quality(parts: Mapping[str, VoiQuality]) -> VoiQuality:
     """Say of a merged VOI what its parts say of themselves.
 
-    Sizes add up and the mean HU is that of all voxels. What is good (``..._ok``) must be so in every part, what
-    is bad in any; texts name their part. Any other number belongs to one vertebra, and is None.
+    Sizes add up, the mean HU is that of all voxels, and room is what is left beside all of them. What is good
+    (``..._ok``) must be so in every part, what is bad in any; texts name their part. Any other number belongs to
+    one vertebra, and is None.
 
     Parameters
     ----------
@@ -61,6 +65,8 @@ def merge_quality(parts: Mapping[str, VoiQuality]) -> VoiQuality:
         known = [value for value in values.values() if value is not None]
         if field.name in SUMS:
             found[field.name] = sum(known)
+        elif field.name in SMALLEST:
+            found[field.name] = min(known)
         elif field.name == MEAN:
             found[field.name] = _mean_hu(list(parts.values()))
         elif not known:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -29,7 +29,7 @@ REACH = 2
 """How many steps away a vertebra may be to tell what is expected of another."""
 
 GROWTH = 1.06
-"""Growth of the volume from one vertebra to the next below; 1.0 to 1.12 in the spines of the test suite."""
+"""Growth of the volume from one vertebra to the next below; 0.97 to 1.15 in the spines of the test suite."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +68,19 @@ class Neighbourhood:
 
         Notes
         -----
-        Each label within ``REACH`` steps lets expect its own volume, times ``GROWTH`` for each step down; their
-        median (of logarithms) is what is expected, so that one wrong label among four does not change it.
+        Each label within ``REACH`` steps lets expect its own volume, times ``GROWTH`` for each step down. What is
+        expected is their usual value (see `_usual`), so that one wrong label does not make the others wrong.
         """
         whole = self.whole()
         if level not in whole:
             return None
-        expected = [
-            np.log(self.sources[other].label.volume_ml) + np.log(GROWTH) * steps
+        own = self.sources[level].label.volume_ml
+        others = [
+            self.sources[other].label.volume_ml * GROWTH**steps
             for other in whole
             if other != level and abs(steps := _steps_down(other, level)) <= REACH
         ]
-        if not expected:
-            return None
-        return float(self.sources[level].label.volume_ml / np.exp(np.median(expected)))
+        return own / _usual(own, others) if others else None
 
     def steps_mm(self, level: str) -> list[float]:
         """Return the distances from a level to those next to it.
@@ -113,19 +112,20 @@ class Neighbourhood:
 
         Notes
         -----
-        A distance is compared with the median of the others whose upper ends lie within ``REACH`` steps. Labels
-        at the border are left out: their centroids are not those of the vertebrae.
+        A distance is compared with the usual one (see `_usual`) of those whose upper ends lie within ``REACH``
+        steps. Labels at the border are left out: their centroids are not those of the vertebrae.
         """
         pairs = list(pairwise(self.whole()))
         ratios = []
         for upper, lower in (pair for pair in pairs if level in pair):
+            own = self.spine.step_mm(upper, lower)
             others = [
                 self.spine.step_mm(*pair)
                 for pair in pairs
                 if pair != (upper, lower) and abs(_steps_down(upper, pair[0])) <= REACH
             ]
             if others:
-                ratios.append(self.spine.step_mm(upper, lower) / float(np.median(others)))
+                ratios.append(own / _usual(own, others))
         return max(ratios, key=lambda ratio: abs(float(np.log(ratio))), default=None)
 
     def is_at_the_end(self, level: str, room: Room) -> bool | None:
@@ -190,6 +190,14 @@ class Neighbourhood:
             measured = (self.heights(other) for other in near)
             found.append(next((heights for heights in measured if heights is not None), None))
         return [heights for heights in found if heights is not None]
+
+
+def _usual(own: float, others: Sequence[float]) -> float:
+    """Return the median of values, the judged one among them: a wrong one so spoils no right one beside it.
+
+    Of two values nobody can say which is wrong, so that each is judged by the other.
+    """
+    return float(np.exp(np.median(np.log([own, *others])))) if len(others) > 1 else others[0]
 
 
 def _label_is_cut(source: Source) -> bool:

@@ -10,7 +10,7 @@ from voi_phantoms import axis_directions, grid, rotation, spine, vertebra
 from radiobone.core.errors import GeometryError, VoiError
 from radiobone.imaging import Mask
 from radiobone.voi.axes import find_axes
-from radiobone.voi.body import cut_body, recognise_body_mask
+from radiobone.voi.body import cut_along, recognise_body_mask
 from radiobone.voi.canal import dense_points
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -18,6 +18,10 @@ UP = np.array([0.0, 0.0, 1.0])
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+def cut_body(whole: Mask, towards_head: np.ndarray) -> Mask:
+    return cut_along(whole, find_axes(whole, towards_head))
 
 
 def cut(geometry, **how):

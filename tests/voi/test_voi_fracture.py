@@ -28,7 +28,7 @@ TURNS = {
 
 
 def heights(shape, turn="straight", spacing_mm=(1.0, 1.0, 1.0)) -> Heights:
-    label = deformed(grid(spacing_mm, size_mm=110), SHAPES[shape], TURNS[turn]).tight()
+    label = deformed(grid(spacing_mm, size_mm=100), SHAPES[shape], TURNS[turn]).tight()
     axes = find_axes(label, HEAD)
     found = measure_heights(cut_along(label, axes), axes)
     assert found is not None
@@ -39,12 +39,20 @@ def values(found: Heights) -> list[float]:
     return [found.anterior_mm, found.middle_mm, found.posterior_mm]
 
 
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_heights_of_a_turned_vertebra(shape):
+    found = heights(shape, "all", (1.5, 1.5, 1.5))
+    assert values(found) == pytest.approx(SHAPES[shape], abs=1.0)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", list(TURNS))
 @pytest.mark.parametrize("shape", list(SHAPES))
 def test_heights_within_a_voxel(shape, turn):
     assert values(heights(shape, turn)) == pytest.approx(SHAPES[shape], abs=1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spacing_mm", [(3.0, 0.8, 0.8), (2.0, 2.0, 2.0)], ids=["thick", "coarse"])
 @pytest.mark.parametrize("shape", ["wedge", "biconcave", "crush"])
 def test_heights_within_a_voxel_of_other_grids(shape, spacing_mm):
@@ -79,7 +87,6 @@ class TestLosses:
         assert Losses(0.0, 0.0, 0.0, 0.0, percent).grade == grade
 
     def test_crush_is_seen_only_against_the_neighbours(self):
-        crushed, whole = heights("crush"), heights("whole")
+        crushed, whole = Heights(16.0, 16.0, 16.0), Heights(28.0, 28.0, 28.0)
         assert find_losses(crushed, []).grade == 0
         assert find_losses(crushed, [whole]).grade == 3
-        assert find_losses(crushed, [whole]).posterior == pytest.approx(100 * 12 / 28, abs=3.6)

@@ -10,6 +10,9 @@ from radiobone.imaging import Geometry, Image, Mask
 
 STRAIGHT = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
+HEIGHT_MM = 28.0
+"""Height of a body that is not deformed."""
+
 
 def rotation(axis: int, degrees: float) -> np.ndarray:
     """Rotation of world vectors about the x (0), y (1) or z (2) axis."""
