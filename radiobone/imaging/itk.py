@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from radiobone.core.errors import ImageError
 from radiobone.imaging.geometry import Geometry
 
 if TYPE_CHECKING:
@@ -39,6 +40,24 @@ def is_text(path: Path) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def check_text(path: Path) -> None:
+    """Refuse a path at which SimpleITK would end the whole process.
+
+    Parameters
+    ----------
+    path : Path
+        What is to be read or written.
+
+    Raises
+    ------
+    ImageError
+        If it is no text.
+    """
+    if not is_text(path):
+        told = str(path).encode(errors="replace").decode()
+        raise ImageError("a path is no text in UTF-8", where=told, do="rename the file or its folder")
 
 
 def geometry_of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:

@@ -42,17 +42,15 @@ def source_files(source: Source, series: str = "") -> list[Path]:
     Raises
     ------
     ImageError
-        If a file is missing, a folder does not hold one DICOM series, or the voxels of an image are spread in a
-        way that is not read (see `detached_files`).
+        If a file is missing, a list is no text, a folder does not hold one DICOM series, or the voxels of an image
+        are spread in a way that is not read (see `detached_files`).
     """
     if not isinstance(source, Path):
         files = list(source)
     elif source.is_dir():
         return series_files(source, SeriesChoice(series) if series else None)
     elif source.suffix.casefold() == ".txt" and source.is_file():
-        files = [source.parent / line.strip() for line in source.read_text("utf-8").splitlines() if line.strip()]
-        if not files:
-            raise ImageError("the list of files is empty", where=str(source), expected="one file on each line")
+        files = _listed(source)
     else:
         files = [source, *detached_files(source)]
     for path, label in zip(files, _labels(source, files) or [""] * len(files), strict=True):
@@ -60,6 +58,21 @@ def source_files(source: Source, series: str = "") -> list[Path]:
             raise ImageError(
                 "file not found", where=f"{source}, {label}" if label else str(path), do="check the path"
             )
+    return files
+
+
+def _listed(source: Path) -> list[Path]:
+    """Read a list of files."""
+    try:
+        # Editors on Windows put a mark before the first line.
+        lines = [line.strip() for line in source.read_text("utf-8-sig").splitlines()]
+    except UnicodeDecodeError:
+        raise ImageError(
+            "the list of files is no text in UTF-8", where=str(source), do="save it as UTF-8"
+        ) from None
+    files = [source.parent / line for line in lines if line]
+    if not files:
+        raise ImageError("the list of files is empty", where=str(source), expected="one file on each line")
     return files
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging import metaimage, nifti
 from radiobone.imaging.geometry import Geometry
-from radiobone.imaging.itk import geometry_of, quiet_itk
+from radiobone.imaging.itk import check_text, geometry_of, quiet_itk
 from radiobone.imaging.volumes import Image
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ def read_volume(files: Sequence[Path]) -> Image:
     Raises
     ------
     ImageError
-        If the file is truncated or damaged, not 3D, or not scalar.
+        If the file is truncated or damaged, not 3D, or not scalar, or its path is no text.
     """
     path = files[0]
+    check_text(path)
     voxels = None
     if path.name.casefold().endswith(nifti.SUFFIXES):
         voxels = nifti.read_voxels(path)
@@ -68,10 +69,11 @@ def read_layers(files: Sequence[Path]) -> tuple[list[NDArray[Any]], Geometry]:
     Raises
     ------
     ImageError
-        If the file is truncated or damaged, or its volumes are not 3D.
+        If the file is truncated or damaged, or its volumes are not 3D, or its path is no text.
     """
     import SimpleITK as sitk
 
+    check_text(files[0])
     with _reader(files) as reader:
         _check_dimensions(reader, files[0])
         array = sitk.GetArrayFromImage(reader.Execute())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from radiobone.core.errors import ImageError
 from radiobone.core.files import atomic_path
+from radiobone.imaging.itk import check_text
 from radiobone.imaging.volumes import Image, Mask
 
 # Formats that keep size, spacing, origin and direction.
@@ -59,6 +60,7 @@ def _write(volume: Image | Mask, path: Path) -> None:
             got=path.suffix or "no suffix",
             expected=", ".join(_SUFFIXES),
         )
+    check_text(path)
     image = volume.to_sitk()
     with atomic_path(path) as part:
         try:

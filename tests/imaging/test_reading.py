@@ -1,5 +1,7 @@
 import gzip
+import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from radiobone.core.errors import GeometryError, ImageError
 from radiobone.imaging import Image
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.reading import read_image, read_mask, source_files
+from radiobone.imaging.volume_files import read_layers
+from radiobone.imaging.writing import write_image
 
 
 def volume(dtype=np.int16, shape=(8, 9, 10)):
@@ -317,3 +321,28 @@ def test_a_suffix_may_stand_in_capitals(tmp_path, suffix):
     sitk.WriteImage(volume(), str(tmp_path / f"scan.{suffix}"))
     path = (tmp_path / f"scan.{suffix}").rename(tmp_path / f"SCAN.{suffix.upper()}")
     np.testing.assert_array_equal(read_image(path).array, sitk.GetArrayFromImage(volume()))
+
+
+def test_a_list_may_come_from_any_editor_but_is_text(tmp_path):
+    sitk.WriteImage(volume(), str(tmp_path / "a.nii"))
+    listed = tmp_path / "list.txt"
+    listed.write_text("a.nii\r\n", encoding="utf-8-sig")
+    assert source_files(listed) == [tmp_path / "a.nii"]
+    listed.write_bytes(b"M\xfcller.nii\n")
+    with pytest.raises(ImageError, match=r"no text in UTF-8 .*list\.txt"):
+        source_files(listed)
+
+
+@pytest.mark.parametrize("suffix", ["nii.gz", "nrrd"])
+def test_a_name_in_another_alphabet_is_refused(tmp_path, suffix):
+    path = Path(os.fsdecode(b"M\xfcller." + suffix.encode()))
+    sitk.WriteImage(volume(), str(tmp_path / f"a.{suffix}"))
+    (tmp_path / f"a.{suffix}").rename(tmp_path / path)
+    for call in (read_image, read_layers_of, lambda source: write_image(Image.from_sitk(volume()), source)):
+        with pytest.raises(ImageError, match=r"no text in UTF-8 .*M\?ller.*rename") as caught:
+            call(tmp_path / path)
+        str(caught.value).encode()
+
+
+def read_layers_of(path):
+    return read_layers([path])
