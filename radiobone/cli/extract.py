@@ -76,8 +76,8 @@ def extract(
         Path | None,
         typer.Option(
             "--calibration",
-            help="Calibration file (YAML), for vBMD beside HU: by rods of a phantom, equations of scanners, or fat "
-            "and muscle.",
+            help="Calibration file (YAML), for vBMD beside HU: by rods of a phantom, equations of scanners, or "
+            "fat and muscle.",
             dir_okay=False,
         ),
     ] = None,

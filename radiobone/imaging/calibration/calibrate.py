@@ -22,6 +22,10 @@ REVISION = 1
 """Raised with every change of a number that a calibration gives."""
 
 
+MIN_FOUND_R2 = 0.98
+"""Rods that were found, not given, and lie worse on a line are no rods; phantoms give above 0.999."""
+
+
 @dataclass(frozen=True, eq=False)
 class Given:
     """What is known of a scan besides image and mask.
@@ -97,7 +101,15 @@ def _by_phantom(image: Image, spine: Mask, settings: PhantomSettings, given: Giv
         points = measure_labels(image, labels, settings)
         notes = ("rods measured in given labels",)
     limit = settings.max_residual_mg_cm3
-    return fit("phantom", points, settings.standard, max_residual_mg_cm3=limit, notes=notes)
+    found = fit("phantom", points, settings.standard, max_residual_mg_cm3=limit, notes=notes)
+    if settings.rods_from == "find" and found.r2 is not None and found.r2 < MIN_FOUND_R2:
+        raise CalibrationError(
+            "what was found below the spine is not the phantom",
+            got=f"R2 {found.r2:.3f}: " + ", ".join(f"{point.name} at {point.hu:.0f} HU" for point in points),
+            expected=f"R2 of at least {MIN_FOUND_R2:g}",
+            do="check rods, spacing and diameters in the calibration file; or give a column calibration_mask",
+        )
+    return found
 
 
 def _by_tissues(image: Image, spine: Mask, settings: InternalSettings, given: Given) -> Calibration:

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from radiobone.core.errors import CalibrationError
-from radiobone.imaging.calibration.fitting import Point
+from radiobone.imaging.calibration.fitting import WATER_INTERCEPT_HU, Point
 from radiobone.imaging.calibration.planes import (
     Floats,
     Plane,
@@ -41,7 +40,10 @@ TURN_STEP_DEG = 2.0
 STEEPNESS = (0.4, 4.0)
 """HU for one mg/cm3 that any tube voltage and standard could give, with a wide margin."""
 
-MAX_MISFIT = 0.15
+BASE_HU = 150.0
+"""How far from water a rod without mineral may be: air and tables are far from it."""
+
+MAX_MISFIT = 0.1
 """How far the discs may be from even and from the line, as a share of the range of all rods."""
 
 MEASURED_SLICES = 60
@@ -270,7 +272,7 @@ def _best(
     """Return the best place and turn of the layout among those given, or what was better before."""
     rows, columns = plane.hu.shape
     known = np.array([rod.density_mg_cm3 for rod in settings.rods])
-    spread = known - known.mean()
+    water_hu = 0.0 if settings.rods[0].water_mg_cm3 is None else -WATER_INTERCEPT_HU
     for turn in turns:
         shifts = np.rint(_turned(layout, float(turn), way) / plane.step_mm).astype(int)
         means, variance = [], np.zeros((rows - first_row, columns))
@@ -281,7 +283,7 @@ def _best(
             )
             means.append(discs[size][0][part] - (rod.water_mg_cm3 or 0.0))
             variance += discs[size][1][part] / len(known)
-        misfit = _misfit(means, variance, spread)
+        misfit = _misfit(means, variance, known, water_hu)
         place = np.unravel_index(int(np.argmin(misfit)), misfit.shape)
         found = float(misfit[place])
         if np.isfinite(found) and (best is None or found < best.misfit):
@@ -291,14 +293,16 @@ def _best(
     return best
 
 
-def _misfit(means: list[Floats], variance: Floats, spread: Floats) -> NDArray[np.float64]:
+def _misfit(means: list[Floats], variance: Floats, known: Floats, water_hu: float) -> Floats:
     """Return how badly discs fit densities, at every place: as a share of the range of HU."""
+    spread = known - known.mean()
     n_rods, total = len(means), float(spread @ spread)
     average = sum(means) / n_rods
     slope = sum(weight * mean for weight, mean in zip(spread, means, strict=True)) / total
     scatter = sum((mean - average) ** 2 for mean in means) - slope**2 * total
     spoilt = np.sqrt(np.maximum(scatter, 0.0) / n_rods + variance)
     possible = (slope >= STEEPNESS[0]) & (slope <= STEEPNESS[1])
+    possible &= np.abs(average - slope * known.mean() - water_hu) <= BASE_HU
     span = np.ptp(spread) * np.where(possible, slope, 1.0)
     misfit: Floats = np.where(possible, spoilt / span, np.inf)
     return misfit

@@ -31,6 +31,10 @@ class Truth:
         Standard deviation of the noise.
     way : int
         -1 for a phantom the other way round.
+    densities : tuple of float
+        Of the rods, from the patient's right to the left.
+    muscle_hu, fat_hu : float
+        Of tissues.
     """
 
     steepness: float = 1.30
@@ -44,13 +48,11 @@ class Truth:
     fat_hu: float = -105.0
 
 
-def patient(
-    truth: Truth, *, seed: int = 0, spacing: tuple[float, float, float] = (4.0, 1.2, 1.2)
-) -> tuple[Image, Mask]:
+def patient(truth: Truth, *, seed: int = 0) -> tuple[Image, Mask]:
     """Draw a patient with two vertebrae (labels 20 and 21) above a phantom, head at the high end of z."""
     rng = np.random.default_rng(seed)
-    shape = (24, 280, 300)
-    geometry = Geometry(shape, spacing, (-180.0, -190.0, 700.0))
+    shape = (16, 224, 240)
+    geometry = Geometry(shape, (6.0, 1.5, 1.5), (-180.0, -170.0, 700.0))
     z, y, x = geometry.world(np.indices(shape).reshape(3, -1).T).T[::-1].reshape(3, *shape)
     hu = np.full(shape, -1000.0)
     ellipse = (x / 165) ** 2 + ((y + 30) / 105) ** 2
@@ -61,7 +63,7 @@ def patient(
         hu[back] = truth.muscle_hu
     body = (x / 22) ** 2 + ((y + 15) / 16) ** 2 < 1
     arch = (np.abs(x) < 4) & (y > 5) & (y < 42)
-    middle = geometry.world((11.5, 0, 0))[2]
+    middle = geometry.world((7.5, 0, 0))[2]
     above, below = (z > middle + 4) & (z < middle + 40), (z < middle - 4) & (z > middle - 40)
     labels = np.zeros(shape, np.uint8)
     for label, level in ((20, above), (21, below)):
