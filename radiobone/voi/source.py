@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -67,10 +68,11 @@ class Source:
             try:
                 self._found[find] = find(self)
             except VoiError as error:
-                self._found[find] = error
+                # A copy, since the traceback of the error holds this level and its image in a circle.
+                self._found[find] = copy(error)
         found = self._found[find]
         if isinstance(found, VoiError):
-            raise found
+            raise copy(found)
         return cast(Found, found)
 
     def axes(self) -> VertebraAxes:

@@ -54,6 +54,19 @@ def test_texts_name_their_part_and_anything_bad_stays(outcomes):
     assert merge_quality({"L1": unjudged, "L2": bad}).qc_mean_hu_ok is False
 
 
+def test_review_of_any_part_is_that_of_all_and_room_is_what_is_left(outcomes):
+    one, two = (outcomes[level].result.quality for level in ("L1", "L2"))
+    assert merge_quality({"L1": one, "L2": two}).qc_needs_review is False
+    bad = dataclasses.replace(two, qc_needs_review=True, qc_review_reason="metal?", qc_largest_part_share=0.8)
+    merged = merge_quality({"L1": one, "L2": bad})
+    assert merged.qc_needs_review is True
+    assert merged.qc_review_reason == "L2: metal?"
+    assert merged.qc_largest_part_share == 0.8
+    assert (merged.qc_room_above_mm, merged.qc_room_below_mm) == (one.qc_room_above_mm, two.qc_room_below_mm)
+    assert merged.qc_height_middle_mm is None
+    assert merged.qc_fracture_grade is None
+
+
 @pytest.mark.parametrize(("missing", "status"), [("fail", "failed"), ("skip", "skipped")])
 def test_a_missing_part_is_a_missing_voi_and_never_a_smaller_one(missing, status):
     outcome = make(("L3+L4",), missing)["L3+L4"]
