@@ -47,8 +47,12 @@ def is_true(found: Calibration, truth: Truth) -> bool:
 
 @pytest.mark.parametrize(
     "truth",
-    [AT_120_KVP, AT_80_KVP, TILTED, replace(AT_120_KVP, way=-1, turn_deg=-4.0)],
-    ids=["120 kVp", "80 kVp", "tilted", "other way round"],
+    [
+        pytest.param(TILTED, id="tilted"),
+        pytest.param(AT_120_KVP, id="120 kVp", marks=pytest.mark.slow),
+        pytest.param(AT_80_KVP, id="80 kVp", marks=pytest.mark.slow),
+        pytest.param(replace(AT_120_KVP, way=-1, turn_deg=-4.0), id="other way round", marks=pytest.mark.slow),
+    ],
 )
 def test_rods_are_found_and_give_the_true_line(truth):
     image, mask = patient(truth)
@@ -63,6 +67,7 @@ def test_rods_are_found_and_give_the_true_line(truth):
     assert not is_true(found, other)
 
 
+@pytest.mark.slow
 def test_what_was_found_is_the_same_in_any_order_and_direction_of_axes():
     image, mask = patient(TILTED)
     found = calibrate(image, mask, settings())
@@ -80,6 +85,7 @@ def test_what_was_found_is_the_same_in_any_order_and_direction_of_axes():
     assert (again.slope, again.intercept) == pytest.approx((found.slope, found.intercept), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_a_scan_without_that_phantom_is_refused():
     image, mask = patient(AT_120_KVP)
     bare = Image(
@@ -113,6 +119,7 @@ def rod_labels(image: Image) -> Mask:
     return Mask(labels, image.geometry)
 
 
+@pytest.mark.slow
 def test_rods_given_as_labels_or_positions_give_the_same_line():
     image, mask = patient(AT_120_KVP)
     by_labels = calibrate(image, mask, settings(rods_from="labels"), Given(calibration_mask=rod_labels(image)))
@@ -120,11 +127,12 @@ def test_rods_given_as_labels_or_positions_give_the_same_line():
     positions = [[3.0 + (number - 2) * SPACING_MM, 104.0, 745.0] for number in range(5)]
     by_positions = calibrate(image, mask, settings(rods_from="positions", positions_mm=positions, length_mm=60.0))
     assert is_true(by_positions, AT_120_KVP)
+    far = [[-900.0, 104.0, 745.0], *positions[1:]]
     with pytest.raises(CalibrationError, match="rod 1 lies outside the scan"):
-        far = [[-900.0, 104.0, 745.0], *positions[1:]]
         calibrate(image, mask, settings(rods_from="positions", positions_mm=far))
 
 
+@pytest.mark.slow
 def test_labels_of_rods_are_never_taken_from_vertebrae():
     image, mask = patient(AT_120_KVP)
     with pytest.raises(CalibrationError, match="no label map of the rods"):
@@ -138,12 +146,14 @@ def test_labels_of_rods_are_never_taken_from_vertebrae():
         calibrate(image, mask, settings(rods_from="labels", rods=rods), Given(mask=both))
 
 
+@pytest.mark.slow
 def test_a_rod_that_is_not_what_its_file_says_is_told():
     image, mask = patient(replace(AT_120_KVP, densities=(200.0, 150.0, 120.0, 50.0, 0.0)))
     found = calibrate(image, mask, settings())
     assert "rod 3 (100 mg/cm3) by +16" in found.warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.parametrize("spacing_mm", [30.0, 40.0])
 def test_no_phantom_is_found_in_real_scans_without_one(shared_data, spacing_mm):

@@ -1,4 +1,4 @@
-"""Fat, muscle and air of synthetic patients with known HU, and what is found in real scans (which have no truth)."""
+"""Fat, muscle and air of synthetic patients with known HU, and of real scans, which have no truth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def settings(**tissues) -> InternalSettings:
     return validate(InternalSettings, {"kind": "internal", "standard": "HA", **content}, "test")
 
 
-@pytest.mark.parametrize(("fat", "muscle"), [(-105.0, 55.0), (-90.0, 45.0)])
+@pytest.mark.parametrize(("fat", "muscle"), [(-105.0, 55.0), pytest.param(-90.0, 45.0, marks=pytest.mark.slow)])
 def test_fat_and_muscle_of_known_hu_are_found(fat, muscle):
     image, mask = patient(Truth(fat_hu=fat, muscle_hu=muscle, noise_hu=20.0))
     found = calibrate(image, mask, settings())
@@ -31,6 +31,7 @@ def test_fat_and_muscle_of_known_hu_are_found(fat, muscle):
     assert found.warnings == ()
 
 
+@pytest.mark.slow
 def test_air_is_a_third_point_that_gives_residuals():
     image, mask = patient(Truth())
     # Fat at -105, muscle at 55: densities on one line put air at -751.25 mg/cm3.
@@ -42,6 +43,7 @@ def test_air_is_a_third_point_that_gives_residuals():
     assert "residuals above 5 mg/cm3" in bent.warnings[0]
 
 
+@pytest.mark.slow
 def test_muscle_raised_by_contrast_medium_is_told():
     image, mask = patient(Truth(muscle_hu=110.0))
     (warning,) = calibrate(image, mask, settings()).warnings
@@ -49,6 +51,7 @@ def test_muscle_raised_by_contrast_medium_is_told():
     assert "contrast medium" in warning
 
 
+@pytest.mark.slow
 def test_blood_and_other_tissues_may_be_given_as_labels():
     image, mask = patient(Truth())
     labels = np.zeros_like(mask.array)
@@ -75,6 +78,7 @@ def test_the_peak_is_that_of_the_tissue_that_prevails():
     assert abs(values.mean() - 50.0) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
     ("image_name", "mask_name"),
