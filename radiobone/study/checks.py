@@ -12,9 +12,9 @@ import numpy as np
 
 from radiobone.core.batch import run_cases
 from radiobone.core.errors import CaseError, GeometryError, one_line
-from radiobone.features.prepare import PreparedScan, RawScan, prepare_scan
+from radiobone.features.prepare import PreparedScan, RawScan, prepare_scan, refuse_unsegmented
 from radiobone.features.request import ExtractionRequest
-from radiobone.imaging import Image
+from radiobone.imaging import Image, Mask
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.tables.cohort import Scan
 from radiobone.tables.vertebrae import level_order
@@ -202,7 +202,12 @@ def _read_files(scan: Scan) -> tuple[Image | None, RawScan | None, tuple[Finding
             return None
 
     image = read(scan.image, functools.partial(read_image, series=scan.series))
-    mask = read(scan.mask, functools.partial(read_mask, image=image, segments=scan.segments))
+
+    def read_segmented(path: Path) -> Mask:
+        refuse_unsegmented(scan)
+        return read_mask(path, image=image, segments=scan.segments)
+
+    mask = read(scan.mask, read_segmented)
     body_mask = read(scan.body_mask, functools.partial(read_mask, image=image))
     if image is None or mask is None or findings:
         return image, None, tuple(findings)

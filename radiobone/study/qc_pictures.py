@@ -25,7 +25,7 @@ LEAST_PIXELS, MOST_PIXELS = 450, 900
 
 MARGIN_MM, AXIAL_MARGIN_MM, AXIAL_MM = 30.0, 20.0, 100.0
 
-NAME_GAP, NEAR = 6.0, 12
+NAME_GAP, NEAR = 8.0, 12
 """A name ends so many pixels before the contour, as that lies in so many rows above and below."""
 
 NAME_ROWS, NAME_COLUMNS = 14.0, 30.0

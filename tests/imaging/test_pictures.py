@@ -53,6 +53,15 @@ class TestSagittal:
             assert len(own) > 30
             assert distance == pytest.approx(np.full(len(own), 8.0), abs=2.1)
 
+    def test_the_greys_are_the_scan_without_contours(self):
+        mask = ball((0, 0, 0), 12)
+        drawn = sagittal(ramp(2), {"ball": mask}, {"middle": (0, 0, 0)})
+        assert drawn.grey.shape == drawn.array.shape[:2]
+        outline = (drawn.array == drawn.colours["ball"]).all(axis=-1)
+        assert outline.any()
+        assert np.array_equal(drawn.array[~outline], np.repeat(drawn.grey[..., None], 3, axis=-1)[~outline])
+        assert np.unique(np.diff(drawn.grey.astype(int), axis=1)).tolist() == [0], "no line is seen in the ramp"
+
     def test_curve_follows_the_points_to_the_side(self):
         points = {"T12": (-15, 0, 40), "L3": (15, 0, -40)}
         window = (-60.0, 60.0)

@@ -99,6 +99,7 @@ def test_levels_asked_for_are_there_whatever_the_masks_hold(cohort):
     assert np.isnan(first["dice"].iloc[1])
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(cohort):
     pd.testing.assert_frame_equal(
         compare(cohort).table,
@@ -227,6 +228,7 @@ def test_nothing_to_sum_up_is_an_empty_summary():
     assert summarise(sample(3).assign(status="failed")).empty
 
 
+@pytest.mark.slow
 def test_the_folder_holds_table_manifest_summary_and_figures(tmp_path, cohort):
     out = tmp_path / "agree"
     study = run_agreement(
