@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from radiobone.imaging import Mask
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.voi import VoiRequest, find_recipe, find_scheme, make_vois
 
@@ -95,3 +96,21 @@ def test_no_metal_and_the_ends_of_the_image(spine):
     for quality in found.values():
         assert quality.qc_metal_near_ml in (0.0, None)
         assert quality.qc_dark_share is None or quality.qc_dark_share < 0.015
+
+
+@pytest.mark.parametrize(("level", "what"), [("L3", "no arch"), ("T11", "fused")])
+def test_a_spoilt_label_is_flagged_and_its_neighbours_are_not(shared_data, level, what):
+    mask = read_mask(shared_data / "spine" / f"{SCANS['masks'][1]}.nii.gz")
+    scheme = find_scheme("verse")
+    array = mask.full().copy()
+    value = scheme.value(level)
+    if what == "no arch":
+        body = make_vois(None, mask, VoiRequest(scheme, find_recipe("body"), (level,)))[level].result.mask
+        array[(array == value) & ~body.full()] = 0
+    else:
+        array[array == value + 1] = value
+    outcomes = make_vois(None, Mask(array, mask.geometry), VoiRequest(scheme, find_recipe("label")))
+    jumps = {
+        name for name, made in outcomes.items() if "volume of the label" in made.result.quality.qc_review_reason
+    }
+    assert jumps == {level}

@@ -66,7 +66,7 @@ REMARKS = {
     "crumbs": ({"qc_components": 3, "qc_largest_part_share": 0.999}, "label has 3 parts"),
     "end of the image": ({"qc_short_field_of_view": True}, ""),
     "noise": ({"qc_metal_near_ml": 0.05, "qc_dark_share": 0.012}, ""),
-    "usual spread": ({"qc_volume_ratio": 0.8, "qc_centroid_step_ratio": 1.2}, ""),
+    "usual spread": ({"qc_volume_ratio": 0.8, "qc_centroid_step_ratio": 1.3}, ""),
     "nothing known": (
         {"qc_volume_ratio": None, "qc_centroid_step_ratio": None, "qc_level_order_ok": None, "qc_dark_share": None}
         | {"qc_body_touches_border": None, "qc_fracture_grade": None, "qc_metal_near_ml": None},
