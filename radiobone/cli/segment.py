@@ -31,6 +31,14 @@ def segment(
     cohort: Annotated[
         Path | None, typer.Option("--cohort", help="Cohort table (CSV): patient_id, image.", dir_okay=False)
     ] = None,
+    series: Annotated[
+        str,
+        typer.Option(
+            "--series",
+            help="For one folder with several DICOM series: largest, a series number, or words of its "
+            "description. A cohort has a column series.",
+        ),
+    ] = "",
     coarse: Annotated[
         Path | None,
         typer.Option("--coarse", help="Model of a first pass that finds the spine's box.", file_okay=False),
@@ -89,6 +97,8 @@ def segment(
 
     if (cohort is None) == (image is None):
         raise typer.BadParameter("give either --cohort, or an IMAGE")
+    if cohort is not None and series:
+        raise typer.BadParameter("--series is for one scan; a cohort table has a column series")
     known = parse_anchor(anchor) if anchor else None
 
     predictor = make_predictor(
@@ -109,7 +119,7 @@ def segment(
     if cohort is not None:
         raise typer.Exit(_cohort(cohort, predictor, out, scheme, known, fresh))
     assert image is not None
-    _one(image, predictor, out, scheme, known)
+    _one(image, series, predictor, out, scheme, known)
 
 
 def _cohort(cohort: Path, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None, fresh: bool) -> int:
@@ -136,13 +146,13 @@ def _show(summary: SegmentationSummary) -> int:
     return exit_code(summary.counts)
 
 
-def _one(image: Path, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None) -> None:
+def _one(image: Path, series: str, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None) -> None:
     from rich.console import Console
     from rich.markup import escape
 
     from radiobone.segmentation.batch import segment_file
 
-    result, told = segment_file(image, predictor, out, scheme=scheme, anchor=anchor)
+    result, told = segment_file(image, predictor, out, series=series, scheme=scheme, anchor=anchor)
     console = Console(soft_wrap=True)
     console.print(f"[bold]{escape(str(out))}[/]: {', '.join(result.levels)}; read with --scheme {escape(told)}")
     for note in result.notes:

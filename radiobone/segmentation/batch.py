@@ -154,6 +154,7 @@ def segment_file(
     predictor: Predictor,
     out: Path,
     *,
+    series: str = "",
     scheme: str | Path = AUTO,
     anchor: Anchor | None = None,
     progress: bool = True,
@@ -168,6 +169,8 @@ def segment_file(
         The model.
     out : Path
         The mask: .nii.gz, .nii, .nrrd or .mha.
+    series : str, default ""
+        Which DICOM series of a folder that holds several.
     scheme, anchor : str or Path, Anchor, optional
         As for `segment_cohort`.
     progress : bool, default True
@@ -190,7 +193,7 @@ def segment_file(
     check_output(out, [image], (".gz", ".nii", ".nrrd", ".mha"))
     naming = plan_naming(predictor, scheme, anchor is not None)
     name = image.resolve().name.removesuffix(".gz")
-    scan = UnmaskedScan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image)
+    scan = UnmaskedScan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, series)
     result = segment_scan(scan, out, predictor, naming, anchor, progress=progress)
     told = _tell_scheme(naming, out.with_name(f"{out.name}.{SCHEME_FILE}"))
     _write_manifest(out.with_name(f"{out.name}.manifest.json"), predictor, naming, [result])

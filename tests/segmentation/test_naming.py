@@ -138,7 +138,9 @@ REAL = {
 
 
 @pytest.mark.shared_data
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if "tptbox" in name else pytest.mark.slow) for name in REAL]
+)
 def test_real_spines_without_their_labels_get_them_back(shared_data, name):
     scheme, lowest, not_whole, least = REAL[name]
     truth = read_mask(shared_data / "spine" / name)

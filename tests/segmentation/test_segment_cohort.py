@@ -13,7 +13,8 @@ from test_naming import spine
 from radiobone.cli.app import run
 from radiobone.core.errors import TableError, UsageError
 from radiobone.imaging import Geometry, Image
-from radiobone.imaging.reading import read_mask
+from radiobone.imaging.geometry import differences
+from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image
 from radiobone.segmentation import Segmenter, parse_anchor, read_model, segment_cohort, segment_file
 from radiobone.tables.cohort import read_cohort
@@ -236,3 +237,18 @@ def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
     assert run(["segment", str(data / "dark.nii.gz"), "-o", str(data / "m.nii.gz"), *arguments]) == 1
     assert not list(data.glob("m.nii.gz*"))
     assert not list(data.glob(".part*"))
+
+
+@pytest.mark.shared_data
+def test_a_dicom_series_is_segmented_on_its_own_grid(shared_data, tmp_path, folders, capsys):
+    source, out = str(shared_data / "dicom/ct_j2k_20slices"), tmp_path / "m.nii.gz"
+    model = ["-m", str(folders["edges"]), "--device", "cpu", "--step-size", "1"]
+    assert run(["segment", source, "-o", str(out), "--series", "no such series", *model]) == 1
+    assert not out.exists()
+    assert run(["segment", source, "-o", str(out), *model]) == 0
+    capsys.readouterr()
+    image, mask = read_image(shared_data / "dicom/ct_j2k_20slices"), read_mask(out)
+    assert not differences(image.geometry, mask.geometry)
+    bone = image.array > 600
+    assert (mask.array[bone] > 0).mean() > 0.9
+    assert (mask.array[image.array < 0] == 1).mean() < 0.01
