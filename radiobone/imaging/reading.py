@@ -168,8 +168,8 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
         - a ``.txt`` that lists a file, or the label files, as in `source_files`.
     image : Image, optional
         The scan that it belongs to: needed for an RTSTRUCT; used to check which series a SEG or RTSTRUCT was drawn
-        on, and to put the voxels of a SEG, a ``.seg.nrrd`` or a folder in their places, whatever box and order of
-        axes these are stored in.
+        on, and to put voxels in their places, whatever order of axes they are stored in. A SEG and a ``.seg.nrrd``
+        may hold a box of the image; any other form must hold as many voxels as the image for that.
     segments : sequence of str
         Names of the segments that are read, or levels that these mean. By default those whose names mean levels,
         and all where there is no such name.
@@ -190,7 +190,7 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
     files, folder = _open_mask(source, segments)
     found = read_form(files, folder, image, segments, str(source))
     mask = combine(found, str(source), segments) if isinstance(found, Segments) else found
-    return place_on(image.geometry, mask) if image is not None and is_stored_apart(files, folder) else mask
+    return mask if image is None else place_on(image.geometry, mask, boxed=is_stored_apart(files))
 
 
 def read_segments(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> dict[str, Mask]:
@@ -220,9 +220,10 @@ def read_segments(source: Path, image: Image | None = None, segments: Sequence[s
     else:
         names = {item.value: item.name for item in found.segments if item.mask.n_voxels}
         parts = {_own_name(item.value, names): item.mask for item in found.segments if item.value in names}
-    if image is None or not is_stored_apart(files, folder):
+    if image is None:
         return parts
-    return {name: place_on(image.geometry, part) for name, part in parts.items()}
+    boxed = is_stored_apart(files)
+    return {name: place_on(image.geometry, part, boxed=boxed) for name, part in parts.items()}
 
 
 def _own_name(value: int, names: Mapping[int, str]) -> str:

@@ -95,15 +95,11 @@ def test_the_same_scan_as_dicom_and_as_nifti_gives_the_same_bytes(shared_data, t
 
 
 @pytest.mark.slow
-def test_the_flipped_mask_is_refused_with_the_difference_and_read_when_aligned(shared_data, tmp_path, capsys):
+def test_the_flipped_mask_is_turned_and_the_manifest_says_so(shared_data, tmp_path):
     image, mask = shared_data / SERIES, shared_data / f"{SERIES}_seg.nii.gz"
-    options = ["--scheme", "raw", "--levels", "label_79"]
-    code, table = extract(image, mask, tmp_path / "refused.csv", *options)
-    assert code == 3
-    assert "direction: y by 180°" in table.loc["label_79", "reason"]
-    assert "origin" in table.loc["label_79", "reason"]
-    code, table = extract(image, mask, tmp_path / "aligned.csv", *options, "--align", "mask-to-image")
+    code, table = extract(image, mask, tmp_path / "turned.csv", "--scheme", "raw", "--levels", "label_79")
     assert code == 0
+    assert "its x, y, z are the image's x, -y, z" in (tmp_path / "turned.csv.manifest.json").read_text("utf-8")
     label = sitk.GetArrayFromImage(sitk.ReadImage(str(mask))) == 79
     voxel_ml = 0.9765625**2 * 2.0 / 1000
     assert table.loc["label_79", "qc_volume_label_ml"] == pytest.approx(label.sum() * voxel_ml, rel=1e-6)

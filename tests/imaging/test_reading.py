@@ -168,9 +168,10 @@ def test_a_dicom_series_and_the_same_scan_as_nifti_are_the_same(shared_data, tmp
 
 
 @pytest.mark.shared_data
-def test_the_flipped_mask_of_a_series_is_refused_and_read_right_when_aligned(shared_data):
+def test_the_flipped_mask_of_a_series_is_turned_with_a_note_as_alignment_would(shared_data):
     image = read_image(shared_data / "dicom/ct_j2k_20slices")
-    mask = read_mask(shared_data / "dicom/ct_j2k_20slices_seg.nii.gz")
+    path = shared_data / "dicom/ct_j2k_20slices_seg.nii.gz"
+    mask, turned = read_mask(path), read_mask(path, image)
     with pytest.raises(GeometryError) as caught:
         check_same_grid(image, mask, "ct_j2k_20slices")
     assert "direction: y by 180°" in str(caught.value)
@@ -180,6 +181,10 @@ def test_the_flipped_mask_of_a_series_is_refused_and_read_right_when_aligned(sha
     for label in mask.labels():
         flipped = mask.array[:, ::-1] == label
         np.testing.assert_array_equal(aligned.array == label, flipped)
+    np.testing.assert_array_equal(turned.full(), aligned.array)
+    assert turned.geometry is image.geometry
+    assert turned.names == mask.names
+    assert turned.notes == ("mask stored with other axes than the image: its x, y, z are the image's x, -y, z",)
 
 
 @pytest.mark.shared_data

@@ -97,17 +97,15 @@ def read_form(
     return read_slicer(files, listed, wanted, where) if listed else read_label_map(files, wanted, where)
 
 
-def is_stored_apart(files: Sequence[Path], folder: bool) -> bool:
-    """Say whether a form keeps its voxels in a box or an order of axes of its own, by custom.
+def is_stored_apart(files: Sequence[Path]) -> bool:
+    """Say whether a form may keep only a box of its image, by custom.
 
     Parameters
     ----------
     files : sequence of Path
         Existing files.
-    folder : bool
-        Whether they were found in a folder or a list: TotalSegmentator turns axes as it reads a DICOM series.
     """
-    return folder or is_dicom(files[0]) or bool(slicer_segments(files[0]))
+    return is_dicom(files[0]) or bool(slicer_segments(files[0]))
 
 
 def _read_dicom(path: Path, image: Image | None, wanted: Sequence[str], where: str) -> Segments:
