@@ -32,6 +32,8 @@ def training_curves(folds: Mapping[str, Curves]) -> Figure:
     Figure
         Two panels. A fold ``all`` holds nothing out, which is told.
     """
+    from matplotlib.ticker import MaxNLocator
+
     with drawing(2, width=COLUMN_INCH, height=2.4) as (figure, (loss, dice)):
         for number, (name, curves) in enumerate(folds.items()):
             colour = line_style(number)["color"]
@@ -49,6 +51,7 @@ def training_curves(folds: Mapping[str, Curves]) -> Figure:
         for axes in (loss, dice):
             axes.set_xlabel("Epoch")
             axes.grid(True, axis="y")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             legend_below(axes)
         whole = "Windows are small parts of scans: their Dice is not that of whole masks."
         inside = " Fold 'all' holds no scan out: its validation windows come from scans that it learned from."

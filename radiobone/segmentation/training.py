@@ -298,10 +298,15 @@ def _prepare(
         if content["key"] == key:
             return Planned(work, content["plans"], content["dataset"], request.configuration)
     _clean(work)
-    exported = export_cohort(
-        cohort, work / RAW / DATASET, request.export, cases=cases, jobs=jobs, progress=progress
-    )
-    planned = plan_training(exported, work, request.configuration, request.changes, jobs=jobs, progress=progress)
+    try:
+        raw = work / RAW / DATASET
+        exported = export_cohort(cohort, raw, request.export, cases=cases, jobs=jobs, progress=progress)
+        planned = plan_training(
+            exported, work, request.configuration, request.changes, jobs=jobs, progress=progress
+        )
+    except BaseException:
+        _clean(work)  # half a preparation is of no use to anyone
+        raise
     splits = []
     for out in held_out(cases, request.n_folds, request.schedule.seed):
         names = {case.name for case in out}

@@ -19,6 +19,15 @@ NAMES = [name for name in VERTEBRAE if name not in VARIANTS and name != "S1"]
 
 STEP_MM = 27.0
 
+TINY = {
+    "spacing_mm": (3.0, 3.0, 3.0),
+    "patch": (32, 32, 32),
+    "features": (8, 16, 32),
+    "batch_size": 2,
+    "convolutions": 1,
+}
+"""A network that a processor trains in seconds."""
+
 
 def synthetic_scan(seed: int, number: int = 4, lowest: str = "L4", spacing_mm: float = 3.0) -> tuple[Image, Mask]:
     """Return a scan and its mask (values as in VerSe) with so many whole vertebrae."""
@@ -54,8 +63,8 @@ def _vertebra(head: np.ndarray, back: np.ndarray, left: np.ndarray) -> tuple[np.
         body = (left / (21 - rim)) ** 2 + ((back + 10) / (16 - rim)) ** 2 < 1
         body &= np.abs(head) < 10 - rim
         pedicles = (np.abs(np.abs(left) - 13) < 5 - rim) & (back > -6) & (back < 16) & (np.abs(head - 2) < 6 - rim)
-        arch = ((left / (19 - rim)) ** 2 + ((back - 12) / (14 - rim)) ** 2 < 1) & (back > 12)
-        arch &= np.abs(head) < 8 - rim
+        arch = ((left / (19 - rim)) ** 2 + ((back - 12) / (16 - rim)) ** 2 < 1) & (back > 12)
+        arch &= (np.abs(head) < 8 - rim) & ((left / (9 + rim)) ** 2 + ((back - 12) / (8 + rim)) ** 2 > 1)
         spine = (np.abs(left) < 4 - rim / 2) & (back > 20) & (back < 38 - rim) & (np.abs(head + 2) < 7 - rim)
         return body | pedicles | arch | spine
 
