@@ -83,6 +83,8 @@ def check_provenance(recipe: Recipe, features: FeatureTable, voi: VoiChoice | No
     for block in manifest.blocks:
         if block.name == "radiomics" and "radiomics" in used:
             expected["parameters"] = (recipe.params().sha256, block.parameters_sha256)
+        if block.name == "density" and "density" in used and recipe.extraction is not None:
+            expected["calibration"] = (recipe.extraction.density_parameters, block.parameters)
     for what, (wanted, got) in expected.items():
         if wanted != got:
             raise TableError(

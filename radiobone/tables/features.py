@@ -164,7 +164,7 @@ class ScanRecord(FileModel):
     def _without_empty_calibration(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = handler(self)
         if self.calibration is None:
-            del content["calibration"]
+            content.pop("calibration", None)
         return content
 
 

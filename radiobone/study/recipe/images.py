@@ -7,7 +7,9 @@ from typing import Any, Literal, Self
 from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from radiobone.core.config import FileModel, nearest
+from radiobone.core.errors import ConfigError, one_line
 from radiobone.core.hashing import sha256_json
+from radiobone.features.calibrated import CalibratedDensityBlock
 from radiobone.features.radiomics.registry import ENGINES
 from radiobone.imaging.calibration import read_calibration
 from radiobone.study.recipe.checks import as_value_error
@@ -128,7 +130,7 @@ class Extraction(FileModel):
         content: dict[str, Any] = handler(self)
         # So that studies without one keep the hash that they had before there were calibrations.
         if self.calibration is None:
-            del content["calibration"]
+            content.pop("calibration", None)
         return content
 
     @property
@@ -138,12 +140,21 @@ class Extraction(FileModel):
             return {}
         return {"calibration": sha256_json(read_calibration(self.calibration).model_dump(mode="json"))}
 
+    @property
+    def density_parameters(self) -> dict[str, Any]:
+        """Parameters of the density block: kind and standard of its calibration, or nothing."""
+        if self.calibration is None:
+            return {}
+        return CalibratedDensityBlock(read_calibration(self.calibration)).record.parameters
+
     @field_validator("calibration")
     @classmethod
     def _calibration_is_valid(cls, value: str | None) -> str | None:
         if value is not None:
-            with as_value_error():
+            try:
                 read_calibration(value)
+            except ConfigError as error:
+                raise ValueError(one_line(error)) from None
         return value
 
     @field_validator("engine")
