@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
 from radiobone.imaging.volumes import expand
 from radiobone.voi.erosion import ROUNDING_MM, touches_border
@@ -35,10 +36,20 @@ def build_field_of_view(source: Source, options: VoiOptions) -> Made:
     Raises
     ------
     VoiError
-        If the region cannot be made.
+        If the region cannot be made, or nothing is left of it so small.
     """
     region = take_region(source, options)
-    voi = dilate(scale_mask(region.mask, options.scale), options.margin_mm)
+    scaled = scale_mask(region.mask, options.scale)
+    if scaled.n_voxels == 0:
+        box = np.multiply(region.mask.tight().array.shape, region.mask.geometry.spacing_mm)
+        size = " x ".join(f"{length:.3g}" for length in box)
+        raise VoiError(
+            "the field of view is smaller than a voxel",
+            got=f"{options.scale:g} times a {options.region} in a box of {size} mm (z, y, x)",
+            expected="room for the centre of a voxel",
+            do="choose a larger scale",
+        )
+    voi = dilate(scaled, options.margin_mm)
     cut = ("the field of view is cut by the image border",) if touches_border(voi) else ()
     return Made(voi, region.body_source, (*region.warnings, *cut))
 

@@ -144,7 +144,7 @@ def make_vois(
             outcomes[level] = _absent(level, request, present)
             continue
         made = {part: _make(sources[part], request, neighbourhood) for part in level_parts(level)}
-        outcomes[level] = _merge(level, made) if len(made) > 1 else made[level]
+        outcomes[level] = _merge(level, made, image) if len(made) > 1 else made[level]
     return outcomes
 
 
@@ -190,12 +190,12 @@ def _make(source: Source, request: VoiRequest, neighbourhood: Neighbourhood) -> 
     return Outcome("ok", result=Voi(source.level, request.text, made.mask, quality))
 
 
-def _merge(level: str, made: Mapping[str, Outcome[Voi]]) -> Outcome[Voi]:
+def _merge(level: str, made: Mapping[str, Outcome[Voi]], image: Image | None) -> Outcome[Voi]:
     """Make one VOI of several; it fails with any of them, since a smaller VOI would be another one."""
     vois = {part: outcome.result for part, outcome in made.items() if outcome.result is not None}
     if len(vois) < len(made):
         reasons = (outcome.reason for outcome in made.values() if outcome.result is None)
         return Outcome("failed", f"merged level {level}: {'; '.join(reasons)}")
-    quality = merge_quality({part: voi.quality for part, voi in vois.items()})
     mask = merge_masks([voi.mask for voi in vois.values()])
+    quality = merge_quality({part: voi.quality for part, voi in vois.items()}, mask, image)
     return Outcome("ok", result=Voi(level, next(iter(vois.values())).recipe, mask, quality))

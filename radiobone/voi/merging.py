@@ -7,18 +7,15 @@ from dataclasses import fields
 from functools import reduce
 from typing import Any
 
-from radiobone.imaging import Mask
+from radiobone.imaging import Image, Mask
 from radiobone.imaging.volumes import relative, union
-from radiobone.voi.quality import VoiQuality
+from radiobone.voi.quality import VoiQuality, mean_hu
 
-SUMS = ("qc_voxels_label", "qc_volume_label_ml", "qc_components", "qc_voxels_voi", "qc_volume_voi_ml")
-"""Columns that add up over the parts."""
+SUMS = ("qc_voxels_label", "qc_volume_label_ml", "qc_components")
+"""Columns that add up over the parts: labels have no voxel in common, as widened VOIs may."""
 
 SMALLEST = ("qc_largest_part_share", "qc_room_above_mm", "qc_room_below_mm")
 """Columns of which the smallest one is that of the whole."""
-
-MEAN = "qc_mean_hu"
-"""The column that is a mean over the voxels of all parts."""
 
 
 def merge_masks(masks: Sequence[Mask]) -> Mask:
@@ -42,10 +39,10 @@ def merge_masks(masks: Sequence[Mask]) -> Mask:
     return Mask(array, masks[0].geometry, (z, y, x))
 
 
-def merge_quality(parts: Mapping[str, VoiQuality]) -> VoiQuality:
+def merge_quality(parts: Mapping[str, VoiQuality], voi: Mask, image: Image | None) -> VoiQuality:
     """Say of a merged VOI what its parts say of themselves.
 
-    Sizes add up, the mean HU is that of all voxels, and room is what is left beside all of them. What is good
+    Labels add up, size and mean HU are those of the VOI, and room is what is left beside all of them. What is good
     (``..._ok``) must be so in every part, what is bad in any; texts name their part. Any other number belongs to
     one vertebra, and is None.
 
@@ -53,22 +50,27 @@ def merge_quality(parts: Mapping[str, VoiQuality]) -> VoiQuality:
     ----------
     parts : mapping of str to VoiQuality
         Level to its quality.
+    voi : Mask
+        The merged VOI.
+    image : Image or None
+        The scan.
 
     Returns
     -------
     VoiQuality
         Of all together.
     """
+    own = {"qc_voxels_voi": voi.n_voxels, "qc_volume_voi_ml": voi.volume_ml, "qc_mean_hu": mean_hu(voi, image)}
     found: dict[str, Any] = {}
     for field in fields(VoiQuality):
         values = {level: getattr(part, field.name) for level, part in parts.items()}
         known = [value for value in values.values() if value is not None]
-        if field.name in SUMS:
+        if field.name in own:
+            found[field.name] = own[field.name]
+        elif field.name in SUMS:
             found[field.name] = sum(known)
         elif field.name in SMALLEST:
             found[field.name] = min(known)
-        elif field.name == MEAN:
-            found[field.name] = _mean_hu(list(parts.values()))
         elif not known:
             found[field.name] = None
         else:
@@ -97,10 +99,3 @@ def _one_text(values: Mapping[str, str]) -> str:
     if len(set(values.values())) == 1:
         return next(iter(values.values()))
     return "; ".join(f"{level}: {text}" for level, text in values.items() if text)
-
-
-def _mean_hu(parts: Sequence[VoiQuality]) -> float | None:
-    pairs = [(part.qc_mean_hu, part.qc_voxels_voi) for part in parts]
-    if any(mean is None for mean, _ in pairs):
-        return None
-    return sum(mean * count for mean, count in pairs if mean is not None) / sum(count for _, count in pairs)

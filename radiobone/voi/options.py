@@ -37,13 +37,19 @@ SHARES = ("width_share", "depth_share", "height_share", "centre_share", "vein_de
 """Options that are a share of the body, from 0 to 1."""
 
 LENGTHS = ("erosion_mm", "endplate_mm", "margin_mm")
-"""Options that are a length of 0 mm or more."""
+"""Options that are a length from 0 mm to ``LARGEST_LENGTH_MM``."""
+
+LARGEST_LENGTH_MM = 50.0
+"""More than half of any body, so that no larger erosion means anything; a margin larger than this fills memory."""
 
 OPTIONAL = ("upper_hu", "lower_hu", "island_hu", "width_mm", "depth_mm", "height_mm")
 """Options that may be switched off."""
 
 SIZES = ("width", "depth", "height")
 """What is given as a share of the body or in mm."""
+
+MOST_SLICES = 1000
+"""More slices than any CT has of one vertebra."""
 
 LARGEST_SCALE = 3.0
 """A field of view larger than this holds more of the neighbours than of the vertebra."""
@@ -138,14 +144,16 @@ def _check_value(name: str, value: object) -> None:
         raise UsageError(f"{name} is not a number", got=value)
     if name in LENGTHS and value < 0:
         raise UsageError(f"{name} is negative", got=value, expected="0 mm or more")
+    if name in LENGTHS and value > LARGEST_LENGTH_MM:
+        raise UsageError(f"{name} is too large", got=value, expected=f"up to {LARGEST_LENGTH_MM:g} mm")
     if name.removesuffix("_mm") in SIZES and value <= 0:
         raise UsageError(f"{name} is no size", got=value, expected="more than 0 mm")
     if name in SHARES and not 0 <= value <= 1:
         raise UsageError(f"{name} is no share of the body", got=value, expected="0 to 1")
     if name.removesuffix("_share") in SIZES and value == 0:
         raise UsageError(f"{name} is no size", got=value, expected="more than 0, up to 1")
-    if name == "n_slices" and (value != int(value) or value < 1):
-        raise UsageError("n_slices is no number of slices", got=value, expected="1 or more")
+    if name == "n_slices" and (value != int(value) or not 1 <= value <= MOST_SLICES):
+        raise UsageError("n_slices is no number of slices", got=value, expected=f"1 to {MOST_SLICES}")
     if name == "scale" and not 0 < value <= LARGEST_SCALE:
         raise UsageError("scale is out of range", got=value, expected=f"more than 0, up to {LARGEST_SCALE:g}")
 

@@ -151,7 +151,7 @@ def measure(source: Source, made: Made, spine: Neighbourhood) -> VoiQuality:
     """
     label, level = source.label, source.level
     parts = part_sizes(label)
-    mean = _mean_hu(made.mask, source.image)
+    mean = mean_hu(made.mask, source.image)
     steps = spine.steps_mm(level)
     body = _find_body(source) if level in ALIKE else None
     room = find_room(label if body is None else body)
@@ -200,5 +200,14 @@ def _find_body(source: Source) -> Mask | None:
         return None
 
 
-def _mean_hu(voi: Mask, image: Image | None) -> float | None:
+def mean_hu(voi: Mask, image: Image | None) -> float | None:
+    """Return the mean HU of a VOI; None without an image.
+
+    Parameters
+    ----------
+    voi : Mask
+        Boolean.
+    image : Image or None
+        The scan on the same grid.
+    """
     return None if image is None else float(image.array[voi.box][voi.array].mean(dtype="float64"))

@@ -83,6 +83,10 @@ class Recipe:
         ------
         UsageError
             That names the first such option, and those that the recipe reads.
+
+        Notes
+        -----
+        Of recipes with a region, the trabecular one alone reads how deep it lies and its bounds of HU.
         """
         for name, value in options.values().items():
             if name not in self.options and value != DEFAULTS[name]:
@@ -91,6 +95,14 @@ class Recipe:
                     got=value,
                     expected=", ".join(self.options) or "no options",
                 )
+        if "region" in self.options and options.region != "trabecular":
+            for name in BOUNDS:
+                if getattr(options, name) != DEFAULTS[name]:
+                    raise UsageError(
+                        f"the recipe {self.id} does not read {name} for the region {options.region}",
+                        got=getattr(options, name),
+                        expected="region=trabecular, or no such option",
+                    )
 
 
 BOUNDS = ("erosion_mm", "upper_hu", "lower_hu")

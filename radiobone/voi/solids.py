@@ -26,6 +26,9 @@ Shape = Callable[[Floats], NDArray[np.bool_]]
 LARGEST_OUTSIDE = 0.5
 """A solid of which a larger share lies outside the body is refused."""
 
+LARGEST_TIMES = 3.0
+"""A solid so many times as wide, deep or high as the body lies outside it by more than half, whatever its form."""
+
 TOLD_OUTSIDE = 0.02
 """A larger share outside the body is told."""
 
@@ -106,21 +109,33 @@ def _build(source: Source, options: VoiOptions, shape: Shape) -> Made:
     frame, body = framed.frame, framed.body.mask
     size = solid_size_mm(frame, options)
     middle = np.array([0.0, (0.5 - options.centre_share) * frame.depth_mm, 0.0])
+    if (size > LARGEST_TIMES * frame.size_mm).any():
+        # Not drawn at all: of a size given in another unit, it might fill the memory.
+        raise _misfit("the VOI lies outside the body", size, frame)
     solid = _rasterise(body, frame, middle, size, shape)
     inside = solid.array & body.within(solid.box)
     total, kept = solid.n_voxels, int(np.count_nonzero(inside))
     outside = 1.0 - kept / total if total else 1.0
-    told = " x ".join(f"{length:.0f}" for length in size)
     if outside > LARGEST_OUTSIDE:
-        raise VoiError(
-            "the VOI lies outside the body" if total else "the VOI is smaller than a voxel",
-            got=f"{told} mm (width x depth x height), {kept} of {total} voxels inside the body",
-            expected="a body of " + " x ".join(f"{length:.0f}" for length in frame.size_mm) + " mm that holds it",
-            do="choose another size",
-        )
+        what = "the VOI lies outside the body" if total else "the VOI is smaller than a voxel"
+        raise _misfit(what, size, frame, f", {kept} of {total} voxels inside the body")
+    told = " x ".join(f"{length:.0f}" for length in size)
     warnings = (f"{outside:.0%} of the VOI ({told} mm) lay outside the body",) if outside > TOLD_OUTSIDE else ()
     mask = Mask(inside, solid.geometry, solid.offset).tight()
     return Made(mask, framed.body.body_source, (*framed.warnings, *warnings))
+
+
+def _misfit(what: str, size: Floats, frame: BodyFrame, held: str = "") -> VoiError:
+    return VoiError(
+        what,
+        got=f"{_sizes(size)} mm (width x depth x height){held}",
+        expected=f"a body of {_sizes(frame.size_mm)} mm that holds it",
+        do="choose another size",
+    )
+
+
+def _sizes(lengths: Floats) -> str:
+    return " x ".join(f"{length:.3g}" if length < 1000 else f"{length:.0f}" for length in lengths)
 
 
 def _rasterise(body: Mask, frame: BodyFrame, middle: Floats, size: Floats, shape: Shape) -> Mask:

@@ -7,8 +7,8 @@ import pytest
 from voi_phantoms import scan, spine
 
 from radiobone.core.errors import UsageError
-from radiobone.voi import VoiRequest, find_recipe, find_scheme, make_vois
-from radiobone.voi.merging import merge_quality
+from radiobone.voi import VoiOptions, VoiRequest, find_recipe, find_scheme, make_vois
+from radiobone.voi.merging import merge_quality as merge_quality_of
 
 MASK = spine([20, 21, 22])  # L1 to L3 in VerSe
 IMAGE = scan(MASK)
@@ -16,6 +16,10 @@ IMAGE = scan(MASK)
 
 def make(levels, missing="fail", recipe="label"):
     return make_vois(IMAGE, MASK, VoiRequest(find_scheme("verse"), find_recipe(recipe), levels, missing))
+
+
+def merge_quality(parts):
+    return merge_quality_of(parts, MASK.select(20), IMAGE)
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +45,19 @@ def test_quality_of_the_union(outcomes):
     assert both.recipe == "label@1"
 
 
+def test_voxels_of_overlapping_parts_count_once():
+    options = VoiOptions(margin_mm=8, region="label")
+    request = VoiRequest(
+        find_scheme("verse"), find_recipe("field_of_view"), ("L1", "L2", "L1+L2"), options=options
+    )
+    one, both, two = (outcome.result for outcome in make_vois(IMAGE, MASK, request).values())
+    assert (one.mask.full() & two.mask.full()).any()
+    assert both.quality.qc_voxels_voi == both.mask.n_voxels
+    assert both.quality.qc_voxels_voi < one.quality.qc_voxels_voi + two.quality.qc_voxels_voi
+    assert both.quality.qc_volume_voi_ml == both.mask.volume_ml
+    assert both.quality.qc_mean_hu == pytest.approx(IMAGE.array[both.mask.full()].mean())
+
+
 def test_texts_name_their_part_and_anything_bad_stays(outcomes):
     good = outcomes["L1"].result.quality
     bad = dataclasses.replace(good, qc_warnings="lean", qc_touches_border=True, qc_mean_hu_ok=False)
@@ -49,7 +66,7 @@ def test_texts_name_their_part_and_anything_bad_stays(outcomes):
     assert merged.qc_touches_border is True
     assert merged.qc_mean_hu_ok is False
     unjudged = dataclasses.replace(good, qc_mean_hu=None, qc_mean_hu_ok=None)
-    assert merge_quality({"L1": good, "L2": unjudged}).qc_mean_hu is None
+    assert merge_quality_of({"L1": good, "L2": unjudged}, MASK.select(20), None).qc_mean_hu is None
     assert merge_quality({"L1": good, "L2": unjudged}).qc_mean_hu_ok is None
     assert merge_quality({"L1": unjudged, "L2": bad}).qc_mean_hu_ok is False
 

@@ -57,3 +57,11 @@ def test_option_that_a_recipe_does_not_read():
     with pytest.raises(UsageError, match="body@1 has no option erosion_mm"):
         find_recipe("body").check(VoiOptions(erosion_mm=2))
     find_recipe("trabecular").check(VoiOptions(erosion_mm=2, upper_hu=300))
+
+
+@pytest.mark.parametrize("recipe", ["slice_mid", "slices", "field_of_view"])
+@pytest.mark.parametrize("option", [{"erosion_mm": 2}, {"upper_hu": 300}, {"lower_hu": -100}])
+def test_option_that_a_region_does_not_read(recipe, option):
+    with pytest.raises(UsageError, match=f"does not read {next(iter(option))} for the region body"):
+        find_recipe(recipe).check(VoiOptions(**option))
+    find_recipe(recipe).check(VoiOptions(region="trabecular", **option))

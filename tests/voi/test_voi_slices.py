@@ -127,3 +127,8 @@ class TestFieldOfView:
         made = build_field_of_view(item, VoiOptions(region="label", margin_mm=8))
         assert made.warnings == ("the field of view is cut by the image border",)
         assert made.mask.box[0].stop == geometry.shape[0]
+
+    @pytest.mark.parametrize("margin_mm", [0.0, 3.0])
+    def test_smaller_than_a_voxel(self, straight, margin_mm):
+        with pytest.raises(VoiError, match=r"field of view is smaller than a voxel.*0.001 times a label"):
+            build_field_of_view(straight, VoiOptions(region="label", scale=0.001, margin_mm=margin_mm))

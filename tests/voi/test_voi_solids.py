@@ -6,7 +6,7 @@ from voi_phantoms import grid, rotation, vertebra
 
 from radiobone.core.errors import VoiError
 from radiobone.imaging import Mask
-from radiobone.voi import VoiOptions
+from radiobone.voi import VoiOptions, solids
 from radiobone.voi.frame import frame_body
 from radiobone.voi.solids import build_cylinder, build_ellipsoid, solid_size_mm
 from radiobone.voi.source import Source
@@ -96,3 +96,9 @@ def test_nothing_lies_outside_the_body_and_what_did_is_told(straight):
 def test_a_solid_that_does_not_fit(straight, options, message):
     with pytest.raises(VoiError, match=message):
         build_ellipsoid(straight, VoiOptions(**options))
+
+
+def test_a_solid_in_the_wrong_unit_is_not_even_drawn(straight, monkeypatch):
+    monkeypatch.setattr(solids, "_rasterise", None)
+    with pytest.raises(VoiError, match=r"lies outside the body.*got: 12000 x 16.\d x 14 mm"):
+        build_cylinder(straight, VoiOptions(width_mm=12000))
