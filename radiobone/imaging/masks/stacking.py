@@ -44,9 +44,9 @@ def frame_grid(
 ) -> FrameGrid:
     """Find the grid of frames that may lie apart.
 
-    The distance of planes is the one that the file states; else that of the image's slices; else the smallest
-    between two frames; else the thickness of the only one. The first of these counts of which all distances are
-    whole multiples.
+    The distance of planes is the one that the file states; else that of the image's slices; else that of frames
+    which lie next to each other; else the thickness of the only one. The first of these counts of which all
+    distances are whole multiples.
 
     Parameters
     ----------
@@ -116,16 +116,19 @@ def _candidates(
         found.append(image.geometry.spacing_mm[int(cosines.argmax())])
     gaps = np.diff(np.unique(depth))
     apart = gaps[gaps > SAME_PLACE_MM]
-    found.append(float(apart.min()) if apart.size else thickness_mm)
+    # Positions are often rounded, so that the smallest of many gaps is too small.
+    found.append(float(apart[apart < 1.5 * apart.min()].mean()) if apart.size else thickness_mm)
     return [gap for gap in found if gap]
 
 
 def _gap(depth: NDArray[np.float64], candidates: Sequence[float], where: str) -> float:
     for gap in candidates:
-        steps = depth / gap
-        if np.abs(steps - np.rint(steps)).max() <= PLANE_TOLERANCE * max(1.0, float(steps.max())):
-            # The distance over all planes is known better than one between two.
-            return float(depth.max() / np.rint(steps.max())) if steps.max() >= 1 else float(gap)
+        last = round(float(depth.max() / gap))
+        # The distance over all planes is known better than one between two, which adds up its rounding.
+        even = float(depth.max() / last) if last else gap
+        steps = depth / even
+        if abs(even / gap - 1) <= PLANE_TOLERANCE and np.abs(steps - np.rint(steps)).max() <= PLANE_TOLERANCE:
+            return even
     raise ImageError(
         "frames lie at uneven distances" if candidates else "the distance of slices is not known",
         where=where,
