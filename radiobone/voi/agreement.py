@@ -16,7 +16,7 @@ Notes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -113,6 +113,8 @@ def compare_masks(
     """
     if different := differences(mask_a.geometry, mask_b.geometry):
         raise GeometryError("the two masks do not lie on the same grid", got="; ".join(different))
+    # One grid may be told with other last digits in two files.
+    mask_b = replace(mask_b, geometry=mask_a.geometry)
     for level in (part for merged in levels or () for part in level_parts(merged)):
         if scheme_a.value(level) is None and scheme_b.value(level) is None:
             names = " and ".join(dict.fromkeys((scheme_a.name, scheme_b.name)))

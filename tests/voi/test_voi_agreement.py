@@ -174,6 +174,13 @@ def test_masks_of_two_schemes_meet_in_their_levels_and_missing_ones_are_rows():
     assert math.isnan(gained.volume_difference_ml)
 
 
+def test_grids_that_differ_in_their_last_digits_are_one():
+    a = labels((20, 21), grid((42, 12, 12), (4.0, 1.0, 1.0)))
+    b = Mask(a.array, grid((42, 12, 12), (4.0000001, 1.0, 0.9999999), origin_mm=(1e-7, 0.0, 0.0)))
+    for item in compare_masks(a, b, VERSE, VERSE):
+        assert (item.dice, item.hd95_mm, item.assd_mm, item.volume_difference_ml) == (1, 0, 0, 0)
+
+
 def test_merged_levels_are_compared_as_one():
     geometry = grid((42, 12, 12), (4.0, 1.0, 1.0))
     a, b = labels((20, 21), geometry), labels((21, 20), geometry)
