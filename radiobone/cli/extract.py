@@ -157,6 +157,8 @@ def show(summary: ExtractionSummary) -> int:
     console.print(f"[bold]{escape(str(summary.path))}[/]: {counts}")
     if summary.warned:
         console.print(f"{summary.warned} rows carry a warning, in the column qc_warnings")
+    if summary.to_review:
+        console.print(f"{summary.to_review} rows need review: see the column qc_review_reason")
     for name, reason in summary.failures[:SHOWN_FAILURES]:
         console.print(f"[red]failed[/] {escape(name)}: {escape(reason)}")
     if len(summary.failures) > SHOWN_FAILURES:

@@ -67,12 +67,15 @@ class ExtractionSummary:
         For each failed row, its name and reason.
     warned : int
         Number of rows with a warning.
+    to_review : int
+        Number of rows that need review.
     """
 
     path: Path
     counts: dict[str, int]
     failures: list[tuple[str, str]]
     warned: int
+    to_review: int
 
 
 def extract_cohort(
@@ -146,6 +149,7 @@ def extract_cohort(
         counts,
         list(zip(names.str.removesuffix(", "), failed[REASON], strict=True)),
         int((table["qc_warnings"] != "").sum()),
+        int(table["qc_needs_review"].eq(True).sum()),
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import fields
 
 import pandas as pd
 
+from radiobone.cli.extract import show
 from radiobone.features.blocks import DensityBlock
-from radiobone.features.extraction import extract_cohort
+from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest
 from radiobone.study.rows import raised
 from radiobone.tables.cohort import read_cohort
@@ -19,8 +20,10 @@ def run(cohort, out, **changes):
     request = ExtractionRequest(
         **{"recipe": find_recipe("label"), "blocks": (DensityBlock(),), "scheme": "verse", **changes}
     )
-    extract_cohort(cohort.scans(), request, out, cohort=cohort, progress=False)
-    return read_features(out).table
+    summary = extract_cohort(cohort.scans(), request, out, cohort=cohort, progress=False)
+    table = read_features(out).table
+    assert summary.to_review == raised(table["qc_needs_review"]).sum()
+    return table
 
 
 def add_column(cohort, name, cells):
@@ -63,3 +66,10 @@ def test_contrast_is_that_of_the_cohort_table_or_unknown(make_cohort, tmp_path):
     }
     same = [name for name in before.columns if name != "qc_contrast"]
     pd.testing.assert_frame_equal(before[same], told[same])
+
+
+def test_the_command_tells_how_many_rows_need_review(capsys, tmp_path):
+    assert show(ExtractionSummary(tmp_path / "f.csv", {"ok": 4}, [], warned=3, to_review=2)) == 0
+    assert "2 rows need review: see the column qc_review_reason" in capsys.readouterr().out
+    show(ExtractionSummary(tmp_path / "f.csv", {"ok": 4}, [], warned=3, to_review=0))
+    assert "review" not in capsys.readouterr().out

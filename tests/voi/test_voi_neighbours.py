@@ -142,9 +142,11 @@ class TestHeights:
         assert wedge.qc_fracture_grade == 2
         assert wedge.qc_review_reason.startswith("fracture? grade 2: anterior height")
 
+    @pytest.mark.slow
     def test_what_is_asked_for_plays_no_role(self, crushed_l2):
         assert quality(crushed_l2, ("L2",))["L2"] == quality(crushed_l2)["L2"]
 
+    @pytest.mark.slow
     def test_body_mask_without_arches(self):
         mask = deformed_spine([WHOLE, (20.0, 24.0, 28.0)])
         bodies = {level: one.mask for level, one in cut(mask).items()}
@@ -213,6 +215,7 @@ class TestMetal:
         assert (found.qc_metal_share, found.qc_metal_near_ml, found.qc_dark_share) == (None, None, None)
 
 
+@pytest.mark.slow
 def test_label_of_another_size_needs_review():
     mask = spine([19, 20, 21, 22])
     array = mask.array.copy()
@@ -224,6 +227,7 @@ def test_label_of_another_size_needs_review():
     assert not any(found[level].qc_needs_review for level in ("T12", "L2", "L3"))
 
 
+@pytest.mark.slow
 def test_name_that_was_left_out_needs_review():
     mask = spine([19, 20, 21, 22, 23])
     array = np.where(mask.array == 21, 0, mask.array)
