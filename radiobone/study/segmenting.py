@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from radiobone.core.config import validate
 from radiobone.core.errors import UsageError
-from radiobone.core.extras import require
 from radiobone.core.files import write_text
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.segmentation.batch import ANCHOR, MANIFEST, MASKS, RESUME, SCHEME_FILE, SHIPPED, segment_cohort
@@ -126,8 +125,6 @@ def _make(recipe: Recipe, cohort: Cohort, out: Path, progress: bool, say: Say) -
     if journal.done(STEP, inputs):
         say(f"{STEP}: done before, {n_scans} masks in {MASKS}/")
         return _read_manifest(out)
-    for package in ("torch", "nnunetv2"):
-        require(package, "segment")
     predictor = make_predictor(choice.options)
     anchored = choice.anchor is not None or (ANCHOR in cohort.table and bool((cohort.table[ANCHOR] != "").any()))
     _refuse_other_levels(recipe, choice, plan_naming(predictor, choice.scheme, anchored))
