@@ -19,6 +19,7 @@ from radiobone.reporting.style import (
     QUIET_COLOUR,
     drawing,
     note,
+    text_width,
     title_of,
 )
 
@@ -31,6 +32,9 @@ FEW = 5
 
 GOLDEN = 0.6180339887498949
 """Steps of this share of a width fall evenly, however many there are."""
+
+TICK = 7.5
+"""Size of the names of groups in points, as in all figures."""
 
 _GROUP_INCH, _HEIGHT, _STRIP, _BOX = 0.42, 2.9, 0.26, 0.55
 
@@ -95,7 +99,12 @@ def spread_figure(
             axes.axhline(reference, color=QUIET_COLOUR, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
         for place, group in enumerate(groups):
             _draw_group(axes, place, group)
-        axes.set_xticks(range(len(groups)), [_named(group) for group in groups])
+        named = [_named(group) for group in groups]
+        axes.set_xticks(range(len(groups)), named)
+        room = (width - 0.9) / len(groups)
+        if text_width(figure, named, TICK) > room:
+            # Long names stand on end, their counts behind them.
+            axes.set_xticks(range(len(groups)), [name.replace("\n", ": ") for name in named], rotation=90)
         axes.set_xlim(-0.6, len(groups) - 0.4)
         axes.grid(axis="y")
         axes.set_ylabel(label)

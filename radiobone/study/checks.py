@@ -37,7 +37,8 @@ class Finding:
     check : str
         Which check: ``file``, ``geometry``, ``labels``, ``level``, ``HU`` or ``VOI``.
     severity : {"error", "warning", "note"}
-        An error means that extraction will fail there.
+        An error means that extraction will fail there, a warning that somebody should look before it is used; a
+        note is only worth knowing.
     message : str
         What was found.
     """
