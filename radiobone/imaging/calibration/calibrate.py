@@ -115,4 +115,5 @@ def _by_phantom(image: Image, spine: Mask, settings: PhantomSettings, given: Giv
 def _by_tissues(image: Image, spine: Mask, settings: InternalSettings, given: Given) -> Calibration:
     points, warnings = measure_tissues(image, spine, settings, given.labels)
     limit = settings.max_residual_mg_cm3
-    return fit("internal", points, settings.standard, max_residual_mg_cm3=limit, warnings=warnings)
+    notes = [f"densities above {max(point.hu for point in points):.0f} HU, as of bone, are extrapolated"]
+    return fit("internal", points, settings.standard, max_residual_mg_cm3=limit, notes=notes, warnings=warnings)

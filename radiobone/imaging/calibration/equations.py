@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 
 from radiobone.core.errors import CalibrationError
-from radiobone.imaging.calibration.fitting import Calibration, Point, fit, unit_of
+from radiobone.imaging.calibration.fitting import Calibration, Point, fit, unit_of, unusual_slope
 from radiobone.imaging.calibration.settings import AsynchronousSettings, Equation, same_value
 
 
@@ -57,7 +57,8 @@ def _calibration(settings: AsynchronousSettings, equation: Equation, note: str) 
     slope, intercept = equation.slope_mg_cm3_per_hu, equation.intercept_mg_cm3
     assert slope is not None
     assert intercept is not None
-    return Calibration("asynchronous", slope, intercept, (), (), unit_of(settings.standard), (note,))
+    unit, warnings = unit_of(settings.standard), tuple(unusual_slope(slope))
+    return Calibration("asynchronous", slope, intercept, (), (), unit, (note,), warnings)
 
 
 def _day(text: str, column: str) -> datetime.date:

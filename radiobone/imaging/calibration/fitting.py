@@ -27,6 +27,10 @@ HU = sigma * density + beta, with sigma = sigma_ref - 0.2174 and beta = beta_ref
 """
 
 
+USUAL_SLOPE = (0.3, 1.15)
+"""mg/cm3 for one HU that tube voltages from 70 to 140 kV give; outside, a warning: radiobone's own choice."""
+
+
 @dataclass(frozen=True)
 class Point:
     """One material of known density.
@@ -192,9 +196,23 @@ def fit(
         tuple(points),
         unit_of(standard),
         (*notes, *(["two points: no residual tells how well they fit"] if len(points) == 2 else [])),
-        (*warnings, *_far_points(points, residuals, max_residual_mg_cm3)),
+        (*warnings, *unusual_slope(1.0 / tissue), *_far_points(points, residuals, max_residual_mg_cm3)),
         1.0 - float((errors**2).sum()) / total if len(points) > 2 and total > 0 else None,
     )
+
+
+def unusual_slope(slope: float) -> list[str]:
+    """Say that a slope is not what CT scanners give; nothing if it is.
+
+    Parameters
+    ----------
+    slope : float
+        In mg/cm3 for one HU. Its inverse, HU for one mg/cm3, is often published instead.
+    """
+    low, high = USUAL_SLOPE
+    if low <= slope <= high:
+        return []
+    return [f"calibration slope of {slope:.3g} mg/cm3 for one HU, usual are {low:g} to {high:g}"]
 
 
 def _far_points(points: Sequence[Point], residuals: Sequence[float], limit: float) -> list[str]:

@@ -58,8 +58,12 @@ EDGE_MM = {"fat": 2.0, "muscle": 3.0, "air": 3.0}
 MIN_AREA_MM2 = 500.0
 """Less of a tissue, summed over all planes, gives no reliable peak."""
 
-PLAUSIBLE_HU = {"air": (-1030.0, -960.0), "fat": (-130.0, -70.0), "muscle": (20.0, 90.0)}
-"""Peaks outside give a warning: contrast medium, fat within muscle, a region that is no such tissue."""
+PLAUSIBLE_HU = {"air": (-1030.0, -960.0), "fat": (-130.0, -70.0), "muscle": (33.0, 90.0)}
+"""Peaks outside give a warning: contrast medium, fat within muscle, a region that is no such tissue.
+
+Muscle below 33 HU is fatty even in heavy people (Martin et al., J Clin Oncol 2013;31:1539); taken for muscle, it
+makes the slope too steep and bone too dense. The other limits are radiobone's own choice.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +151,8 @@ def measure_tissues(
         low, high = PLAUSIBLE_HU.get(name, (-np.inf, np.inf))
         if not low <= hu <= high:
             warnings.append(
-                f"{name} at {hu:.0f} HU, expected {low:g} to {high:g}: contrast medium, or another tissue"
+                f"{name} at {hu:.0f} HU, expected {low:g} to {high:g}: "
+                "fat or contrast medium in it, or another tissue"
             )
     return points, warnings
 

@@ -49,7 +49,7 @@ class Truth:
 
 
 def patient(truth: Truth, *, seed: int = 0) -> tuple[Image, Mask]:
-    """Draw a patient with two vertebrae (labels 20 and 21) above a phantom, head at the high end of z."""
+    """Draw a patient with two vertebrae (bodies labelled 20 and 21) above a phantom, head at the high end of z."""
     rng = np.random.default_rng(seed)
     shape = (16, 224, 240)
     geometry = Geometry(shape, (6.0, 1.5, 1.5), (-180.0, -170.0, 700.0))
@@ -70,7 +70,7 @@ def patient(truth: Truth, *, seed: int = 0) -> tuple[Image, Mask]:
         bone = level & (body | arch)
         hu[bone] = truth.steepness * TRABECULAR_MG_CM3 + truth.base
         hu[bone & arch] = 500.0
-        labels[bone] = label
+        labels[level & body] = label
     cosine, sine = np.cos(np.radians(truth.turn_deg)), np.sin(np.radians(truth.turn_deg))
     px = x - 3.0 - truth.slant[0] * (z - middle)
     py = y - 104.0 - truth.slant[1] * (z - middle)

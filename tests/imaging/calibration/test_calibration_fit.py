@@ -80,6 +80,13 @@ def test_two_points_say_that_they_cannot_be_judged():
     assert "no residual tells" in found.notes[0]
 
 
+def test_the_inverse_of_a_slope_is_told():
+    steep = {"match": {}, "slope_mg_cm3_per_hu": 1.3, "intercept_mg_cm3": 0.0}
+    (warning,) = calibrate(NO_IMAGE, NO_MASK, equations(key_columns=[], equations=[steep])).warnings
+    assert "slope of 1.3 mg/cm3 for one HU" in warning
+    assert not calibrate(NO_IMAGE, NO_MASK, equations(key_columns=[], equations=[{**steep, **LINE}])).warnings
+
+
 def test_a_calibration_survives_json_to_the_last_bit():
     found = fit("phantom", points([0.1, 160.3, 250.7]), "HA", max_residual_mg_cm3=5.0, notes=["seen"])
     assert Calibration.from_content(json.loads(json.dumps(found.content()))) == found

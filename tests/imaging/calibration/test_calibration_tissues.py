@@ -44,11 +44,12 @@ def test_air_is_a_third_point_that_gives_residuals():
 
 
 @pytest.mark.slow
-def test_muscle_raised_by_contrast_medium_is_told():
-    image, mask = patient(Truth(muscle_hu=110.0))
-    (warning,) = calibrate(image, mask, settings()).warnings
-    assert warning.startswith("muscle at 1")
-    assert "contrast medium" in warning
+@pytest.mark.parametrize("muscle", [110.0, 15.0])
+def test_muscle_with_contrast_medium_or_fat_is_told(muscle):
+    image, mask = patient(Truth(muscle_hu=muscle))
+    warnings = calibrate(image, mask, settings()).warnings
+    assert warnings[0].startswith(f"muscle at {muscle:.0f}"[:-1])
+    assert "fat or contrast medium" in warnings[0]
 
 
 @pytest.mark.slow
