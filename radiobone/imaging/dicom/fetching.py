@@ -15,13 +15,12 @@ from radiobone.core.store import ResumeStore
 from radiobone.imaging.dicom.archive import file_state
 from radiobone.imaging.dicom.judging import Candidate, ImportOptions
 from radiobone.imaging.dicom.pixels import read_voxels
+from radiobone.imaging.dicom.truncation import UNCOMPRESSED
 from radiobone.imaging.dicom.volume import read_stack
 from radiobone.imaging.writing import write_image
 
 CONVERSION_REVISION = 1
 """Raised when the voxels or the grid of a converted series change."""
-
-_UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 
 
 def fetch(
@@ -69,7 +68,7 @@ def _fetch_one(one: Candidate, out: Path, convert: bool, store: ResumeStore | No
     where = f"{one.patient_id} {one.scan_id}"
     if not (convert or one.needs_conversion):
         middle = one.stack.slices[len(one.stack.slices) // 2]
-        if middle.header.transfer_syntax not in _UNCOMPRESSED:
+        if middle.header.transfer_syntax not in UNCOMPRESSED:
             read_voxels([middle], where)  # a process that nobody can decode is told now, and not by each verb
         write_list(out / "images" / f"{one.name}.txt", one.series.files)
         return []

@@ -37,7 +37,9 @@ def check_whole(headers: Iterable[Header], where: str) -> None:
     for header in headers:
         if header.fault:
             place = f"{where}, {header.name}"
-            raise ImageError("a DICOM file cannot be read", where=place, got=header.fault, do="copy it anew")
+            raise ImageError(
+                "a DICOM file cannot be read", where=place, got=header.fault, do="copy or export it anew"
+            )
 
 
 def check_kind(headers: Sequence[Header], where: str) -> None:
@@ -61,7 +63,13 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
         place = f"{where}, {header.name}"
         if header.modality != MODALITY:
             got = f"modality {header.modality or 'not told'}"
-            raise ImageError("a DICOM file is no CT", where=place, got=got, expected=f"modality {MODALITY}")
+            raise ImageError(
+                "a DICOM file is no CT",
+                where=place,
+                got=got,
+                expected=f"modality {MODALITY}",
+                do="leave it out (--series largest does)",
+            )
         if SCOUT in header.image_type:
             raise ImageError(
                 "a DICOM file is a scout",
@@ -70,7 +78,13 @@ def check_kind(headers: Sequence[Header], where: str) -> None:
                 do="leave it out (--series largest does)",
             )
         if header.samples > 1:
-            raise ImageError("a DICOM file is a picture in colour", where=place, expected="HU")
+            raise ImageError(
+                "a DICOM file is a picture in colour",
+                where=place,
+                got=f"{header.samples} values in each pixel",
+                expected="HU",
+                do="leave it out",
+            )
         if not header.planes:
             raise ImageError(
                 "a DICOM file does not say where its slice lies",

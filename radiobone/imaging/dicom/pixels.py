@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.headers import Header
 from radiobone.imaging.dicom.stack import Slice
+from radiobone.imaging.dicom.truncation import UNCOMPRESSED
 from radiobone.imaging.itk import is_text, quiet_itk
 
 _ONLY_PYDICOM = ("1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203")
-"""High-throughput JPEG 2000. What else GDCM refuses is not tried again: other decoders may make noise of it."""
+"""High-throughput JPEG 2000. What is compressed otherwise and GDCM refuses is not tried again: other decoders may
+make noise of it."""
 
 _DARK = "MONOCHROME1"
 
@@ -98,6 +100,9 @@ def _decode(header: Header, where: str) -> Callable[[int], NDArray[Any]]:
         with quiet_itk():
             image = reader.Execute()
     except RuntimeError as error:
+        if header.transfer_syntax in UNCOMPRESSED:
+            # It may not know the kind of object, or mind what lies behind the pixels; they are plain all the same.
+            return _decode_by_pydicom(header, where)
         raise _undecodable(header, where, error) from None
     frames: NDArray[Any] = sitk.GetArrayFromImage(image)
     if frames.shape != (header.frames, *header.size):

@@ -29,6 +29,9 @@ SPACING_TOLERANCE = 1e-4
 
 _DOUBLED_MM = 1e-3
 
+_ODD = "take the files that do not belong to the series out of it"
+_ANEW = "let the archive export the series anew"
+
 
 @dataclass(frozen=True, eq=False)
 class Slice:
@@ -137,10 +140,22 @@ def make_stack(slices: Sequence[Slice], where: str) -> Stack:
 
 def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
     if len(slices) < 2:
-        raise ImageError("a DICOM series needs at least two slices", where=where, got=len(slices))
+        raise ImageError(
+            "a DICOM series has too few slices",
+            where=where,
+            got=len(slices),
+            expected="at least two slices",
+            do="give the folder with all of them",
+        )
     sizes = sorted({item.header.size[::-1] for item in slices})
     if len(sizes) > 1:
-        raise ImageError("slices have different sizes", where=where, got=f"(x, y) {sizes[0]} and {sizes[-1]}")
+        raise ImageError(
+            "slices have different sizes",
+            where=where,
+            got=f"(x, y) {sizes[0]} and {sizes[-1]}",
+            expected="one size",
+            do=_ODD,
+        )
     along = np.array([item.plane.orientation for item in slices])
     turned = float(np.abs(along - along[0]).max())
     if turned > TURN_TOLERANCE:
@@ -149,17 +164,21 @@ def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
             where=where,
             got=f"direction cosines up to {turned:.3g} apart",
             expected="one orientation",
+            do=_ODD,
         )
     _check_directions(along[0], where)
     spacing = np.array([item.plane.spacing_mm for item in slices])
     if not (spacing > 0).all():
-        raise ImageError("pixel spacing is not above 0", where=where, got=f"{spacing.min():g} mm")
+        raise ImageError(
+            "pixel spacing is not above 0", where=where, got=f"{spacing.min():g} mm", expected="a length", do=_ANEW
+        )
     if (np.abs(spacing - spacing[0]) > SPACING_TOLERANCE * spacing[0]).any():
         raise ImageError(
             "slices have different pixel spacings",
             where=where,
             got=f"from {spacing.min():.6g} to {spacing.max():.6g} mm",
             expected="one spacing",
+            do=_ODD,
         )
 
 
@@ -173,6 +192,7 @@ def _check_directions(along: NDArray[np.float64], where: str) -> None:
             where=where,
             got="\\".join(f"{value:.4g}" for value in along),
             expected="an image orientation of two unit vectors",
+            do=_ANEW,
         )
 
 

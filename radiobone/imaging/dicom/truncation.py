@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+UNCOMPRESSED = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
+"""Transfer syntaxes in which pixels are stored as they are."""
+
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
-_NATIVE = ("", "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
@@ -45,7 +47,7 @@ def pixel_fault(stream: BinaryIO, data: Dataset) -> str:
     expected = _expected_bytes(data)
     if body + length > end:
         return f"it is truncated: {end - body} of {length} bytes of pixels are there"
-    if length < expected and str(data.file_meta.get("TransferSyntaxUID", "")) in _NATIVE:
+    if length < expected and str(data.file_meta.get("TransferSyntaxUID", "")) in ("", *UNCOMPRESSED):
         return f"it holds {length} bytes of pixels, and its size needs {expected}"
     return ""
 

@@ -204,3 +204,15 @@ def test_messages_of_decoders_tell_no_path(tmp_path, write_series, photometric):
         read_voxels([Slice(header)], "P0001 S01")
     assert "Doe" not in str(caught.value)
     assert "xxx" not in str(caught.value)
+
+
+@pytest.mark.parametrize("odd", ["zeros behind the pixels", "an unknown kind of object"])
+def test_plain_pixels_are_read_whatever_stands_round_them(tmp_path, write_series, odd):
+    if odd == "zeros behind the pixels":  # tapes were filled up to whole blocks
+        for path in write_series(tmp_path, range(3)):
+            path.write_bytes(path.read_bytes() + bytes(2048))
+    else:
+        write_series(tmp_path, range(3), SOPClassUID="1.2.3.4.5")
+    image = read_image(tmp_path)
+    assert image.array.dtype == np.int16
+    np.testing.assert_array_equal(image.array[:, 0, 0], range(3))
