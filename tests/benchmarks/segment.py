@@ -9,7 +9,8 @@ Run by hand, for instance:
 Ten real CTs are written as NIfTI in the model's order of axes, since nnU-Net's reader turns nothing. Each round
 runs, one after another: ``radiobone segment --cohort`` on all; nnU-Net's ``nnUNetv2_predict_from_modelfolder`` on
 the folder of all; and ten calls of it, each on a folder with one. Every call is a new process, and its seconds are
-those of the whole process. Peaks are of the largest process of a call (nnU-Net starts up to seven), in 10⁹ bytes.
+those of the whole process; processor seconds, with those of all processes that it starts, tell more where other
+work runs beside it. Peaks are of the largest process of a call (nnU-Net starts up to seven), in 10⁹ bytes.
 
 Without ``--model`` an untrained network is taken, of the size named by ``--network``: what it answers is rubbish,
 but it costs what a trained one does.
@@ -84,9 +85,10 @@ NETWORKS = {
 
 @dataclass
 class Figures:
-    """Seconds and greatest peaks of one contestant, for each round."""
+    """Seconds, processor seconds and greatest peaks of one contestant, for each round."""
 
     seconds: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
     peaks: list[float] = field(default_factory=list)
 
 
@@ -143,8 +145,8 @@ def prepare(data: Path, folder: Path) -> list[Path]:
     return files
 
 
-def call(arguments: list[str], environment: dict[str, str] | None = None) -> tuple[float, float]:
-    """Run a process; return its seconds, and the peak of the largest process in it in GB."""
+def call(arguments: list[str], environment: dict[str, str] | None = None) -> tuple[float, float, float]:
+    """Run a process; return its seconds, processor seconds, and the peak of the largest process in it in GB."""
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as log:
         process = os.posix_spawn(
@@ -156,7 +158,7 @@ def call(arguments: list[str], environment: dict[str, str] | None = None) -> tup
         if os.waitstatus_to_exitcode(status):
             log.seek(0)
             sys.exit(f"{' '.join(arguments)} failed:\n{log.read().decode(errors='replace')[-3000:]}")
-    return seconds, usage.ru_maxrss * 1024 / 1e9
+    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9
 
 
 def ours(model: Path, *more: str) -> list[str]:
@@ -210,18 +212,23 @@ def compare(data: Path, model: Path, folder: Path, rounds: int, mirroring: bool)
         other = read_any(folder / f"theirs0/scan{number:02d}.nii.gz")
         differing, total = differing + int((one != other).sum()), total + one.size
     base = statistics.median(figures["radiobone, ten scans"].seconds)
-    print("| | seconds for ten CTs, each round | median, per CT | ratio | peak, GB |\n|---|---|---|---|---|")
+    print("| | seconds for ten CTs, each round | median, per CT | ratio | processor seconds, ratio | peak, GB |")
+    print("|---|---|---|---|---|---|")
+    work = statistics.median(figures["radiobone, ten scans"].processor)
     for name, found in figures.items():
         median = statistics.median(found.seconds)
         told = ", ".join(f"{seconds:.1f}" for seconds in found.seconds)
-        print(f"| {name} | {told} | {median / len(files):.2f} | {median / base:.2f} | {max(found.peaks):.2f} |")
+        spent = statistics.median(found.processor)
+        cells = (told, f"{median / len(files):.2f}", f"{median / base:.2f}", f"{spent:.1f}, {spent / work:.2f}")
+        print(f"| {name} | {' | '.join(cells)} | {max(found.peaks):.2f} |")
     print(f"\nMasks differ in {differing} of {total} voxels; {len(os.sched_getaffinity(0))} cores.")
 
 
-def add(figures: Figures, calls: list[tuple[float, float]]) -> None:
+def add(figures: Figures, calls: list[tuple[float, float, float]]) -> None:
     """Add one round: seconds of all its calls, and the greatest peak."""
-    figures.seconds.append(sum(seconds for seconds, _ in calls))
-    figures.peaks.append(max(peak for _, peak in calls))
+    figures.seconds.append(sum(seconds for seconds, _, _ in calls))
+    figures.processor.append(sum(spent for _, spent, _ in calls))
+    figures.peaks.append(max(peak for _, _, peak in calls))
 
 
 def read_any(path: Path) -> np.ndarray:
@@ -239,7 +246,7 @@ def single(data: Path, model: Path, folder: Path) -> None:
         image = read_image(data / name)
         needed = segmenter.forecast(image)
         out = folder / "mask.nii.gz"
-        seconds, peak = call(ours(model, str(data / name), "--out", str(out), "--no-mirroring"))
+        seconds, _, peak = call(ours(model, str(data / name), "--out", str(out), "--no-mirroring"))
         same = read_mask(out).geometry == image.geometry
         size = " x ".join(map(str, image.array.shape[::-1]))
         print(f"| {name} | {size} | {seconds:.1f} | {peak:.2f} | {needed.total / 1e9:.2f} |", flush=True)
