@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -124,10 +125,8 @@ def test_a_missing_extra_or_model_is_told_before_any_work(tmp_path, monkeypatch)
         segment_missing(study, table, tmp_path / "out")
     (tmp_path / "net/fold_0/checkpoint_final.pth").write_bytes(b"weights")
 
-    def absent(module: str, extra: str) -> None:
-        raise MissingExtraError("the package is needed", do=f'pip install "radiobone[{extra}]"')
-
-    monkeypatch.setattr(radiobone.study.segmenting, "require", absent)
+    for package in ("torch", "nnunetv2"):
+        monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=r"radiobone\[segment\]"):
         segment_missing(study, table, tmp_path / "out")
     assert not (tmp_path / "out").exists()
