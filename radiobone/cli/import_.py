@@ -65,7 +65,8 @@ def import_(
 
     By default nothing is copied: each scan is a list ([b]images/*.txt[/]) of its files, which therefore holds
     their paths; names in these paths stay there. The tables hold none. [b]import_report.csv[/] tells of every
-    series why it is in the cohort or not. A stopped run goes on where it was.
+    series why it is in the cohort or not. A stopped run goes on where it was. By [b]import.resume[/] patient IDs
+    can be tried until one fits: give it to nobody who may not see the archive.
     """
     from rich.console import Console
     from rich.markup import escape
