@@ -23,7 +23,7 @@ REVISION = 1
 
 
 MIN_FOUND_R2 = 0.98
-"""Rods that were found, not given, and lie worse on a line are no rods; phantoms give above 0.999."""
+"""Rods that were found, not given, and lie worse on a line are no rods: radiobone's own choice."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ Kind = Literal["phantom", "asynchronous", "internal"]
 Standard = Literal["HA", "K2HPO4"]
 """Material that densities are equivalents of: hydroxyapatite or dipotassium phosphate.
 
-The two scales differ by more than 10 percent, so that a density without its standard means little.
+Phantoms are made of one or the other and the two scales differ, so that a density needs its standard.
 """
 
 WATER_SLOPE = 0.2174

@@ -80,7 +80,9 @@ class Course:
 
 
 def find_rods(image: Image, mask: Mask, settings: PhantomSettings) -> Course:
-    """Find the rods of a phantom below the spine.
+    """Find the rods of a phantom below the spine, that is towards the patient's back.
+
+    A phantom before a patient who lies on the belly is not found; its rods may be given as labels.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from radiobone.core.config import FileModel, read_yaml, validate
 from radiobone.imaging.calibration.fitting import Standard
 
 MAX_RESIDUAL_MG_CM3 = 5.0
-"""A rod further from the line gives a warning: radiobone's own choice, near the short-term precision of QCT."""
+"""A rod further from the line gives a warning: radiobone's own choice."""
 
 
 class Rod(FileModel):

@@ -173,7 +173,8 @@ def histogram_peak(values: Sequence[float] | Floats) -> float:
     from scipy import ndimage
 
     hu = np.asarray(values, dtype=np.float64)
-    low, high = np.floor(hu.min()) - 20, np.ceil(hu.max()) + 20
+    # Bins of 0.5 HU round whole numbers, which most scans hold; room at the ends for the smoothing.
+    low, high = np.floor(hu.min()) - 20.25, np.ceil(hu.max()) + 20.25
     counts, edges = np.histogram(hu, bins=np.arange(low, high + 0.5, 0.5))
     quartiles = np.percentile(hu, [25, 75])
     # Half of Silverman's width keeps a shoulder of fat from drawing the peak of muscle; never under 2 HU.
