@@ -14,7 +14,7 @@ from radiobone.core.errors import ImageError, one_line
 from radiobone.imaging.dicom.frames import Plane, frame_planes
 from radiobone.imaging.dicom.headers import read_header
 from radiobone.imaging.masks.references import SEG, check_series, read_dataset
-from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes
+from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes, numbered_names
 from radiobone.imaging.masks.stacking import FrameGrid, frame_grid
 from radiobone.imaging.volumes import Image, Mask
 from radiobone.tables.level_names import find_level
@@ -22,7 +22,9 @@ from radiobone.tables.level_names import find_level
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-FRACTIONAL, LABELMAP = "FRACTIONAL", "LABELMAP"
+BINARY, FRACTIONAL, LABELMAP = "BINARY", "FRACTIONAL", "LABELMAP"
+
+_ANEW = "export it again"
 
 _PIXEL_ERRORS = (RuntimeError, NotImplementedError, ValueError, AttributeError, TypeError, OSError, EOFError)
 
@@ -55,25 +57,33 @@ def read_seg(path: Path, image: Image | None, wanted: Sequence[str], where: str)
         If it refers to another series.
     """
     header, data = read_header(path), read_dataset(path, where)
-    if header is not None and header.fault and "truncated" in header.fault:
+    if header is not None and header.frames and header.fault:
         raise ImageError("DICOM file is damaged or truncated", where=where, got=header.fault, do="copy it again")
     check_series(header.refers_to if header is not None else (), image, SEG, where)
-    names = {int(item.SegmentNumber): _name(item) for item in data.get("SegmentSequence") or []}
+    described = ((int(item.SegmentNumber), _name(item)) for item in data.get("SegmentSequence") or [])
     # A label map may describe its background, as number 0.
-    chosen = choose_segments({value: name for value, name in names.items() if value}, wanted, where)
-    planes = _planes(data, where)
-    grid = frame_grid(planes, (int(data.Rows), int(data.Columns)), _stated_gap(data), image, where)
-    if str(data.get("SegmentationType", "")) == LABELMAP:
-        return Segments(_from_label_map(path, grid, chosen, where), grid.geometry)
-    numbers = _segment_numbers(data, where)
-    half, notes = _threshold(data)
-    segments = [
-        Segment(value, name, _mask(path, grid, [at for at, n in enumerate(numbers) if n == value], half, where))
-        for value, name in chosen.items()
-    ]
+    names = numbered_names((pair for pair in described if pair[0]), "segment", where)
+    chosen = choose_segments(names, wanted, where)
+    grid = frame_grid(_planes(data, where), (int(data.Rows), int(data.Columns)), _stated_gap(data), image, where)
+    half, notes = _threshold(data, where)
+    if str(data.SegmentationType) == LABELMAP:
+        segments, stray = _from_label_map(path, grid, chosen, where)
+    else:
+        numbers = _segment_numbers(data, where)
+        segments = [
+            Segment(
+                value, name, _mask(path, grid, [at for at, n in enumerate(numbers) if n == value], half, where)
+            )
+            for value, name in chosen.items()
+        ]
+        stray = {*numbers}
     for item in segments:
         slices = np.flatnonzero(item.mask.array.any(axis=(1, 2))).tolist()
         notes += gap_notes(slices, f"segment {item.name!r}")
+    stray -= {0, *names}
+    if stray:
+        listed = ", ".join(map(str, sorted(stray)))
+        notes.append(f"voxels of segments that the file does not describe were left out: {listed}")
     return Segments(segments, grid.geometry, tuple(notes))
 
 
@@ -88,8 +98,9 @@ def _name(item: Dataset) -> str:
 def _planes(data: Dataset, where: str) -> tuple[Plane, ...]:
     try:
         planes = frame_planes(data)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise _unplaced(where, one_line(error)) from None
+    except (ValueError, TypeError, AttributeError):
+        # The words of pydicom name its own classes.
+        raise _unplaced(where, "elements that are missing or not valid") from None
     if not planes:
         raise _unplaced(where, "a frame without position, orientation or pixel spacing")
     return planes
@@ -119,14 +130,22 @@ def _segment_numbers(data: Dataset, where: str) -> list[int]:
     for place, frame in enumerate(data.PerFrameFunctionalGroupsSequence):
         found = frame.get("SegmentIdentificationSequence") or shared
         if not found or found[0].get("ReferencedSegmentNumber") is None:
-            raise ImageError("a frame does not say which segment it shows", where=f"{where}, frame {place + 1}")
+            raise ImageError(
+                "a frame does not say which segment it shows", where=f"{where}, frame {place + 1}", do=_ANEW
+            )
         numbers.append(int(found[0].ReferencedSegmentNumber))
     return numbers
 
 
-def _threshold(data: Dataset) -> tuple[float, list[str]]:
+def _threshold(data: Dataset, where: str) -> tuple[float, list[str]]:
     """Return the smallest stored value that counts as inside, and a note where it is a choice."""
-    if str(data.get("SegmentationType", "")) != FRACTIONAL:
+    kinds = (BINARY, FRACTIONAL, LABELMAP)
+    if data.get("SegmentationType") not in kinds:
+        got = str(data.get("SegmentationType") or "none")
+        raise ImageError(
+            "the SEG is of no known type", where=where, got=got, expected=" or ".join(kinds), do=_ANEW
+        )
+    if data.SegmentationType != FRACTIONAL:
         return 1.0, []
     highest = int(data.get("MaximumFractionalValue") or 255)
     kind = str(data.get("SegmentationFractionalType", "")).casefold() or "fraction"
@@ -149,13 +168,7 @@ def _frames(path: Path, indices: Sequence[int], where: str) -> Iterator[NDArray[
 def _mask(path: Path, grid: FrameGrid, frames: Sequence[int], half: float, where: str) -> Mask:
     """Gather the frames of one segment, in its box."""
     places = [grid.places[frame] for frame in frames]
-    if len(set(places)) < len(places):
-        raise ImageError(
-            "a segment has several frames in one place",
-            where=where,
-            got=f"{len(places)} frames",
-            expected="one each",
-        )
+    _check_places(places, where)
     first, last = min(places, default=0), max(places, default=-1)
     array = np.zeros((last + 1 - first, *grid.geometry.shape[1:]), dtype=bool)
     if frames:
@@ -164,10 +177,24 @@ def _mask(path: Path, grid: FrameGrid, frames: Sequence[int], half: float, where
     return Mask(array, grid.geometry, (first, 0, 0)).tight()
 
 
-def _from_label_map(path: Path, grid: FrameGrid, chosen: Mapping[int, str], where: str) -> list[Segment]:
-    """Read segments whose numbers are the pixels' values."""
+def _from_label_map(
+    path: Path, grid: FrameGrid, chosen: Mapping[int, str], where: str
+) -> tuple[list[Segment], set[int]]:
+    """Read segments whose numbers are the pixels' values; return these values too."""
+    _check_places(grid.places, where)
     labels: NDArray[Any] = np.zeros(grid.geometry.shape, dtype=np.uint16)
     for place, frame in zip(grid.places, _frames(path, range(len(grid.places)), where), strict=True):
         labels[place] = frame
     whole = Mask(labels, grid.geometry)
-    return [Segment(value, name, whole.select(value)) for value, name in chosen.items()]
+    return [Segment(value, name, whole.select(value)) for value, name in chosen.items()], {*whole.labels()}
+
+
+def _check_places(places: Sequence[int], where: str) -> None:
+    if len(set(places)) < len(places):
+        raise ImageError(
+            "several frames of one segment lie in one place",
+            where=where,
+            got=f"{len(places)} frames in {len(set(places))} places",
+            expected="one each",
+            do=_ANEW,
+        )

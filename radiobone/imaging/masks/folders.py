@@ -58,7 +58,13 @@ def choose_files(files: dict[Path, str], wanted: Sequence[str], where: str) -> d
     -------
     dict of int to Path
         By label value: that of the scheme ``totalsegmentator`` for its levels, 118 and up for all else.
+
+    Raises
+    ------
+    ImageError
+        If a name that is wanted is there not once, or two files hold one label.
     """
+    _check_twins(files, wanted, where)
     values, other = {}, FIRST_OTHER_VALUE
     for path, name in files.items():
         level = find_level(name)
@@ -68,6 +74,23 @@ def choose_files(files: dict[Path, str], wanted: Sequence[str], where: str) -> d
         values[value] = path
     chosen = choose_segments({value: files[path] for value, path in values.items()}, wanted, where)
     return {value: values[value] for value in chosen}
+
+
+def _check_twins(files: dict[Path, str], wanted: Sequence[str], where: str) -> None:
+    """Refuse two files of one label, such as a compressed one beside its original."""
+    seen: dict[str, Path] = {}
+    for path, name in files.items():
+        # Of two files that mean one level, such as T12 and vertebrae_T12, one may be asked for by its name.
+        label = name.casefold() if wanted else find_level(name) or name.casefold()
+        if label in seen:
+            raise ImageError(
+                "two files of the folder hold one label",
+                where=where,
+                got=f"{seen[label].name} and {path.name}",
+                expected="one file for each label",
+                do="leave one of them in the folder",
+            )
+        seen[label] = path
 
 
 def read_folder(files: dict[int, Path], where: str) -> Segments:

@@ -38,8 +38,13 @@ def folder_files(files: Sequence[Path], wanted: Sequence[str], where: str) -> li
     Raises
     ------
     ImageError
-        If there is no mask, or more than one.
+        If there is no mask, or more than one, or a link leads nowhere.
     """
+    for path in files:
+        if path.is_symlink() and not path.exists():
+            raise ImageError(
+                "a link in the folder leads nowhere", where=str(path), do="restore what it stands for"
+            )
     files = sorted(path for path in files if path.is_file())
     labels = label_files(files)
     if _is_label_folder(labels, wanted):

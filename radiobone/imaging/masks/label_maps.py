@@ -23,6 +23,9 @@ from radiobone.imaging.volumes import Mask
 _HEADER_BYTES = 1 << 20
 """More than any header with a name for each of some hundred labels."""
 
+HIGHEST_LABEL = 2**31 - 1
+"""Highest label of a float file: its labels become integers of 32 bits."""
+
 _LABEL = re.compile(rb'<Label\s[^>]*?Key="(\d+)"[^>]*>(?:<!\[CDATA\[)?([^<\]]*)')
 """A label in the table of names that TotalSegmentator and Connectome Workbench write into a NIfTI header."""
 
@@ -57,7 +60,7 @@ def read_label_map(files: Sequence[Path], wanted: Sequence[str], where: str) -> 
 
 
 def named_mask(mask: Mask, names: dict[int, str], wanted: Sequence[str], where: str) -> Mask:
-    """Give a label map its names, as far as they are wanted and its labels are there.
+    """Give a label map its names, and leave out what is not wanted.
 
     Parameters
     ----------
@@ -91,7 +94,8 @@ def named_mask(mask: Mask, names: dict[int, str], wanted: Sequence[str], where: 
             got=f"no voxel in {', '.join(map(repr, empty))}",
             expected="at least one voxel in each segment",
         )
-    return Mask(mask.array, mask.geometry, mask.offset, chosen, mask.notes)
+    array = np.where(np.isin(mask.array, list(chosen)), mask.array, 0) if wanted else mask.array
+    return Mask(array, mask.geometry, mask.offset, chosen, mask.notes)
 
 
 def as_labels(array: NDArray[Any], where: str) -> NDArray[Any]:
@@ -107,7 +111,7 @@ def as_labels(array: NDArray[Any], where: str) -> NDArray[Any]:
     Raises
     ------
     ImageError
-        If a value is negative or not whole.
+        If a value is negative, not whole, or higher than 32 bits hold in a float file.
     """
     if array.dtype.kind == "f":
         whole = np.isfinite(array) & (array == np.round(array))
@@ -118,6 +122,14 @@ def as_labels(array: NDArray[Any], where: str) -> NDArray[Any]:
                 got=f"{int((~whole).sum())} voxels such as {array[~whole][0]:.6g}",
                 expected="whole numbers",
                 do="give a label map, not probabilities or a resampled mask",
+            )
+        if array.max() > HIGHEST_LABEL:
+            raise ImageError(
+                "mask holds values that are no labels",
+                where=where,
+                got=f"up to {array.max():.6g}",
+                expected=f"at most {HIGHEST_LABEL}",
+                do="give a label map",
             )
         array = array.astype(np.int32)
     if array.min() < 0:

@@ -14,7 +14,7 @@ from radiobone.imaging.dicom.headers import read_header
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.masks.contours import fill
 from radiobone.imaging.masks.references import RTSTRUCT, check_series, read_dataset
-from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes
+from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes, numbered_names
 from radiobone.imaging.volumes import Image, Mask
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
 EDGE_TOLERANCE = 1.0
 """Largest distance in voxels by which a contour may leave the image sideways, as an outline of its border does."""
+
+TWIN_DIGITS = 3
+"""Digits of a mm in which contours agree that are one."""
 
 HEAD = np.array([0.0, 0.0, 1.0])
 """World direction to the patient's head (LPS)."""
@@ -64,25 +67,24 @@ def read_rtstruct(path: Path, image: Image | None, wanted: Sequence[str], where:
     if image is None:
         raise ImageError("contours need the image that they were drawn on", where=where, do="give the image too")
     check_series(header.refers_to if header is not None else (), image, RTSTRUCT, where)
-    names = {
-        int(item.ROINumber): str(item.get("ROIName") or "").strip()
-        for item in data.get("StructureSetROISequence") or []
-    }
-    names = {number: name or f"region {number}" for number, name in names.items()}
-    if not names or "ROIContourSequence" not in data:
-        raise ImageError(
-            "the RTSTRUCT holds no contours",
-            where=where,
-            got=f"{len(names)} regions",
-            do="check whether the file is whole",
-        )
+    regions = data.get("StructureSetROISequence") or []
+    names = numbered_names(
+        ((int(item.ROINumber), str(item.get("ROIName") or "").strip()) for item in regions), "region", where
+    )
     chosen = choose_segments(names, wanted, where)
-    contours = {
-        int(item.ReferencedROINumber): item.get("ContourSequence") or [] for item in data.ROIContourSequence
-    }
+    contours: dict[int, list[Dataset]] = {}
+    for item in data.get("ROIContourSequence") or []:
+        contours.setdefault(int(item.ReferencedROINumber), []).extend(item.get("ContourSequence") or [])
+    if not contours:
+        raise ImageError("the RTSTRUCT holds no contours", where=where, do="check whether the file is whole")
     # Some programs count regions from 0, which is the background of a label map.
     shift = max(1 - min(names), 0)
-    notes: list[str] = []
+    stray = sorted(contours.keys() - names.keys())
+    notes = (
+        [f"contours of regions that the file does not name were left out: {', '.join(map(str, stray))}"]
+        if stray
+        else []
+    )
     segments = [
         Segment(
             number + shift,
@@ -107,12 +109,23 @@ def _region(contours: Sequence[Dataset], grid: Geometry, where: str, name: str, 
         notes.append(f"region {name!r}: {left_out} of {len(contours)} contours enclose nothing and were left out")
     if not closed:
         return Mask(np.zeros((0, 0, 0), dtype=bool), grid)
+    different = _without_twins(closed)
+    if len(different) < len(closed):
+        # By the even-odd rule a contour and its copy would enclose nothing.
+        notes.append(f"region {name!r}: {len(closed) - len(different)} contours are there twice, and count once")
+        closed = different
     axis = int(np.abs(grid.axes @ HEAD).argmax())
     index = [grid.index(part) for part in closed]
     numbers = _slices(index, axis, grid, where)
     _check_inside(index, axis, grid, where)
     notes += gap_notes(numbers, f"region {name!r}")
     return fill(list(zip(numbers, index, strict=True)), axis, grid)
+
+
+def _without_twins(contours: Sequence[Floats]) -> list[Floats]:
+    """Return contours without copies, wherever and in which direction these begin."""
+    by_corners = {np.unique(np.round(points, TWIN_DIGITS) + 0.0, axis=0).tobytes(): points for points in contours}
+    return list(by_corners.values())
 
 
 def _points(item: Dataset, where: str) -> Floats:

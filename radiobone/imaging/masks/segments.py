@@ -59,6 +59,44 @@ class Segments:
     notes: tuple[str, ...] = ()
 
 
+def numbered_names(pairs: Iterable[tuple[int, str]], kind: str, where: str) -> dict[int, str]:
+    """Return the names of segments by their numbers; one without a name gets its number for one.
+
+    Parameters
+    ----------
+    pairs : iterable of tuple
+        Number and name of each segment of a file.
+    kind : str
+        What the file calls a segment, for names and messages.
+    where : str
+        The file, for messages.
+
+    Returns
+    -------
+    dict of int to str
+        At least one.
+
+    Raises
+    ------
+    ImageError
+        If there is none, or two have one number.
+    """
+    names: dict[int, str] = {}
+    for number, name in pairs:
+        if number in names:
+            raise ImageError(
+                f"two {kind}s have one number",
+                where=where,
+                got=f"number {number} for {names[number]!r} and {name!r}",
+                expected=f"one {kind} of each number",
+                do="export it again",
+            )
+        names[number] = name or f"{kind} {number}"
+    if not names:
+        raise ImageError(f"the file describes no {kind}s", where=where, do="check whether the file is whole")
+    return names
+
+
 def choose_segments(names: Mapping[int, str], wanted: Sequence[str], where: str) -> dict[int, str]:
     """Choose the segments of a file that are read.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.frames import Plane
+from radiobone.imaging.dicom.stack import SKEW_TOLERANCE
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.volumes import Image
 
@@ -64,10 +65,11 @@ def frame_grid(
     Raises
     ------
     ImageError
-        If frames are not parallel, not one above the other, or at uneven distances.
+        If frames are no grids, not parallel, not one above the other, or at uneven distances.
     """
     along = np.array([plane.orientation for plane in planes])
     spacing = np.array([plane.spacing_mm for plane in planes])
+    _check_plane(along[0].reshape(2, 3), spacing[0], where)
     if np.abs(along - along[0]).max() > TURN_TOLERANCE or np.abs(spacing / spacing[0] - 1).max() > TURN_TOLERANCE:
         raise ImageError("frames have different orientations or spacings", where=where, expected="one stack")
     column, normal = _axes(along[0])
@@ -95,6 +97,22 @@ def frame_grid(
     return FrameGrid(geometry, places.tolist())
 
 
+def _check_plane(along: NDArray[np.float64], spacing: NDArray[np.float64], where: str) -> None:
+    """Refuse a frame whose rows and columns are no perpendicular directions, or have no distance."""
+    skew = np.abs(along @ along.T - np.eye(2)).max()
+    if not (skew < SKEW_TOLERANCE and np.isfinite(spacing).all() and spacing.min() > 0):
+        directions, distances = (
+            ", ".join(f"{value:.4g}" for value in found) for found in (along.ravel(), spacing)
+        )
+        raise ImageError(
+            "frames have no valid orientation or spacing",
+            where=where,
+            got=f"orientation {directions}; spacing {distances} mm",
+            expected="two perpendicular unit vectors, and two distances above 0",
+            do="export the segmentation again",
+        )
+
+
 def _axes(along: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the direction of a column of pixels and of the normal, both of length 1."""
     column = along[3:] / np.linalg.norm(along[3:])
@@ -118,7 +136,7 @@ def _candidates(
     apart = gaps[gaps > SAME_PLACE_MM]
     # Positions are often rounded, so that the smallest of many gaps is too small.
     found.append(float(apart[apart < 1.5 * apart.min()].mean()) if apart.size else thickness_mm)
-    return [gap for gap in found if gap]
+    return [gap for gap in found if gap and gap > 0]
 
 
 def _gap(depth: NDArray[np.float64], candidates: Sequence[float], where: str) -> float:

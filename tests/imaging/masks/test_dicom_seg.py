@@ -170,9 +170,96 @@ def test_uneven_frames_are_refused(write_seg_file, ct):
         read_mask(path, ct)
     data.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence[0].ImagePositionPatient = [-8.0, 5.0, 100.0]
     data.save_as(path)
-    with pytest.raises(ImageError, match="several frames in one place"):
+    with pytest.raises(ImageError, match="several frames of one segment lie in one place"):
         read_mask(path, ct)
     del data.PerFrameFunctionalGroupsSequence[1].PlanePositionSequence
     data.save_as(path)
     with pytest.raises(ImageError, match="does not say where its frames lie"):
         read_mask(path, ct)
+
+
+@pytest.fixture
+def changed(write_seg_file):
+    """Write a SEG of L1 and L2 whose elements are changed before."""
+    from pydicom import dcmread
+
+    def write(change):
+        path = write_seg_file(blocks(L1=[2, 3], L2=[4, 5]))
+        data = dcmread(path)
+        change(data, data.SharedFunctionalGroupsSequence[0], data.PerFrameFunctionalGroupsSequence)
+        data.save_as(path)
+        return path
+
+    return write
+
+
+def as_label_map(data, pixels):
+    data.SegmentationType, data.BitsAllocated, data.BitsStored, data.HighBit = "LABELMAP", 8, 8, 7
+    data.PixelData = pixels.astype(np.uint8).tobytes()
+
+
+LABELS = (blocks(L=[2, 3])["L"] + 2 * blocks(L=[4, 5])["L"])[2:]
+
+
+def test_a_label_map_is_read_and_values_without_a_description_are_noted(changed, ct):
+    def change(data, shared, frames):
+        as_label_map(data, np.where(np.indices(LABELS.shape).sum(axis=0) == 0, 77, LABELS))
+
+    mask = read_mask(changed(change), ct)
+    np.testing.assert_array_equal(mask.full()[2:], LABELS)
+    assert mask.notes == ("voxels of segments that the file does not describe were left out: 77",)
+
+
+def test_frames_of_a_segment_without_a_description_are_noted_and_numbers_may_have_gaps(changed, ct):
+    def change(data, shared, frames):
+        data.SegmentSequence[1].SegmentNumber = 300
+        for frame, number in zip(frames, (1, 9, 300, 300), strict=True):
+            frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber = number
+
+    mask = read_mask(changed(change), ct)
+    assert mask.names == {1: "L1", 300: "L2"}
+    assert mask.notes == ("voxels of segments that the file does not describe were left out: 9",)
+    assert mask.labels() == [1, 300]
+
+
+def test_segments_without_names_are_named_by_their_numbers(changed, ct):
+    def change(data, shared, frames):
+        for item in data.SegmentSequence:
+            del item.SegmentLabel, item.SegmentedPropertyTypeCodeSequence
+
+    assert read_mask(changed(change), ct).names == {1: "segment 1", 2: "segment 2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data, *_: setattr(data.SegmentSequence[1], "SegmentNumber", 1), "two segments have one number"),
+        (lambda data, *_: setattr(data, "SegmentSequence", []), "describes no segments"),
+        (lambda data, *_: setattr(data, "SegmentationType", "SURFACE"), r"no known type.*got: SURFACE"),
+        (lambda data, *_: setattr(data, "PixelData", data.PixelData[:120]), r"damaged.*120 bytes.*needs \d+"),
+        (lambda data, *_: setattr(data, "Rows", 6000), r"damaged.*its size needs"),
+        (lambda data, *_: setattr(data, "NumberOfFrames", 0), "does not say where its frames lie"),
+        (
+            lambda _, shared, *__: setattr(shared.PixelMeasuresSequence[0], "PixelSpacing", [0, 0]),
+            "spacing 0, 0 mm",
+        ),
+        (
+            lambda _, shared, *__: setattr(
+                shared.PlaneOrientationSequence[0], "ImageOrientationPatient", [1, 0, 0, 1, 0, 0]
+            ),
+            "no valid orientation or spacing",
+        ),
+    ],
+)
+def test_a_seg_that_contradicts_itself_is_refused(changed, ct, change, told):
+    with pytest.raises(ImageError, match=told):
+        read_mask(changed(change), ct)
+
+
+def test_a_label_map_with_two_frames_in_one_place_is_refused(changed, ct):
+    def change(data, shared, frames):
+        as_label_map(data, LABELS)
+        frames[1].PlanePositionSequence = frames[0].PlanePositionSequence
+
+    with pytest.raises(ImageError, match=r"lie in one place.*4 frames in 3 places"):
+        read_mask(changed(change), ct)

@@ -49,6 +49,7 @@ def test_a_slicer_file_keeps_values_and_names(tmp_path):
     np.testing.assert_array_equal(mask.full(), labels())
     chosen = read_mask(tmp_path / "a.seg.nrrd", segments=["wirbel l2"])
     assert chosen.names == {30: "Wirbel L2"}
+    np.testing.assert_array_equal(chosen.full(), np.where(labels() == 30, 30, 0))
     with pytest.raises(ImageError, match=r"no segment named 'L5'.*'L1', 'Wirbel L2'"):
         read_mask(tmp_path / "a.seg.nrrd", segments=["L5"])
 
@@ -165,6 +166,33 @@ def test_bad_label_folders(folder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match=r"holds no masks.*got: 0 files"):
         read_mask(tmp_path / "empty")
+
+
+def test_two_files_of_one_label_are_refused(folder):
+    write_mask(Mask(labels() == 31, GRID), folder / "T12.nii.gz")
+    write_mask(Mask(labels() == 30, GRID), folder / "vertebrae_T12.nii.gz")
+    with pytest.raises(ImageError, match=r"hold one label.*got: T12\.nii\.gz and vertebrae_T12\.nii\.gz"):
+        read_mask(folder)
+    assert read_mask(folder, segments=["vertebrae_t12"]).n_voxels == 56
+    (folder / "vertebrae_T12.nii.gz").rename(folder / "t12.nii")
+    for wanted in ([], ["T12"]):
+        with pytest.raises(ImageError, match=r"hold one label.*T12\.nii\.gz and t12\.nii"):
+            read_mask(folder, segments=wanted)
+
+
+def test_a_link_that_leads_nowhere_is_no_missing_level(folder, tmp_path):
+    (folder / "vertebrae_L2.nii.gz").rename(tmp_path / "moved.nii.gz")
+    (folder / "vertebrae_L2.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
+    with pytest.raises(ImageError, match=r"leads nowhere.*vertebrae_L2"):
+        read_mask(folder)
+    (tmp_path / "moved.nii.gz").rename(tmp_path / "gone.nii.gz")
+    np.testing.assert_array_equal(read_mask(folder).full(), labels())
+
+
+def test_labels_of_a_float_file_that_are_too_high_are_refused(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(labels() * np.float32(1e9)), str(tmp_path / "a.nii.gz"))
+    with pytest.raises(ImageError, match=r"no labels.*got: up to 3\.1e\+10.*at most 2147483647"):
+        read_mask(tmp_path / "a.nii.gz")
 
 
 def test_a_folder_may_hold_one_multi_label_file_or_one_seg(tmp_path, write_seg_file, ct):

@@ -183,3 +183,38 @@ def test_a_contour_that_lacks_numbers_is_refused(write_rtstruct, ct, box):
     data.save_as(path)
     with pytest.raises(ImageError, match=r"contour is damaged.*got: 4 numbers.*expected: 12"):
         read_mask(path, ct)
+
+
+def test_a_contour_that_is_there_twice_counts_once_with_a_note(write_rtstruct, ct, box):
+    contour = box(4, (3, 9), (5, 12))
+    contours = [contour, np.roll(contour[::-1], 1, axis=0), box(3, (3, 9), (5, 12))]
+    mask = read_mask(write_rtstruct({"L1": contours}), ct)
+    assert mask.n_voxels == 2 * 6 * 7
+    assert mask.notes == ("region 'L1': 1 contours are there twice, and count once",)
+
+
+def test_contours_of_one_region_may_lie_in_several_items(write_rtstruct, ct, box):
+    from pydicom import dcmread
+
+    path = write_rtstruct({"L1": [box(4, (3, 9), (5, 12))], "L2": [box(3, (3, 9), (5, 12))]})
+    data = dcmread(path)
+    data.ROIContourSequence[1].ReferencedROINumber = 1
+    data.save_as(path)
+    assert read_segments(path, ct)["L1"].n_voxels == 2 * 6 * 7
+    del data.StructureSetROISequence[1]
+    data.ROIContourSequence[1].ReferencedROINumber = 7
+    data.save_as(path)
+    mask = read_mask(path, ct)
+    assert mask.n_voxels == 6 * 7
+    assert mask.notes == ("contours of regions that the file does not name were left out: 7",)
+
+
+def test_two_regions_of_one_number_are_refused(write_rtstruct, ct, box):
+    from pydicom import dcmread
+
+    path = write_rtstruct({"L1": [box(4, (3, 9), (5, 12))], "L2": [box(3, (3, 9), (5, 12))]})
+    data = dcmread(path)
+    data.StructureSetROISequence[1].ROINumber = 1
+    data.save_as(path)
+    with pytest.raises(ImageError, match=r"two regions have one number.*'L1' and 'L2'"):
+        read_mask(path, ct)
