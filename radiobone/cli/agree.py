@@ -14,8 +14,8 @@ from radiobone.core.batch import exit_code
 if TYPE_CHECKING:
     import pandas as pd
 
-    from radiobone.study.agreement import MaskPair
     from radiobone.study.agreement_outputs import AgreementStudy
+    from radiobone.study.agreement_pairs import MaskPair
     from radiobone.tables.cohort import Cohort
 
 SHOWN_FAILURES = 10
@@ -99,7 +99,7 @@ def _pairs(
     cohort: Path | None, mask_a: str, mask_b: str, image: Path | None
 ) -> tuple[Cohort | None, list[MaskPair], tuple[str, str]]:
     """Return the pairs of a cohort, or one pair of two files."""
-    from radiobone.study.agreement import MaskPair, mask_pairs
+    from radiobone.study.agreement_pairs import MaskFile, MaskPair, mask_pairs
     from radiobone.tables.cohort import read_cohort
     from radiobone.tables.keys import DEFAULT_SCAN
 
@@ -110,7 +110,7 @@ def _pairs(
         return table, mask_pairs(table, mask_a, mask_b), (mask_a, mask_b)
     one, other = Path(mask_a), Path(mask_b)
     name = one.resolve().name.removesuffix(".gz")
-    pair = MaskPair(name.rpartition(".")[0] or name, DEFAULT_SCAN, one, other, image)
+    pair = MaskPair(name.rpartition(".")[0] or name, DEFAULT_SCAN, MaskFile(one), MaskFile(other), image)
     return None, [pair], (one.name, other.name)
 
 

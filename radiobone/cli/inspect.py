@@ -102,7 +102,8 @@ def _show_scans(console: Console, reports: list[ScanReport]) -> None:
 
     names = ("spacing_mm", "pixel_type", "scheme", "levels")
     kinds = Counter(tuple(report.facts[name] for name in names) for report in reports if report.facts)
-    title = f"{len(reports)} scans, {sum(kinds.values())} readable"
+    review = sum(report.needs_review for report in reports)
+    title = f"{len(reports)} scans, {sum(kinds.values())} readable, {review} to review"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name in ("scans", *names):
         table.add_column(name, overflow="fold")

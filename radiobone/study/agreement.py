@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.batch import Outcome, run_cases
-from radiobone.core.errors import CaseError, UsageError, VoiError
+from radiobone.core.errors import CaseError, ConfigError, ImageError, UsageError, VoiError
 from radiobone.core.hashing import sha256_file
 from radiobone.imaging import Mask
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.masks.forms import is_stored_apart
 from radiobone.imaging.reading import mask_files, read_image, read_mask
+from radiobone.study.agreement_pairs import MaskFile, MaskPair
 from radiobone.study.agreement_records import PairRecord
-from radiobone.tables.cohort import IMAGE, SERIES, Cohort
-from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS, require_columns
+from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS
 from radiobone.tables.vertebrae import level_parts
 from radiobone.voi.agreement import LevelAgreement, compare_masks
 from radiobone.voi.schemes import AUTO, RAW, TOTALSEGMENTATOR, VERSE, Scheme, choose_scheme, find_scheme
@@ -30,37 +30,6 @@ if TYPE_CHECKING:
 PRESENT = "present"
 METRICS = ("dice", "hd95_mm", "assd_mm", "volume_difference_ml", "volume_difference_percent")
 COLUMNS = (PRESENT, *METRICS[:3], "volume_a_ml", "volume_b_ml", *METRICS[3:])
-
-
-@dataclass(frozen=True)
-class MaskPair:
-    """Two masks of one scan.
-
-    Parameters
-    ----------
-    patient_id, scan_id, repeat : str
-        Whose.
-    mask_a, mask_b : Path or None
-        The files; None where there is none.
-    image : Path or None
-        The scan, which an RTSTRUCT needs.
-    series : str
-        Which DICOM series of the image's folder.
-    """
-
-    patient_id: str
-    scan_id: str
-    mask_a: Path | None
-    mask_b: Path | None
-    image: Path | None = None
-    series: str = ""
-    repeat: str = ""
-
-    @property
-    def name(self) -> str:
-        """The scan's name for messages."""
-        repeat = f", repeat {self.repeat}" if self.repeat else ""
-        return f"patient {self.patient_id}, scan {self.scan_id}{repeat}"
 
 
 @dataclass(frozen=True)
@@ -119,48 +88,6 @@ class Agreement:
         return dict(sorted(Counter(record.status for record in self.records).items()))
 
 
-def mask_pairs(cohort: Cohort, mask_a: str, mask_b: str) -> list[MaskPair]:
-    """List the pairs of a cohort table.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        From ``read_cohort(path, images=False)``.
-    mask_a, mask_b : str
-        The two columns of masks; paths are relative to the table's folder.
-
-    Returns
-    -------
-    list of MaskPair
-        In the order of the rows; where a cell is empty there is no mask.
-
-    Raises
-    ------
-    UsageError
-        If a column is missing, or both are the same.
-    """
-    if mask_a == mask_b:
-        raise UsageError("both masks are the same column", got=mask_a, do="name two columns of the cohort")
-    require_columns(list(cohort.table.columns), (mask_a, mask_b), str(cohort.path))
-    base = cohort.path.parent
-
-    def path(cell: str) -> Path | None:
-        return base / cell.strip() if cell.strip() else None
-
-    return [
-        MaskPair(
-            patient_id=row[PATIENT],
-            scan_id=row[SCAN],
-            mask_a=path(row[mask_a]),
-            mask_b=path(row[mask_b]),
-            image=path(row.get(IMAGE, "")),
-            series=row.get(SERIES, "").strip(),
-            repeat=row.get(REPEAT, ""),
-        )
-        for row in cohort.table.to_dict("records")
-    ]
-
-
 def compare_pairs(
     pairs: Sequence[MaskPair], request: AgreementRequest, *, jobs: int = 1, progress: bool = True
 ) -> Agreement:
@@ -215,18 +142,19 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
     CaseError
         If a mask cannot be read, both do not lie on one grid, or a scheme cannot be told.
     """
-    missing = [name for name, path in (("first", pair.mask_a), ("second", pair.mask_b)) if path is None]
-    if pair.mask_a is None or pair.mask_b is None:
-        reason = f"no {' and no '.join(missing)} mask in the cohort table"
-        return _record(pair, "skipped", reason=reason), []
-    files = [mask_files(path) for path in (pair.mask_a, pair.mask_b)]
+    sides = (pair.mask_a, pair.mask_b)
+    missing = [name for name, side in zip(("first", "second"), sides, strict=True) if side.path is None]
+    if pair.mask_a.path is None or pair.mask_b.path is None:
+        return _record(pair, "skipped", reason=f"no {' and no '.join(missing)} mask in the cohort table"), []
+    files = [_files(side) for side in sides]
     # Only what is drawn on a DICOM series needs that series: reading every image would take longer than all else.
-    apart = pair.image is not None and any(is_stored_apart(found) for found in files)
+    apart = any(is_stored_apart(found) for found in files)
     image = read_image(pair.image, pair.series) if apart and pair.image is not None else None
-    mask_a, mask_b = (read_mask(path, image) for path in (pair.mask_a, pair.mask_b))
+    mask_a = read_mask(pair.mask_a.path, image, pair.mask_a.segments)
+    mask_b = read_mask(pair.mask_b.path, image, pair.mask_b.segments)
     mask_b, aligned = _on_one_grid(mask_a, mask_b, pair, request.align)
-    scheme_a, told_a = _scheme(mask_a, request.scheme_a, pair.mask_a)
-    scheme_b, told_b = _scheme(mask_b, request.scheme_b, pair.mask_b)
+    scheme_a, told_a = _scheme(mask_a, pair.mask_a, request.scheme_a)
+    scheme_b, told_b = _scheme(mask_b, pair.mask_b, request.scheme_b)
     try:
         levels = compare_masks(mask_a, mask_b, scheme_a, scheme_b, request.levels)
     except UsageError as error:
@@ -238,7 +166,7 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
 
 
 def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tuple[Mask, tuple[str, ...]]:
-    where = f"{pair.name}, {pair.mask_b}"
+    where = f"{pair.name}, {pair.mask_b.path}"
     if not align:
         check_same_grid(mask_a, mask_b, where)
         return mask_b, ()
@@ -246,14 +174,26 @@ def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tup
     return aligned, (f"second {note}",) if note else ()
 
 
-def _scheme(mask: Mask, name: str, path: Path) -> tuple[Scheme, str]:
+def _files(side: MaskFile) -> list[Path]:
+    if side.unsegmented:
+        raise ImageError(f"segmentation failed: {side.unsegmented}")
+    assert side.path is not None
+    return mask_files(side.path, side.segments)
+
+
+def _scheme(mask: Mask, side: MaskFile, asked: str) -> tuple[Scheme, str]:
+    """Choose the scheme of a mask: that of its row before the one asked for."""
     try:
-        return choose_scheme(name, mask)
+        return choose_scheme(side.scheme or asked, mask)
+    except ConfigError as error:
+        # That of the request was found before; the row's own is one mask's affair.
+        where = f"{side.path}, scheme {side.scheme}"
+        raise VoiError(error.what, where=where, got=error.got, expected=error.expected) from None
     except CaseError as error:
         known = ", ".join(scheme.name for scheme in (TOTALSEGMENTATOR, VERSE, RAW))
         raise VoiError(
             error.what,
-            where=str(path),
+            where=str(side.path),
             got=error.got,
             expected=error.expected,
             do=f"name its scheme by --scheme or --scheme-b: {known}, or a YAML file of your own",

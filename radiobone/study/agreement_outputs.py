@@ -12,7 +12,8 @@ from radiobone.core.files import check_output
 from radiobone.evaluation.strata import Strata
 from radiobone.reporting.saving import save_figure_as
 from radiobone.reporting.spread import Group, spread_figure
-from radiobone.study.agreement import METRICS, Agreement, AgreementRequest, MaskPair, compare_pairs
+from radiobone.study.agreement import METRICS, Agreement, AgreementRequest, compare_pairs
+from radiobone.study.agreement_pairs import MaskPair
 from radiobone.study.agreement_records import TABLE, write_agreement
 from radiobone.study.agreement_summary import SummaryOptions, cohort_strata, join_strata, summarise
 from radiobone.tables.cohort import Cohort

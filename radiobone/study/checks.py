@@ -67,6 +67,11 @@ class ScanReport:
     findings: tuple[Finding, ...]
     facts: dict[str, str]
 
+    @property
+    def needs_review(self) -> bool:
+        """Whether somebody should look at the scan before it is used."""
+        return any(finding.severity != "note" for finding in self.findings)
+
     def count(self, severity: Severity) -> int:
         """Return the number of findings of one severity.
 

@@ -7,6 +7,7 @@ page holds so many scans that a browser opens it at once; those with the worst f
 from __future__ import annotations
 
 import functools
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,6 +34,8 @@ SCANS_PER_PAGE = 100
 
 OVERVIEW = ("levels", "spacing_mm")
 """Facts that the overview shows, besides the columns asked for."""
+
+_PAGE = re.compile(r"page_[0-9]+\.html")
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -244,4 +247,8 @@ def _write_pages(
 
     for name, chunk in zip(names, chunks, strict=True):
         write_qc_page(out / name, head, chunk, cards(chunk), names)
+    # What an earlier run of more scans left would be linked by nothing, and might be taken for a part of this one.
+    for stale in out.glob("page_*.html"):
+        if stale.name not in names and _PAGE.fullmatch(stale.name):
+            stale.unlink()
     return [out / name for name in names]

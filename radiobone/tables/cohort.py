@@ -173,8 +173,8 @@ class Cohort:
                 columns=tuple((name, row[name]) for name in columns),
                 calibration_mask=base / rods if (rods := row.get(CALIBRATION_MASK, "").strip()) else None,
                 contrast=row.get(CONTRAST, "").strip(),
-                scheme=_scheme(row.get(SCHEME, "").strip(), base),
-                unsegmented=_unsegmented(row),
+                scheme=scheme_of_cell(row.get(SCHEME, "").strip(), base),
+                unsegmented=why_unsegmented(row),
             )
             for row in self.table.to_dict("records")
         ]
@@ -197,7 +197,7 @@ class Cohort:
         for column in (name for name in PATHS if name in table):
             table[column] = [os.path.relpath(base / cell, there) if cell.strip() else "" for cell in table[column]]
         if SCHEME in table:
-            names = [(cell.strip(), _scheme(cell.strip(), base)) for cell in table[SCHEME]]
+            names = [(cell.strip(), scheme_of_cell(cell.strip(), base)) for cell in table[SCHEME]]
             table[SCHEME] = [name if name == path else os.path.relpath(path, there) for name, path in names]
         return table
 
@@ -216,13 +216,27 @@ class Cohort:
         return list(dict.fromkeys(found))
 
 
-def _scheme(cell: str, base: Path) -> str:
-    """Return a scheme's name, or the path of its file from the working folder."""
+def scheme_of_cell(cell: str, base: Path) -> str:
+    """Return a scheme's name, or the path of its file from the working folder.
+
+    Parameters
+    ----------
+    cell : str
+        What the column `SCHEME` holds.
+    base : Path
+        The table's folder.
+    """
     return str(base / cell) if Path(cell).suffix in {".yaml", ".yml"} else cell
 
 
-def _unsegmented(row: Mapping[Hashable, Any]) -> str:
-    """Return why a row has no mask, or nothing."""
+def why_unsegmented(row: Mapping[Hashable, Any]) -> str:
+    """Return why a row has no mask, or nothing.
+
+    Parameters
+    ----------
+    row : mapping
+        Of the cohort table.
+    """
     if row.get(SEGMENTATION_STATUS) != "failed":
         return ""
     return str(row.get(SEGMENTATION_REASON, "")).strip() or "no reason is told"

@@ -108,6 +108,7 @@ def test_qc_and_inspect_find_the_same_and_end_alike(folder, capsys):
     assert run(["qc", "--cohort", "cohort.csv"]) == run(["inspect", "--cohort", "cohort.csv"]) == 3
     out = capsys.readouterr().out
     assert "3 scans: 3 with errors" in out
+    assert "3 scans, 0 readable, 3 to review" in out
     assert "file not found" in out
     assert "file not found" in (folder / "qc" / "index.html").read_text(encoding="utf-8")
 

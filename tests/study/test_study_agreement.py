@@ -15,8 +15,9 @@ from radiobone.evaluation.strata import Strata
 from radiobone.imaging import Geometry, Mask
 from radiobone.imaging.writing import write_mask
 from radiobone.learning.data import DataError
-from radiobone.study.agreement import AgreementRequest, MaskPair, compare_pair, compare_pairs, mask_pairs
+from radiobone.study.agreement import AgreementRequest, compare_pair, compare_pairs
 from radiobone.study.agreement_outputs import agreement_figures, run_agreement
+from radiobone.study.agreement_pairs import MaskFile, MaskPair, mask_pairs
 from radiobone.study.agreement_summary import SummaryOptions, cohort_strata, join_strata, parse_strata, summarise
 from radiobone.tables.cohort import read_cohort
 from radiobone.tables.reading import read_text_table
@@ -107,9 +108,31 @@ def test_workers_change_nothing(cohort):
     )
 
 
+def test_masks_made_by_segment_bring_their_schemes_and_the_reasons_of_failures(tmp_path):
+    write_mask(mask(1, 2), tmp_path / "made.nii.gz")
+    write_mask(mask(20, 21), tmp_path / "given.nii.gz")
+    (tmp_path / "scheme.yaml").write_text("labels: {1: L1, 2: L2}\n")
+    rows = [
+        "patient_id,mask,mask_given,mask_scheme,mask_scheme_given,segmentation_status,segmentation_reason",
+        "p1,made.nii.gz,given.nii.gz,scheme.yaml,,ok,",
+        "p2,none.nii.gz,given.nii.gz,scheme.yaml,,failed,no vertebra found",
+        "p3,made.nii.gz,given.nii.gz,none.yaml,,ok,",
+        "p4,made.nii.gz,given.nii.gz,scheme.yaml,vers,ok,",
+    ]
+    (tmp_path / "cohort.csv").write_text("\n".join(rows) + "\n")
+    cohort = read_cohort(tmp_path / "cohort.csv", images=False)
+    table = compare_pairs(mask_pairs(cohort, "mask_given", "mask"), AgreementRequest(), progress=False).table
+    assert table["status"].tolist() == ["ok", "ok", "failed", "failed", "failed"]
+    assert table["dice"][:2].tolist() == [1, 1]
+    reasons = table["reason"].tolist()
+    assert reasons[2] == "segmentation failed: no vertebra found"
+    assert "none.yaml" in reasons[3]
+    assert "did you mean 'verse'" in reasons[4]
+
+
 def test_the_record_tells_schemes_and_what_was_done(tmp_path, cohort):
     a, b = tmp_path / "a.nii.gz", tmp_path / "moved.nii.gz"
-    record, _ = compare_pair(MaskPair("p", "1", a, b), AgreementRequest(align=True))
+    record, _ = compare_pair(MaskPair("p", "1", MaskFile(a), MaskFile(b)), AgreementRequest(align=True))
     assert "label scheme verse, detected" in record.notes[0]
     assert record.notes[-1].startswith("second mask resampled to the other mask's grid")
     assert record.mask_a_sha256 == (sha256_file(a),)
@@ -259,7 +282,7 @@ def test_the_folder_holds_table_manifest_summary_and_figures(tmp_path, cohort):
 
 
 def test_strata_without_a_cohort_are_refused_before_any_file_is_read(tmp_path):
-    pair = MaskPair("p", "1", tmp_path / "a", tmp_path / "b")
+    pair = MaskPair("p", "1", MaskFile(tmp_path / "a"), MaskFile(tmp_path / "b"))
     with pytest.raises(UsageError, match="columns of a cohort table"):
         run_agreement([pair], AgreementRequest(), tmp_path / "out", names=("a", "b"), strata=parse_strata("sex"))
 

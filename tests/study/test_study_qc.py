@@ -109,6 +109,15 @@ def test_many_scans_fill_several_pages(tmp_path, cohort):
     assert [path.name for path in summary.pages] == ["index.html", "page_2.html", "page_3.html"]
     assert [len(shown(path)) for path in summary.pages] == [2, 2, 1]
     assert "page_3.html" in summary.pages[0].read_text()
+    (tmp_path / "qc" / "page_x.html").write_text("another's")
+    fewer = write_qc(cohort, request(), tmp_path / "qc", progress=False)
+    assert sorted(path.name for path in (tmp_path / "qc").iterdir()) == ["index.html", "page_x.html"]
+    assert len(shown(fewer.pages[0])) == 5
+
+
+@pytest.mark.usefixtures("_unread")
+def test_every_page_tells_the_whole_cohort(tmp_path, cohort):
+    summary = write_qc(cohort, request(), tmp_path / "qc", scans_per_page=2, progress=False)
     assert "<b>5</b> scans" in summary.pages[2].read_text(), "totals are those of the whole cohort"
 
 
