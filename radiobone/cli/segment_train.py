@@ -95,6 +95,9 @@ def segment_train(
         typer.Option("--work", help="Folder for what is only needed meanwhile (gigabytes).", file_okay=False),
     ] = None,
     keep_work: Annotated[bool, typer.Option("--keep-work", help="Keep preprocessed scans.")] = False,
+    judge: Annotated[
+        bool, typer.Option("--judge/--no-judge", help="Segment the scans that each numbered fold held out.")
+    ] = True,
 ) -> None:
     """Train an nnU-Net v2 model on a cohort with masks, with any number of epochs, and leave its model folder.
 
@@ -102,7 +105,8 @@ def segment_train(
     """
     from radiobone.segmentation.cases import ExportRequest
     from radiobone.segmentation.trainer import Schedule
-    from radiobone.segmentation.training import TrainingRequest, train_model
+    from radiobone.segmentation.training import train_model
+    from radiobone.segmentation.training_request import TrainingRequest
     from radiobone.tables.cohort import read_cohort
 
     request = TrainingRequest(
@@ -123,6 +127,7 @@ def segment_train(
         workers=workers,
         work=work,
         keep_work=keep_work,
+        judge=judge,
     )
     draw_curves(summary)
     _show(summary)
@@ -167,7 +172,11 @@ def _show(summary: TrainingSummary) -> None:
     console.print(f"[bold]{escape(str(summary.folder))}[/]: learned {escape(names)}")
     for fold in summary.folds:
         kept = " (trained before)" if fold.fold in summary.kept else ""
+        dice = summary.held_out_dice.get(fold.fold)
+        judged = "nothing held out" if fold.fold == "all" else "not judged"
+        if dice is not None:
+            judged = f"mean Dice of held-out scans {dice:.3f}"
         console.print(
             f"fold {fold.fold}: {fold.epochs} epochs, loss {fold.train_loss:.3f}, "
-            f"Dice of windows {fold.patch_dice:.3f}{kept}"
+            f"Dice of windows {fold.patch_dice:.3f}, {judged}{kept}"
         )

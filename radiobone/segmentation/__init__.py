@@ -6,7 +6,8 @@ from radiobone.segmentation.model import Model, ModelNotes, read_model
 from radiobone.segmentation.naming import Anchor, Named, name_levels, parse_anchor
 from radiobone.segmentation.options import SegmentOptions, make_predictor
 from radiobone.segmentation.segmenter import Segmenter
-from radiobone.segmentation.training import TrainingRequest, TrainingSummary, train_model
+from radiobone.segmentation.training import TrainingSummary, train_model
+from radiobone.segmentation.training_request import TrainingRequest
 
 __all__ = [
     "Anchor",

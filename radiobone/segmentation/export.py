@@ -129,26 +129,42 @@ def turned_geometry(geometry: Geometry, turn: Turn) -> Geometry:
     return Geometry((z, y, x), turn.values(geometry.spacing_mm), (ox, oy, oz), direction)
 
 
+def teaching_labels(
+    case: Case, mask: Mask, turn: Turn, classes: Classes, request: ExportRequest
+) -> NDArray[np.uint8]:
+    """Return what a mask teaches: the network's labels, turned, with voxels that teach nothing marked.
+
+    Parameters
+    ----------
+    case : Case
+        From `survey_cohort`.
+    mask : Mask
+        Its mask, on the image's grid.
+    turn : Turn
+        From the image's order of axes to that of the export.
+    classes : Classes
+        What is learned.
+    request : ExportRequest
+        Which voxels teach nothing.
+    """
+    labels: NDArray[np.uint8] = classes.lookup(case.levels, request.ignored)[turn.there(mask.full())]
+    if request.unannotated == BEYOND:
+        along = np.moveaxis(labels, head_axis(ORIENTATION), 0)
+        filled = np.flatnonzero(along.any(axis=(1, 2)))
+        along[: filled[0]] = classes.ignore_value
+        along[filled[-1] + 1 :] = classes.ignore_value
+    return labels
+
+
 def _export(case: Case, folder: Path, classes: Classes, request: ExportRequest) -> str:
     image, mask = read_pair(case.scan, request)
     turn = turn_to(image.geometry, ORIENTATION)
     geometry = turned_geometry(image.geometry, turn)
+    labels = teaching_labels(case, mask, turn, classes, request)
     array = np.ascontiguousarray(turn.there(image.array))
-    labels = classes.lookup(case.levels, request.ignored)[turn.there(mask.full())]
-    if request.unannotated == BEYOND:
-        _ignore_beyond(labels, classes.ignore_value)
     write_image(Image(array, geometry), folder / "imagesTr" / f"{case.name}_0000{ENDING}")
     write_mask(Mask(labels, geometry), folder / "labelsTr" / f"{case.name}{ENDING}")
     return case.name
-
-
-def _ignore_beyond(labels: NDArray[np.uint8], value: int) -> None:
-    """Mark the slices above and below all labels."""
-    axis = head_axis(ORIENTATION)
-    along = np.moveaxis(labels, axis, 0)
-    filled = np.flatnonzero(along.any(axis=(1, 2)))
-    along[: filled[0]] = value
-    along[filled[-1] + 1 :] = value
 
 
 def _dataset(cases: Sequence[Case], classes: Classes) -> dict[str, Any]:

@@ -166,12 +166,15 @@ class TrainedFoldRecord(FileModel):
         Trained.
     train_loss, patch_dice : float
         Of the last epoch; the Dice is that of windows, not of scans.
+    held_out_dice : float, optional
+        Mean over the scans that the fold held out, and their labels.
     """
 
     fold: str
     epochs: int
     train_loss: float
     patch_dice: float
+    held_out_dice: float | None = None
 
 
 class TrainingManifest(FileModel):

@@ -6,26 +6,24 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from radiobone.core.errors import TableError, UsageError
+from radiobone.core.errors import UsageError
 from radiobone.core.files import check_output, write_json, write_text
 from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import machine, now, versions
-from radiobone.segmentation.cases import Case, ExportRequest, survey_cohort
-from radiobone.segmentation.classes import LEVELS
+from radiobone.segmentation.cases import Case, classes_of, survey_cohort
 from radiobone.segmentation.export import ORIENTATION, export_cohort
+from radiobone.segmentation.judging import held_out_dice, judge_fold
 from radiobone.segmentation.model import NOTES, ModelNotes
 from radiobone.segmentation.nnunet import DATASET, PREPROCESSED, RAW, RESULTS
-from radiobone.segmentation.orientation import head_axis
-from radiobone.segmentation.planning import PlanChanges, Planned, plan_training
+from radiobone.segmentation.planning import Planned, plan_training
 from radiobone.segmentation.records import TrainedFoldRecord, TrainingManifest
 from radiobone.segmentation.segmenter import find_device
-from radiobone.segmentation.trainer import Schedule, TrainedFold, read_fold, train_fold
+from radiobone.segmentation.trainer import TrainedFold, read_fold, train_fold
+from radiobone.segmentation.training_request import ALL, TrainingRequest, fold_names, held_out
 from radiobone.tables.cohort import Cohort
 
 MANIFEST = "training.manifest.json"
@@ -36,63 +34,10 @@ CASES = "cases.csv"
 It stands beside the folder and not in it, so that a model can be given away without the names of patients.
 """
 
-ALL = "all"
-"""The fold that learns from all scans, and holds none out."""
-
-AXES = {"z": 0, "y": 1, "x": 2}
-
 MOST_WORKERS = 12
 """Processes that prepare batches for one GPU: nnU-Net's own number."""
 
 _PREPARED = "prepared.json"
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What is to be trained.
-
-    Parameters
-    ----------
-    export : ExportRequest
-        How masks become labels.
-    configuration : str, default "3d_fullres"
-        nnU-Net's kind of network: ``3d_fullres``, ``3d_lowres`` or ``2d``.
-    changes : PlanChanges
-        What is to differ from nnU-Net's plans.
-    schedule : Schedule
-        How long.
-    mirror : tuple of str, default ("x",)
-        Axes along which the network learns from mirrored images: ``x`` is left and right, ``y`` front and back,
-        ``z`` head and foot, which is refused where levels are told apart. Each one makes later predictions twice
-        as long.
-    n_folds : int, default 5
-        Into which patients are divided for the numbered folds.
-    """
-
-    export: ExportRequest = field(default_factory=ExportRequest)
-    configuration: str = "3d_fullres"
-    changes: PlanChanges = field(default_factory=PlanChanges)
-    schedule: Schedule = field(default_factory=Schedule)
-    mirror: tuple[str, ...] = ("x",)
-    n_folds: int = 5
-
-    def __post_init__(self) -> None:
-        unknown = [axis for axis in self.mirror if axis not in AXES]
-        if unknown:
-            raise UsageError("no axes for mirroring", got=", ".join(unknown), expected="any of x, y, z")
-        if self.export.labels == LEVELS and head_axis(ORIENTATION) in self.mirror_axes:
-            raise UsageError(
-                "levels cannot be learned from spines that are mirrored from head to foot",
-                got="mirroring along z",
-                expected="x and y at most: a mirrored L1 stands where L5 does",
-            )
-        if self.n_folds < 2:
-            raise UsageError("no number of folds", got=self.n_folds, expected="2 or more")
-
-    @property
-    def mirror_axes(self) -> tuple[int, ...]:
-        """Array axes of `mirror`."""
-        return tuple(sorted(AXES[axis] for axis in self.mirror))
 
 
 @dataclass(frozen=True)
@@ -109,12 +54,15 @@ class TrainingSummary:
         In the order asked for.
     kept : tuple of str
         Folds that an earlier run had finished.
+    held_out_dice : dict of str to float
+        For each numbered fold that was judged, the mean Dice over the scans that it held out, and their labels.
     """
 
     folder: Path
     labels: dict[str, int]
     folds: tuple[TrainedFold, ...]
     kept: tuple[str, ...]
+    held_out_dice: dict[str, float]
 
 
 def train_model(
@@ -129,6 +77,7 @@ def train_model(
     workers: int | None = None,
     work: Path | None = None,
     keep_work: bool = False,
+    judge: bool = True,
     progress: bool = True,
 ) -> TrainingSummary:
     """Train an nnU-Net v2 model on a cohort with masks; a training that was stopped goes on.
@@ -156,6 +105,8 @@ def train_model(
         Folder for what is only needed meanwhile; by default ``work`` in the model folder.
     keep_work : bool, default False
         Keep it.
+    judge : bool, default True
+        Segment the scans that each numbered fold held out, and write ``fold_.../held_out.csv``.
     progress : bool, default True
         Show bars with the time left, if standard error is a terminal.
 
@@ -170,7 +121,7 @@ def train_model(
     """
     request = request or TrainingRequest()
     target = find_device(device)
-    names = _fold_names(folds, request, cohort)
+    names = fold_names(folds, request, cohort)
     check_output(out / MANIFEST)
     cases = survey_cohort(cohort, request.export, jobs=jobs, progress=progress)
     key = _key(cases, request, trainer)
@@ -199,53 +150,26 @@ def train_model(
                     progress=progress,
                 )
                 _write_manifest(out, key, cohort, cases, request, planned.dataset)
+    if judge:
+        _judge(out, names, cases, request, device, progress)
+    dataset = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
+    _write_manifest(out, key, cohort, cases, request, dataset)
     if not keep_work:
         _clean(place)
-    labels = json.loads((out / "dataset.json").read_text(encoding="utf-8"))["labels"]
     done = tuple(fold for fold in found.values() if fold is not None)
-    return TrainingSummary(out, labels, done, kept)
+    judged = {name: dice for name in names if (dice := held_out_dice(out, name)) is not None}
+    return TrainingSummary(out, dataset["labels"], done, kept, judged)
 
 
-def held_out(cases: Sequence[Case], n_folds: int, seed: int) -> list[list[Case]]:
-    """Divide cases into folds of whole patients, of nearly equal numbers.
-
-    Parameters
-    ----------
-    cases : sequence of Case
-        All.
-    n_folds : int
-        Number of folds.
-    seed : int
-        Of the order of patients.
-
-    Returns
-    -------
-    list of list of Case
-        For each fold the cases that it holds out.
-    """
-    patients = sorted({case.scan.patient_id for case in cases})
-    shuffled = np.random.default_rng(seed).permutation(len(patients))
-    fold_of = {patients[patient]: place % n_folds for place, patient in enumerate(shuffled)}
-    return [[case for case in cases if fold_of[case.scan.patient_id] == fold] for fold in range(n_folds)]
-
-
-def _fold_names(folds: Sequence[int | str], request: TrainingRequest, cohort: Cohort) -> list[str]:
-    names = list(dict.fromkeys(str(fold).strip() for fold in folds))
-    wrong = [name for name in names if name != ALL and not (name.isdecimal() and int(name) < request.n_folds)]
-    if wrong or not names:
-        raise UsageError(
-            "no such fold", got=", ".join(wrong) or "none", expected=f"all, or 0 to {request.n_folds - 1}"
-        )
-    patients = len({scan.patient_id for scan in cohort.scans()})
-    if names != [ALL] and patients < request.n_folds:
-        raise TableError(
-            "there are too few patients for the folds",
-            where=str(cohort.path),
-            got=f"{patients} patients, {request.n_folds} folds",
-            expected="a patient in each fold at least",
-            do="lower --n-folds, or train on all (--folds all)",
-        )
-    return names
+def _judge(
+    out: Path, names: Sequence[str], cases: Sequence[Case], request: TrainingRequest, device: str, progress: bool
+) -> None:
+    """Judge the numbered folds that are not judged yet."""
+    groups = held_out(cases, request.n_folds, request.schedule.seed)
+    classes = classes_of(cases, request.export)
+    for name in names:
+        if name != ALL and held_out_dice(out, name) is None:
+            judge_fold(out, name, groups[int(name)], classes, request.export, device=device, progress=progress)
 
 
 def _key(cases: Sequence[Case], request: TrainingRequest, trainer: type[Any] | None) -> str:
@@ -367,7 +291,11 @@ def _write_manifest(
         settings=_settings(request),
         folds=[
             TrainedFoldRecord(
-                fold=fold.fold, epochs=fold.epochs, train_loss=fold.train_loss, patch_dice=fold.patch_dice
+                fold=fold.fold,
+                epochs=fold.epochs,
+                train_loss=fold.train_loss,
+                patch_dice=fold.patch_dice,
+                held_out_dice=held_out_dice(out, fold.fold),
             )
             for fold in finished
         ],

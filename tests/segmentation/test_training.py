@@ -16,10 +16,11 @@ from radiobone.core.errors import ConfigError, ModelError, TableError, UsageErro
 from radiobone.imaging.reading import read_mask
 from radiobone.segmentation import Segmenter, TrainingRequest, name_levels, parse_anchor, read_model, train_model
 from radiobone.segmentation import trainer as trainer_module
-from radiobone.segmentation.cases import ExportRequest, survey_cohort
+from radiobone.segmentation.cases import ExportRequest, classes_of, survey_cohort
+from radiobone.segmentation.judging import judge_fold
 from radiobone.segmentation.planning import PlanChanges, read_changes
 from radiobone.segmentation.trainer import Schedule
-from radiobone.segmentation.training import held_out
+from radiobone.segmentation.training_request import held_out
 from radiobone.tables.cohort import read_cohort
 from radiobone.voi.schemes import VERSE
 
@@ -167,6 +168,10 @@ def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path):
     first = (out / "fold_1/checkpoint_final.pth").stat().st_mtime_ns
     summary = quickly(spines, out, request, folds=[0, 1])
     assert summary.kept == ("1",)
+    assert set(summary.held_out_dice) == {"0", "1"}
+    held = pd.read_csv(tmp_path / "model.cases.csv")
+    judged = pd.read_csv(out / "fold_0/held_out.csv")
+    assert set(judged["case"]) == set(held.loc[held["held_out_in_fold"] == 0, "case"])
     assert (out / "fold_1/checkpoint_final.pth").stat().st_mtime_ns == first
     with pytest.raises(UsageError, match=r"trained otherwise .*other scans, settings"):
         quickly(spines, out, request_of(n_folds=3))
@@ -178,6 +183,25 @@ def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path):
     assert "ignore" in json.loads((out / "dataset.json").read_text())["labels"]
     mask = Segmenter(model, device="cpu", threads=1, step_size=1.0).predict(synthetic_scan(1)[0])
     assert set(mask.labels()) <= set(VERSE.labels)
+
+
+def test_a_fold_is_judged_on_whole_scans(trained, tmp_path):
+    cohort = read_cohort(write_cohort(tmp_path, 2, first_seed=300))
+    for unannotated in ("background", "beyond"):
+        request = ExportRequest(unannotated=unannotated)
+        cases = survey_cohort(cohort, request, progress=False)
+        path = judge_fold(trained.folder, "all", cases, classes_of(cases, request), request, device="cpu")
+        table = pd.read_csv(path)
+        path.unlink()
+        assert list(table["case"]) == ["case_0001", "case_0002"]
+        assert (table["dice"] > 0.85).all()
+        for case, volume in zip(cases, table["true_ml"], strict=True):
+            assert read_mask(case.scan.mask).volume_ml == pytest.approx(volume, abs=0.001)
+    (tmp_path / "ct_300.nii.gz").unlink()
+    table = pd.read_csv(judge_fold(trained.folder, "all", cases, classes_of(cases, request), request))
+    (trained.folder / "fold_all/held_out.csv").unlink()
+    assert "file not found" in table["reason"][0]
+    assert table["dice"][1] > 0.85
 
 
 def test_patients_stay_whole_in_folds(spines):
