@@ -70,12 +70,15 @@ class Course:
         World point on the axis of each rod.
     along : ndarray of shape (3,)
         World direction, 1 mm along z.
+    z_mm : tuple of (float, float)
+        From where to where they were seen; a phantom may end within the scan.
     notes : tuple of str
         How they were found.
     """
 
     points_mm: Floats
     along: Floats
+    z_mm: tuple[float, float] = (0.0, 0.0)
     notes: tuple[str, ...] = ()
 
 
@@ -139,7 +142,9 @@ def measure_rods(image: Image, mask: Mask, course: Course, settings: PhantomSett
         In the order of the rods: the median over slices of the mean in the middle of the rod, so that a bubble or
         the end of a phantom does not count; and the standard deviation over slices.
     """
-    return _measure(image, course, spine_heights(mask, MEASURED_SLICES), settings)
+    heights = spine_heights(mask, MEASURED_SLICES)
+    seen = (heights > course.z_mm[0] - 1e-3) & (heights < course.z_mm[1] + 1e-3)
+    return _measure(image, course, heights[seen], settings)
 
 
 def measure_positions(image: Image, settings: PhantomSettings) -> list[Point]:
@@ -336,7 +341,8 @@ def _course(good: list[_Fit], layout: Floats, settings: PhantomSettings, n_plane
     places = base + _turned(layout, turn, way)
     points = np.column_stack([places, np.full(len(places), z)])
     note = f"rods found in {int(near.sum())} of {n_planes} planes, the row turned by {turn:.1f} degrees"
-    return Course(points, np.array([*slant, 1.0]), (note,))
+    seen = (float(heights[near].min()), float(heights[near].max()))
+    return Course(points, np.array([*slant, 1.0]), seen, (note,))
 
 
 def _measure(

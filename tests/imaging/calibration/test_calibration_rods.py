@@ -147,6 +147,17 @@ def test_labels_of_rods_are_never_taken_from_vertebrae():
 
 
 @pytest.mark.slow
+def test_only_where_the_phantom_lies_is_it_measured():
+    image, mask = patient(AT_120_KVP)
+    short = image.array.copy()
+    short[:5, 150:] = -1000  # the phantom ends beside the lower vertebra
+    short[10, 176:190, 118:122] = -900  # a bubble in the rod in the middle
+    found = calibrate(Image(short, image.geometry), mask, settings())
+    assert is_true(found, AT_120_KVP)
+    assert "rods found in 9" not in found.notes[0]
+
+
+@pytest.mark.slow
 def test_a_rod_that_is_not_what_its_file_says_is_told():
     image, mask = patient(replace(AT_120_KVP, densities=(200.0, 150.0, 120.0, 50.0, 0.0)))
     found = calibrate(image, mask, settings())
