@@ -179,7 +179,7 @@ def dice(a: Mask, b: Mask) -> float:
         Boolean, on one grid, not both empty.
     """
     box = union(a.box, b.box)
-    common = np.count_nonzero(a.within(box) & b.within(box))
+    common = int(np.count_nonzero(a.within(box) & b.within(box)))
     return 2.0 * common / (a.n_voxels + b.n_voxels)
 
 
