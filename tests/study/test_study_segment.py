@@ -14,6 +14,7 @@ import yaml
 import radiobone.study.segmenting
 from radiobone.core.errors import ConfigError, MissingExtraError, UsageError
 from radiobone.core.hashing import sha256_file
+from radiobone.reporting.flow import flow_figure
 from radiobone.segmentation.options import SegmentOptions
 from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.recipe.segment import SegmentChoice
@@ -210,6 +211,15 @@ def test_the_flow_tells_where_masks_come_from():
     }  # fmt: skip
     plain = count_flow(labels, [], ["no", "yes"]).table
     pd.testing.assert_frame_equal(table[table["step"] != MASKS].reset_index(drop=True), plain)
+
+
+def test_the_figure_of_the_flow_tells_it_too():
+    labels = pd.Series({"p1": "yes", "p2": "no"})
+    table = count_flow(labels, [], ["no", "yes"], masks={"given": {"p1"}, "segmented": {"p2"}}).table
+    for unit in ("patients", "vertebrae"):
+        texts = " ".join(text.get_text() for text in flow_figure(table, unit=unit).axes[0].texts)
+        assert "Masks given: 1 patients\nMasks segmented: 1 patients" in texts
+        assert "Excluded" not in texts
 
 
 def test_every_file_of_a_model_is_an_input(tmp_path):
