@@ -88,7 +88,8 @@ class SeriesChoice:
             where=where,
             got=listing(found),
             expected="one",
-            do="choose 'largest', a series number, a SeriesInstanceUID, or words of the description",
+            do="choose 'largest', a series number, a SeriesInstanceUID, or words of the description; or let "
+            "`radiobone import` make a scan of each",
         )
 
 

@@ -76,9 +76,7 @@ class Candidate:
     @property
     def needs_conversion(self) -> bool:
         """Whether a list of its files would not do: it is tilted, or shares its file with other stacks."""
-        if self.stack is None:
-            return False
-        return self.stack.is_tilted or len(self.stack.slices) < sum(one.frames for one in self.series.headers)
+        return self.stack is not None and (self.stack.is_tilted or self.series.shares_files)
 
 
 def judge(

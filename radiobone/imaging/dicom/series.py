@@ -53,6 +53,11 @@ class Series:
         return [header.path for header in self.headers]
 
     @property
+    def shares_files(self) -> bool:
+        """Whether its files hold slices of other stacks as well, so that a list of them would not name it."""
+        return len(self.slices) < sum(header.frames for header in self.headers)
+
+    @property
     def name(self) -> str:
         """Number, kind and size: a name for messages that tells nothing of the patient."""
         number = "without number" if self.first.number is None else str(self.first.number)

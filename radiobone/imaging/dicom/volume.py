@@ -40,13 +40,24 @@ def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]
     Raises
     ------
     ImageError
-        If there is no series, or not one that is meant, or a file cannot be read that may be one of its slices.
+        If there is no series, not one that is meant, or not in files of its own, or a file cannot be read that may
+        be one of its slices.
     """
     found = find_series(folder)
     # A file that does not even tell its series may be a slice of any.
     check_whole((header for series in found for header in series.headers if not header.series), str(folder))
     if choice is not None:
-        return choice.choose(found, str(folder)).files
+        chosen = choice.choose(found, str(folder))
+        check_whole(chosen.headers, str(folder))
+        if chosen.shares_files:
+            raise ImageError(
+                "the series lies in one file with other stacks of slices",
+                where=f"{folder}, {chosen.first.name}",
+                got=listing(found),
+                expected="a file of its own",
+                do="let `radiobone import` write each of them as NIfTI",
+            )
+        return chosen.files
     several = {series.first.series for series in found}
     if len(several) != 1:
         choose = "choose one (by --series, or the column series of a cohort: largest, a number, or words of its "
@@ -59,7 +70,7 @@ def series_files(folder: Path, choice: SeriesChoice | None = None) -> list[Path]
             if several
             else "give the folder that holds the slices itself; `radiobone import` looks in subfolders, too",
         )
-    return sorted(path for series in found for path in series.files)
+    return sorted({path for series in found for path in series.files})
 
 
 def read_series(files: Sequence[Path], *, where: str = "", labels: Sequence[str] = ()) -> Image:

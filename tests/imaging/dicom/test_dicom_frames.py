@@ -43,8 +43,11 @@ def test_stacks_of_one_file_are_told_apart(tmp_path, write_enhanced):
     assert [(len(one.slices), one.part) for one in found] == [(3, 1), (2, 2)]
     image, _ = read_stack(found[1].stack("x"), "x")
     np.testing.assert_array_equal(image.array, STORED[:2] + 100)
-    with pytest.raises(ImageError, match="doubled"):
-        read_image(path)
+    for source in (path, tmp_path):
+        with pytest.raises(ImageError, match=r"doubled .*got: 2 slices at the place of another \|"):
+            read_image(source)
+    with pytest.raises(ImageError, match=r"in one file with other stacks .*stack 2 .*radiobone import"):
+        read_image(tmp_path, "largest")
 
 
 def test_files_with_one_and_with_several_frames_may_make_one_stack(tmp_path, write_enhanced):
