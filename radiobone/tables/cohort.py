@@ -34,6 +34,9 @@ SEGMENTATION_STATUS, SEGMENTATION_REASON = "segmentation_status", "segmentation_
 CALIBRATION_MASK = "calibration_mask"
 CONTRAST = "contrast"
 
+_KEYS = (PATIENT, SCAN, REPEAT, IMAGE, MASK, BODY_MASK, SERIES, SEGMENTS, SCHEME, CALIBRATION_MASK)
+"""Columns whose mistyped names are refused, since they would be passed over without a word."""
+
 PATHS = (IMAGE, MASK, BODY_MASK, CALIBRATION_MASK)
 """Columns that hold paths, relative to the table."""
 
@@ -283,7 +286,7 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     where = str(path)
     required = (PATIENT,) if not images else (PATIENT, IMAGE, MASK) if masks else (PATIENT, IMAGE)
     require_columns(list(table.columns), required, where)
-    forbid_near_misses(list(table.columns), (PATIENT, IMAGE, MASK, SCAN, REPEAT, BODY_MASK), where)
+    forbid_near_misses(list(table.columns), _KEYS, where)
     keys = [name for name in (PATIENT, SCAN, REPEAT) if name in table.columns]
     for column in {*required, *keys, *({BODY_MASK} & set(table.columns))}:
         table[column] = table[column].str.strip()

@@ -51,6 +51,7 @@ def test_windows_line_ends_and_byte_order_mark_are_read(tmp_path):
         ("patientid,image,mask\n1,a,b\n", "did you mean 'patientid'"),
         ("patient_id,image\n1,a\n", "column missing: 'mask'"),
         ("patient_id,image,mask,Scan ID\n1,a,b,2\n", "looks like the key 'scan_id'"),
+        ("patient_id,image,mask,Series\n1,a,b,largest\n", "looks like the key 'series'"),
         ("patient_id,image,mask\n1,a,b\n1,a,b\n", "2 rows share the same patient_id"),
         ("patient_id,image,mask\n1,a,b\n,c,d\n", "'patient_id' is empty"),
         ("patient_id,image,mask\n1,a,\n", "'mask' is empty"),
