@@ -142,6 +142,8 @@ def _fill(stream: IO[bytes], target: memoryview) -> int:
 
 def _parse(header: bytes) -> _Header:
     """Read the few fields that are needed of a NIfTI-1 or NIfTI-2 header."""
+    if len(header) < 348:
+        raise OSError(f"{len(header)} bytes, too few for a NIfTI header")
     for order in "<>":
         (size,) = struct.unpack_from(order + "i", header)
         if size == 348:

@@ -83,7 +83,8 @@ def name_levels(names: Mapping[int, str]) -> dict[int, str]:
     """Return the levels of labels with names.
 
     A name that means no vertebra becomes a level of its own, in letters, digits and ``_`` (``GTV-1`` becomes
-    ``GTV_1``); one without any such letter is ``segment_<value>``.
+    ``GTV_1``); one without any such letter is ``segment_<value>``, and one that would look like a vertebra then,
+    such as ``L1?``, is ``segment_L1``.
 
     Parameters
     ----------
@@ -121,4 +122,5 @@ def name_levels(names: Mapping[int, str]) -> dict[int, str]:
 def _plain(name: str, value: int) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     plain = _NO_NAME.sub("_", plain).strip("_")
-    return plain if plain[:1].isalpha() else f"segment_{plain or value}"
+    # "L1?" is not L1, whatever its author meant.
+    return plain if plain[:1].isalpha() and find_level(plain) is None else f"segment_{plain or value}"

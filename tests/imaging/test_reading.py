@@ -167,6 +167,13 @@ def test_a_dicom_series_and_the_same_scan_as_nifti_are_the_same(shared_data, tmp
     assert listed.array.tobytes() == series.array.tobytes()
 
 
+@pytest.mark.parametrize("suffix", ["nii", "nii.gz"])
+def test_an_empty_nifti_file_is_refused_in_plain_words(tmp_path, suffix):
+    (tmp_path / f"a.{suffix}").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"damaged or truncated.*got: 0 bytes, too few"):
+        read_image(tmp_path / f"a.{suffix}")
+
+
 @pytest.mark.shared_data
 def test_the_flipped_mask_of_a_series_is_turned_with_a_note_as_alignment_would(shared_data):
     image = read_image(shared_data / "dicom/ct_j2k_20slices")

@@ -32,3 +32,7 @@ def test_other_names_become_levels_that_a_list_of_levels_can_hold():
 def test_two_names_of_one_level_are_refused():
     with pytest.raises(VoiError, match=r"several labels.*level L1.*1 \('L1'\), 7 \('vertebrae_L1'\)"):
         name_levels({1: "L1", 7: "vertebrae_L1"})
+
+
+def test_a_name_that_only_looks_like_a_level_is_none():
+    assert name_levels({4: "L1?", 5: "L2", 6: "(Sacrum)"}) == {4: "segment_L1", 5: "L2", 6: "segment_Sacrum"}

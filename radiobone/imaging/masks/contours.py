@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -49,6 +50,47 @@ def fill(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int, grid: G
         _flip(across[number - start[axis]], points[:, [rows, columns]] - start[[rows, columns]])
     z, y, x = (int(value) for value in start)
     return Mask(inside, grid, (z, y, x)).tight()
+
+
+def crossed_slices(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int) -> list[int]:
+    """Return the slices in which a contour lies neither inside nor outside another one.
+
+    Parameters
+    ----------
+    contours, axis
+        As for `fill`.
+
+    Returns
+    -------
+    list of int
+        Numbers of slices; by the even-odd rule, what both contours enclose is outside there.
+    """
+    by_slice: dict[int, list[NDArray[np.float64]]] = {}
+    for number, points in contours:
+        by_slice.setdefault(number, []).append(np.round(np.delete(points, axis, axis=1), DIGITS))
+    return [number for number, found in sorted(by_slice.items()) if _cross([_filled(points) for points in found])]
+
+
+def _cross(parts: Sequence[tuple[NDArray[np.int_], NDArray[np.bool_]]]) -> bool:
+    """Say whether any two planes, given with their first voxels, share a part of both and not the whole of one."""
+    for (start, plane), (other_start, other) in itertools.combinations(parts, 2):
+        low = np.maximum(start, other_start)
+        high = np.minimum(start + plane.shape, other_start + other.shape)
+        if (low >= high).any():
+            continue
+        cut, other_cut = (tuple(map(slice, low - first, high - first)) for first in (start, other_start))
+        shared = np.count_nonzero(plane[cut] & other[other_cut])
+        if 0 < shared < min(np.count_nonzero(plane), np.count_nonzero(other)):
+            return True
+    return False
+
+
+def _filled(points: NDArray[np.float64]) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:
+    """Return the first voxel of a polygon's box, and its inside."""
+    start = np.floor(points.min(axis=0)).astype(int)
+    plane = np.zeros(np.ceil(points.max(axis=0)).astype(int) + 1 - start, dtype=bool)
+    _flip(plane, points - start)
+    return start, plane
 
 
 def _flip(plane: NDArray[np.bool_], points: NDArray[np.float64]) -> None:

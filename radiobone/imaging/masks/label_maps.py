@@ -79,7 +79,13 @@ def named_mask(mask: Mask, names: dict[int, str], wanted: Sequence[str], where: 
         If the label map is empty, or lacks a name or label that is wanted.
     """
     if not mask.array.any():
-        raise ImageError("mask is empty", where=where, got="only background", expected="at least one label")
+        raise ImageError(
+            "mask is empty",
+            where=where,
+            got="only background",
+            expected="at least one label",
+            do="check that the right file was given",
+        )
     if not names and not wanted:
         return mask
     present = mask.labels()
@@ -93,6 +99,7 @@ def named_mask(mask: Mask, names: dict[int, str], wanted: Sequence[str], where: 
             where=where,
             got=f"no voxel in {', '.join(map(repr, empty))}",
             expected="at least one voxel in each segment",
+            do="check that the right file was exported",
         )
     array = np.where(np.isin(mask.array, list(chosen)), mask.array, 0) if wanted else mask.array
     return Mask(array, mask.geometry, mask.offset, chosen, mask.notes)
@@ -133,7 +140,13 @@ def as_labels(array: NDArray[Any], where: str) -> NDArray[Any]:
             )
         array = array.astype(np.int32)
     if array.min() < 0:
-        raise ImageError("mask holds negative labels", where=where, got=int(array.min()), expected="0 or more")
+        raise ImageError(
+            "mask holds negative labels",
+            where=where,
+            got=int(array.min()),
+            expected="0 or more",
+            do="give a label map, not a scan",
+        )
     return array
 
 

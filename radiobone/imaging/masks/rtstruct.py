@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from radiobone.core.errors import GeometryError, ImageError
 from radiobone.imaging.dicom.headers import read_header
 from radiobone.imaging.geometry import Geometry
-from radiobone.imaging.masks.contours import fill
+from radiobone.imaging.masks.contours import crossed_slices, fill
 from radiobone.imaging.masks.references import RTSTRUCT, check_series, read_dataset
 from radiobone.imaging.masks.segments import Segment, Segments, choose_segments, gap_notes, numbered_names
 from radiobone.imaging.volumes import Image, Mask
@@ -119,7 +119,11 @@ def _region(contours: Sequence[Dataset], grid: Geometry, where: str, name: str, 
     numbers = _slices(index, axis, grid, where)
     _check_inside(index, axis, grid, where)
     notes += gap_notes(numbers, f"region {name!r}")
-    return fill(list(zip(numbers, index, strict=True)), axis, grid)
+    placed = list(zip(numbers, index, strict=True))
+    crossed = crossed_slices(placed, axis)
+    if crossed:
+        notes.append(f"region {name!r}: contours cross in {len(crossed)} slices, what both enclose was left out")
+    return fill(placed, axis, grid)
 
 
 def _without_twins(contours: Sequence[Floats]) -> list[Floats]:

@@ -193,6 +193,14 @@ def test_a_contour_that_is_there_twice_counts_once_with_a_note(write_rtstruct, c
     assert mask.notes == ("region 'L1': 1 contours are there twice, and count once",)
 
 
+def test_contours_that_cross_are_noted_and_holes_and_neighbours_are_not(write_rtstruct, ct, box):
+    outer, hole, beside = box(4, (3, 12), (5, 14)), box(4, (3, 6), (7, 9)), box(4, (12, 15), (5, 14))
+    assert read_mask(write_rtstruct({"L1": [outer, hole, beside]}), ct).notes == ()
+    mask = read_mask(write_rtstruct({"L1": [outer, box(4, (10, 15), (5, 14)), box(3, (3, 9), (5, 12))]}), ct)
+    assert mask.notes == ("region 'L1': contours cross in 1 slices, what both enclose was left out",)
+    assert np.count_nonzero(mask.full()[4]) == 7 * 9 + 3 * 9
+
+
 def test_contours_of_one_region_may_lie_in_several_items(write_rtstruct, ct, box):
     from pydicom import dcmread
 
