@@ -19,7 +19,7 @@ from radiobone.imaging.dicom.truncation import UNCOMPRESSED
 from radiobone.imaging.dicom.volume import read_stack
 from radiobone.imaging.writing import write_image
 
-CONVERSION_REVISION = 1
+CONVERSION_REVISION = 2
 """Raised when the voxels or the grid of a converted series change."""
 
 
