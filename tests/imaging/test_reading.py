@@ -174,6 +174,7 @@ def test_an_empty_nifti_file_is_refused_in_plain_words(tmp_path, suffix):
         read_image(tmp_path / f"a.{suffix}")
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
 def test_the_flipped_mask_of_a_series_is_turned_with_a_note_as_alignment_would(shared_data):
     image = read_image(shared_data / "dicom/ct_j2k_20slices")

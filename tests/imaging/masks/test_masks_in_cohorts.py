@@ -61,6 +61,7 @@ def spine(shared_data, tmp_path, write_seg_file, write_rtstruct):
     return read_cohort(tmp_path / "cohort.csv")
 
 
+@pytest.mark.slow
 def test_every_form_of_a_mask_gives_the_same_rows(spine, tmp_path):
     scans = spine.scans()
     summary = extract_cohort(scans, REQUEST, tmp_path / "features.csv", cohort=spine, progress=False)
