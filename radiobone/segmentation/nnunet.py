@@ -19,6 +19,17 @@ PLANS = "nnUNetPlans"
 RAW, PREPROCESSED, RESULTS = "raw", "preprocessed", "results"
 
 
+def check_nnunet() -> None:
+    """Say at once if nnU-Net is not installed, before scans are read for an hour.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not.
+    """
+    require("nnunetv2", "segment")
+
+
 @contextlib.contextmanager
 def nnunet_session(work: Path, *, workers: int | None = None) -> Iterator[None]:
     """Let nnU-Net find its folders below a working folder, quietly; all is as before when the block ends.
@@ -57,7 +68,7 @@ def nnunet_session(work: Path, *, workers: int | None = None) -> Iterator[None]:
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
-        require("nnunetv2", "segment")
+        check_nnunet()
         yield
 
 

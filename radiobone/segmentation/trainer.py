@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radiobone.core.batch import progress_bar
+from radiobone.core.errors import UsageError, one_line
 from radiobone.core.files import atomic_path, write_text
 from radiobone.segmentation.loading import load_checkpoint
 from radiobone.segmentation.nnunet import nnunet_session
@@ -119,12 +120,13 @@ def train_fold(
         if (folder / LATEST).is_file():
             load_checkpoint(folder / LATEST)  # refuses a damaged one, and runs nothing that stands in it
             trainer.load_checkpoint(str(folder / LATEST))
+            _seed(schedule.seed + trainer.current_epoch)  # the same windows are not drawn once more
         with progress_bar(f"training fold {fold}", schedule.epochs, progress) as advance:
             for _ in range(trainer.current_epoch):
                 advance()
             trainer.after_epoch = _after_epoch(trainer, folder / CURVES, advance)
             try:
-                trainer.run_training()
+                _run(trainer)
             finally:
                 _stop_workers(trainer)
         logged = trainer.logger.get_checkpoint()
@@ -153,6 +155,21 @@ def read_fold(out: Path, fold: str) -> TrainedFold | None:
     with (folder / CURVES).open(encoding="utf-8", newline="") as stream:
         last = list(csv.DictReader(stream))[-1]
     return TrainedFold(fold, folder, int(last["epoch"]), float(last["train_loss"]), float(last["patch_dice"]))
+
+
+def _run(trainer: Any) -> None:
+    import torch
+
+    try:
+        trainer.run_training()
+    except torch.cuda.OutOfMemoryError as error:
+        raise UsageError(
+            "the GPU has too little memory for this network",
+            got=one_line(error)[:200],
+            expected=f"memory for windows of {trainer.configuration_manager.patch_size} voxels, "
+            f"{trainer.batch_size} at once",
+            do="give a smaller patch or batch_size (--changes), free the GPU, or use a larger one",
+        ) from None
 
 
 def _build(
@@ -252,6 +269,14 @@ def _stop_workers(trainer: Any) -> None:
             finish()
 
 
+def _seed(seed: int) -> None:
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    torch.manual_seed(seed)
+
+
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """Seed the generators that nnU-Net draws from, and give them back as they were."""
@@ -259,9 +284,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - nnU-Net draws from it
     with torch.random.fork_rng():
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        torch.manual_seed(seed)
+        _seed(seed)
         try:
             yield
         finally:

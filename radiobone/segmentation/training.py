@@ -18,7 +18,7 @@ from radiobone.segmentation.cases import Case, classes_of, survey_cohort
 from radiobone.segmentation.export import ORIENTATION, export_cohort
 from radiobone.segmentation.judging import held_out_dice, judge_fold
 from radiobone.segmentation.model import NOTES, ModelNotes
-from radiobone.segmentation.nnunet import DATASET, PREPROCESSED, RAW, RESULTS
+from radiobone.segmentation.nnunet import DATASET, PREPROCESSED, RAW, check_nnunet
 from radiobone.segmentation.planning import Planned, plan_training
 from radiobone.segmentation.records import TrainedFoldRecord, TrainingManifest
 from radiobone.segmentation.segmenter import find_device
@@ -102,7 +102,7 @@ def train_model(
     workers : int, optional
         Processes that prepare batches during the training; by default none on a processor, up to 12 with a GPU.
     work : Path, optional
-        Folder for what is only needed meanwhile; by default ``work`` in the model folder.
+        Where a folder is made for what is only needed meanwhile; by default in the model folder.
     keep_work : bool, default False
         Keep it.
     judge : bool, default True
@@ -120,17 +120,19 @@ def train_model(
         If torch or nnU-Net is not installed.
     """
     request = request or TrainingRequest()
+    check_nnunet()
     target = find_device(device)
     names = fold_names(folds, request, cohort)
     check_output(out / MANIFEST)
     cases = survey_cohort(cohort, request.export, jobs=jobs, progress=progress)
     key = _key(cases, request, trainer)
     _check_folder(out, key)
-    place = work or out / "work"
+    # A folder of its own, so that nothing of the user's is ever removed, and two trainings never meet.
+    place = (work or out) / f"training-{key[:12]}"
     found = {name: read_fold(out, name) for name in names}
     kept = tuple(name for name, fold in found.items() if fold is not None)
     if len(kept) < len(names):
-        planned = _prepare(cohort, cases, request, key, place, jobs, progress)
+        planned = _prepare(cohort, cases, request, place, jobs, progress)
         _write_notes(out, planned, request)
         _write_cases(out, cases, request)
         _write_manifest(out, key, cohort, cases, request, planned.dataset)
@@ -155,7 +157,7 @@ def train_model(
     dataset = json.loads((out / "dataset.json").read_text(encoding="utf-8"))
     _write_manifest(out, key, cohort, cases, request, dataset)
     if not keep_work:
-        _clean(place)
+        shutil.rmtree(place, ignore_errors=True)
     done = tuple(fold for fold in found.values() if fold is not None)
     judged = {name: dice for name in names if (dice := held_out_dice(out, name)) is not None}
     return TrainingSummary(out, dataset["labels"], done, kept, judged)
@@ -210,7 +212,6 @@ def _prepare(
     cohort: Cohort,
     cases: Sequence[Case],
     request: TrainingRequest,
-    key: str,
     work: Path,
     jobs: int,
     progress: bool,
@@ -219,9 +220,8 @@ def _prepare(
     path = work / _PREPARED
     if path.is_file():
         content = json.loads(path.read_text(encoding="utf-8"))
-        if content["key"] == key:
-            return Planned(work, content["plans"], content["dataset"], request.configuration)
-    _clean(work)
+        return Planned(work, content["plans"], content["dataset"], request.configuration)
+    shutil.rmtree(work, ignore_errors=True)
     try:
         raw = work / RAW / DATASET
         exported = export_cohort(cohort, raw, request.export, cases=cases, jobs=jobs, progress=progress)
@@ -229,7 +229,7 @@ def _prepare(
             exported, work, request.configuration, request.changes, jobs=jobs, progress=progress
         )
     except BaseException:
-        _clean(work)  # half a preparation is of no use to anyone
+        shutil.rmtree(work, ignore_errors=True)  # half a preparation is of no use to anyone
         raise
     splits = []
     for out in held_out(cases, request.n_folds, request.schedule.seed):
@@ -237,7 +237,7 @@ def _prepare(
         splits.append({"train": [case.name for case in cases if case.name not in names], "val": sorted(names)})
     write_json(work / PREPROCESSED / DATASET / "splits_final.json", splits)
     shutil.rmtree(work / RAW)  # preprocessed scans are all that the training reads
-    write_json(path, {"key": key, "plans": planned.plans, "dataset": planned.dataset})
+    write_json(path, {"plans": planned.plans, "dataset": planned.dataset})
     return planned
 
 
@@ -301,12 +301,3 @@ def _write_manifest(
         ],
     )
     write_json(out / MANIFEST, manifest.model_dump(mode="json"))
-
-
-def _clean(work: Path) -> None:
-    """Remove what was made in a working folder, and nothing else."""
-    for name in (RAW, PREPROCESSED, RESULTS):
-        shutil.rmtree(work / name, ignore_errors=True)
-    (work / _PREPARED).unlink(missing_ok=True)
-    if work.is_dir() and not any(work.iterdir()):
-        work.rmdir()

@@ -142,11 +142,12 @@ def test_a_stopped_training_goes_on(spines, tmp_path, monkeypatch):
     assert (fold / "checkpoint_latest.pth").is_file()
     with pytest.raises(ModelError, match="no trained fold"):
         read_model(tmp_path / "model")
-    prepared = (tmp_path / "model/work/prepared.json").stat().st_mtime_ns
+    (prepared,) = (tmp_path / "model").glob("training-*/prepared.json")
+    made = prepared.stat().st_mtime_ns
     stop_at[0] = 3
     with pytest.raises(KeyboardInterrupt):
         quickly(spines, tmp_path / "model", request_of(epochs=4), trainer=Stopped)
-    assert (tmp_path / "model/work/prepared.json").stat().st_mtime_ns == prepared
+    assert prepared.stat().st_mtime_ns == made
     assert (fold / "training.csv").read_text().startswith(first)
     whole = (fold / "checkpoint_latest.pth").read_bytes()
     (fold / "checkpoint_latest.pth").write_bytes(whole[: len(whole) // 2])
@@ -157,7 +158,7 @@ def test_a_stopped_training_goes_on(spines, tmp_path, monkeypatch):
     summary = quickly(spines, tmp_path / "model", request_of(epochs=4), trainer=Stopped)
     assert summary.folds[0].epochs == 4
     assert sorted(path.name for path in fold.iterdir()) == ["checkpoint_final.pth", "training.csv", "training.log"]
-    assert not (tmp_path / "model/work").exists()
+    assert not prepared.parent.exists()
     assert read_model(tmp_path / "model").trainer == "Stopped"
 
 
@@ -223,12 +224,29 @@ def test_the_trainer_and_its_mirroring_are_as_asked_for(spines, tmp_path):
             optimizer = torch.optim.Adam(self.network.parameters(), 1e-3)
             return optimizer, torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
 
-    quickly(spines, tmp_path / "model", request_of(mirror=("x", "y", "z")), trainer=Adam, keep_work=True)
+    work = tmp_path / "elsewhere"
+    (work / "raw").mkdir(parents=True)
+    request = request_of(mirror=("x", "y", "z"))
+    quickly(spines, tmp_path / "model", request, trainer=Adam, work=work, keep_work=True)
     model = read_model(tmp_path / "model")
     assert (model.trainer, model.mirror_axes) == ("Adam", (0, 1, 2))
-    assert (tmp_path / "model/work/preprocessed").is_dir()
+    assert len(list(work.glob("training-*/preprocessed/*/*/*_seg.b2nd"))) == 6
+    quickly(spines, tmp_path / "model", request, trainer=Adam, work=work)
+    assert [path.name for path in work.iterdir()] == ["raw"]  # what was there before stays
     content = torch.load(tmp_path / "model/fold_all/checkpoint_final.pth", weights_only=False)
     assert "betas" in content["optimizer_state"]["param_groups"][0]
+
+
+def test_a_network_with_other_axes_is_mirrored_along_the_same_side(spines, tmp_path):
+    """Thick slices from left to right: nnU-Net puts that axis first."""
+    changes = PlanChanges(**{**TINY, "spacing_mm": (3.0, 3.0, 6.0), "patch": (32, 32, 16)})
+    request = dataclasses.replace(request_of(export=ExportRequest(labels="levels")), changes=changes)
+    quickly(spines, tmp_path / "model", request)
+    model = read_model(tmp_path / "model")
+    assert model.transpose == (2, 0, 1)
+    assert (model.patch, model.spacing_mm) == ((16, 32, 32), (6.0, 3.0, 3.0))
+    assert model.mirror_axes == (0,)
+    assert json.loads((tmp_path / "model/radiobone.json").read_text())["mirror_axes"] == [2]
 
 
 def test_the_same_seed_gives_the_same_weights(spines, tmp_path):
