@@ -36,18 +36,19 @@ def fill(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int, grid: G
     Mask
         The voxels inside, boolean, in their tight box.
     """
-    contours = [(number, np.round(points, DIGITS)) for number, points in contours]
-    numbers = [number for number, _ in contours]
+    slices = _by_slice(contours, axis)
     rows, columns = (other for other in range(3) if other != axis)
-    low = np.floor(np.min([points.min(axis=0) for _, points in contours], axis=0)).astype(int)
-    high = np.ceil(np.max([points.max(axis=0) for _, points in contours], axis=0)).astype(int) + 1
-    low[axis], high[axis] = min(numbers), max(numbers) + 1
+    low, high = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
+    low[axis], high[axis] = min(slices), max(slices) + 1
+    corners = [(points.min(axis=0), points.max(axis=0)) for found in slices.values() for points in found]
+    low[[rows, columns]] = np.floor(np.min([first for first, _ in corners], axis=0))
+    high[[rows, columns]] = np.ceil(np.max([last for _, last in corners], axis=0)) + 1
     start = np.clip(low, 0, grid.shape)
     stop = np.clip(high, start, grid.shape)
     inside = np.zeros(stop - start, dtype=bool)
     across = np.moveaxis(inside, axis, 0)
-    for number, points in contours:
-        _flip(across[number - start[axis]], points[:, [rows, columns]] - start[[rows, columns]])
+    for number, found in slices.items():
+        across[number - start[axis]] = _filled(found, start[[rows, columns]], across.shape[1:])
     z, y, x = (int(value) for value in start)
     return Mask(inside, grid, (z, y, x)).tight()
 
@@ -65,10 +66,18 @@ def crossed_slices(contours: Sequence[tuple[int, NDArray[np.float64]]], axis: in
     list of int
         Numbers of slices; by the even-odd rule, what both contours enclose is outside there.
     """
-    by_slice: dict[int, list[NDArray[np.float64]]] = {}
+    slices = sorted(_by_slice(contours, axis).items())
+    return [number for number, found in slices if _cross([_apart(points) for points in found])]
+
+
+def _by_slice(
+    contours: Sequence[tuple[int, NDArray[np.float64]]], axis: int
+) -> dict[int, list[NDArray[np.float64]]]:
+    """Return the points of contours inside each slice, rounded."""
+    slices: dict[int, list[NDArray[np.float64]]] = {}
     for number, points in contours:
-        by_slice.setdefault(number, []).append(np.round(np.delete(points, axis, axis=1), DIGITS))
-    return [number for number, found in sorted(by_slice.items()) if _cross([_filled(points) for points in found])]
+        slices.setdefault(number, []).append(np.round(np.delete(points, axis, axis=1), DIGITS))
+    return slices
 
 
 def _cross(parts: Sequence[tuple[NDArray[np.int_], NDArray[np.bool_]]]) -> bool:
@@ -85,30 +94,38 @@ def _cross(parts: Sequence[tuple[NDArray[np.int_], NDArray[np.bool_]]]) -> bool:
     return False
 
 
-def _filled(points: NDArray[np.float64]) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:
+def _apart(points: NDArray[np.float64]) -> tuple[NDArray[np.int_], NDArray[np.bool_]]:
     """Return the first voxel of a polygon's box, and its inside."""
     start = np.floor(points.min(axis=0)).astype(int)
-    plane = np.zeros(np.ceil(points.max(axis=0)).astype(int) + 1 - start, dtype=bool)
-    _flip(plane, points - start)
-    return start, plane
+    rows, columns = np.ceil(points.max(axis=0)).astype(int) + 1 - start
+    return start, _filled([points], start, (rows, columns))
 
 
-def _flip(plane: NDArray[np.bool_], points: NDArray[np.float64]) -> None:
-    """Turn the voxels of a plane whose centres lie inside a polygon, in place.
+def _filled(
+    polygons: Sequence[NDArray[np.float64]], start: NDArray[np.int_], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return the voxels of a plane whose centres lie inside an odd number of polygons.
 
-    Along each row of centres, inside begins and ends where the row crosses the polygon. A centre on the polygon is
+    Along each row of centres, inside begins and ends where the row crosses a polygon. A centre on a polygon is
     inside at its low edges and outside at its high ones, so that regions that share an edge share no voxel.
     """
-    start, end = points, np.roll(points, -1, axis=0)
-    low, high = np.minimum(start, end)[:, 0], np.maximum(start, end)[:, 0]
+    crossings = np.zeros((shape[0], shape[1] + 1), dtype=bool)
+    for points in polygons:
+        row, column = _crossings(points - start)
+        seen = (row >= 0) & (row < shape[0])
+        np.logical_xor.at(crossings, (row[seen], np.clip(column[seen], 0, shape[1])), True)
+    inside: NDArray[np.bool_] = np.logical_xor.accumulate(crossings, axis=1)[:, :-1]
+    return inside
+
+
+def _crossings(points: NDArray[np.float64]) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return each row of centres that a polygon crosses, and the first column at or behind the crossing."""
+    end = np.roll(points, -1, axis=0)
+    low, high = np.minimum(points, end)[:, 0], np.maximum(points, end)[:, 0]
     first, stop = np.ceil(low).astype(int), np.ceil(high).astype(int)
     counts = stop - first
     edge = np.repeat(np.arange(len(points)), counts)
     row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts - first, counts)
-    along = (row - start[edge, 0]) / (end - start)[edge, 0]
-    column = np.ceil(np.round(start[edge, 1] + along * (end - start)[edge, 1], DIGITS)).astype(int)
-    crossings = np.zeros((plane.shape[0], plane.shape[1] + 1), dtype=bool)
-    seen = (row >= 0) & (row < plane.shape[0])
-    places = row[seen], np.clip(column[seen], 0, plane.shape[1])
-    np.logical_xor.at(crossings, places, True)
-    plane ^= np.logical_xor.accumulate(crossings, axis=1)[:, :-1]
+    along = (row - points[edge, 0]) / (end - points)[edge, 0]
+    column = np.ceil(np.round(points[edge, 1] + along * (end - points)[edge, 1], DIGITS)).astype(int)
+    return row, column
