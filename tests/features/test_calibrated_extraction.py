@@ -174,6 +174,7 @@ def test_other_rods_or_other_densities_bring_new_values(make_cohort, write, tmp_
     assert extract(cohort, write(LABELS), out).counts == {"failed": 1}
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_for_any_jobs(make_cohort, write, tmp_path):
     cohort = add_rods(make_cohort(["ann", "ben", "cleo"]))
     extract(cohort, write(LABELS), tmp_path / "one.csv")
@@ -209,6 +210,7 @@ def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_the_command_line_takes_a_calibration(two_scanners, write, tmp_path):
     path = write(EQUATIONS)
     out = tmp_path / "f.csv"

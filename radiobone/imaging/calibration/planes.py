@@ -14,7 +14,9 @@ from radiobone.imaging.volumes import Image, Mask
 Floats = NDArray[np.float64]
 
 SLICES_AVERAGED = 3
-"""Neighbouring slices whose mean a plane shows, against noise."""
+"""Neighbouring slices whose mean a plane shows, against noise; thick ones have less of it and are taken alone."""
+
+THICK_MM = 3.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,9 @@ def axial_planes(image: Image, mask: Mask, heights: Sequence[float] | Floats, st
     # An edge of background, so that the nearest voxel of what lies outside the box is none of its own.
     labels = np.pad((tight.array != 0).astype(np.uint8), 1)
     offset = np.array(tight.offset) - 1
-    steps = (np.arange(SLICES_AVERAGED) - SLICES_AVERAGED // 2) * slice_distance(image)
+    distance = slice_distance(image)
+    n_averaged = SLICES_AVERAGED if distance < THICK_MM else 1
+    steps = (np.arange(n_averaged) - n_averaged // 2) * distance
     planes = []
     for z in heights:
         world = np.empty((len(y), len(x), 3))
