@@ -25,6 +25,9 @@ from radiobone.voi.schemes import AUTO, Scheme, find_scheme
 PLAN_REVISION = 3
 """Raised with every change of scheme detection, alignment or quality columns; recipes have their own versions."""
 
+READING_REVISION = 1
+"""Raised with every change of the voxels that the same files give: of HU, contours or segments, or their place."""
+
 
 @dataclass(frozen=True)
 class FileHashes:
@@ -161,6 +164,7 @@ def plan_key(hashes: FileHashes, request: ExtractionRequest) -> str:
     return sha256_json(
         {
             "revision": PLAN_REVISION,
+            "reading": READING_REVISION,
             "files": asdict(hashes),
             "scheme": scheme,
             "recipe": request.recipe.text(request.options),
@@ -186,6 +190,7 @@ def make_plan(hashes: FileHashes, request: ExtractionRequest, prepared: Prepared
     """
     voi_key = sha256_json(
         {
+            "reading": READING_REVISION,
             "files": asdict(hashes),
             # All named labels tell the direction of the spine, by which a body is cut.
             "scheme": _content(prepared.scheme),

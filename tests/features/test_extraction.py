@@ -172,7 +172,7 @@ def test_more_levels_compute_only_what_is_new(make_cohort, tmp_path):
     assert mean_hu(out)["L2"] < 500
 
 
-@pytest.mark.parametrize("what", ["recipe", "versions", "revision", "scheme"])
+@pytest.mark.parametrize("what", ["recipe", "versions", "reading", "revision", "scheme"])
 def test_what_a_voi_depends_on_computes_it_anew(make_cohort, tmp_path, monkeypatch, what):
     cohort, out = make_cohort(["a"]), tmp_path / "features.csv"
     run(cohort, out)
@@ -182,6 +182,8 @@ def test_what_a_voi_depends_on_computes_it_anew(make_cohort, tmp_path, monkeypat
         changes = {"recipe": dataclasses.replace(LABEL, version=2)}
     elif what == "versions":
         monkeypatch.setattr(resume, "numeric_versions", lambda engine=None: {"numpy": "99"})
+    elif what == "reading":
+        monkeypatch.setattr(resume, "READING_REVISION", 99)
     elif what == "revision":
         monkeypatch.setattr(density, "VALUES_REVISION", 2)
     else:
