@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from radiobone.core.config import FileModel, validate
-from radiobone.core.errors import ConfigError
+from radiobone.core.errors import CaseError, ConfigError
 from radiobone.core.files import write_json
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.provenance import now, versions
+from radiobone.imaging.reading import source_files
 
 JOURNAL = "steps.json"
 
@@ -125,13 +126,35 @@ class Journal:
         return dict(found.steps) if found.versions == versions() else {}
 
 
+def files_of(source: Path) -> list[Path]:
+    """List the files whose state tells whether an image or a mask has changed.
+
+    Parameters
+    ----------
+    source : Path
+        A file, a folder, or a ``.txt`` that lists files.
+
+    Returns
+    -------
+    list of Path
+        A list and all that it names, a header and the file of its voxels; else the source itself, also where it
+        cannot be read, which is told when it is.
+    """
+    if source.is_dir():
+        return [source]
+    try:
+        return list(dict.fromkeys([source, *source_files(source)]))
+    except (CaseError, UnicodeDecodeError):
+        return [source]
+
+
 def state_of(files: Iterable[Path], base: Path) -> str:
     """Return a hash of the names, sizes and times of change of files, which takes no reading of them.
 
     Parameters
     ----------
     files : iterable of Path
-        Files, or folders of files; what does not exist counts as missing.
+        Files, or folders of files (see `files_of`); what does not exist counts as missing.
     base : Path
         The folder that names are relative to, so that a study may be moved with its scans.
 

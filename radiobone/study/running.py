@@ -11,7 +11,7 @@ from radiobone.core.hashing import sha256_json
 from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
-from radiobone.study.journal import Journal, state_of
+from radiobone.study.journal import Journal, files_of, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
 from radiobone.study.segmenting import segment_missing
@@ -172,7 +172,9 @@ def _extract(
     journal = Journal(out)
     inputs = {
         "cohort": cohort.sha256,
-        "files": state_of((file for scan in scans for file in scan.files), cohort.path.parent),
+        "files": state_of(
+            (file for scan in scans for source in scan.files for file in files_of(source)), cohort.path.parent
+        ),
         "settings": sha256_json([recipe.vois[name].model_dump(mode="json"), request.recipe.id, request.align]),
         "blocks": sha256_json([block.record.model_dump(mode="json") for block in request.blocks]),
     }

@@ -18,7 +18,7 @@ from radiobone.segmentation.labels import SACRUM, instance_label, level_of
 from radiobone.segmentation.options import make_predictor
 from radiobone.segmentation.records import SegmentationManifest
 from radiobone.segmentation.scan import Naming, plan_naming
-from radiobone.study.journal import Journal, state_of
+from radiobone.study.journal import Journal, files_of, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.tables.cohort import (
@@ -156,7 +156,7 @@ def _inputs(choice: SegmentChoice, cohort: Cohort) -> dict[str, str]:
         if path.is_relative_to(folder)
     }
     columns = [name for name in (PATIENT, SCAN, IMAGE, SERIES, ANCHOR) if name in cohort.table]
-    images = [scan.image for scan in cohort.unmasked_scans()]
+    images = [file for scan in cohort.unmasked_scans() for file in files_of(scan.image)]
     return {
         "recipe": sha256_json(choice.content()),
         **files,

@@ -16,6 +16,7 @@ from radiobone.core.errors import ConfigError, MissingExtraError, UsageError
 from radiobone.core.hashing import sha256_file
 from radiobone.reporting.flow import flow_figure
 from radiobone.segmentation.options import SegmentOptions
+from radiobone.study.journal import files_of, state_of
 from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.study.running import read_study_cohort
@@ -220,6 +221,21 @@ def test_the_figure_of_the_flow_tells_it_too():
         texts = " ".join(text.get_text() for text in flow_figure(table, unit=unit).axes[0].texts)
         assert "Masks given: 1 patients\nMasks segmented: 1 patients" in texts
         assert "Excluded" not in texts
+
+
+def test_slices_that_a_list_names_are_inputs_of_the_journal(tmp_path):
+    (tmp_path / "slices").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"slices/{number}.dcm").write_bytes(b"x")
+    source = tmp_path / "scan.txt"
+    source.write_text("slices/1.dcm\nslices/2.dcm\n")
+    assert files_of(source) == [source, tmp_path / "slices/1.dcm", tmp_path / "slices/2.dcm"]
+    before = state_of(files_of(source), tmp_path)
+    assert state_of(files_of(source), tmp_path) == before
+    (tmp_path / "slices/2.dcm").write_bytes(b"another")
+    assert state_of(files_of(source), tmp_path) != before
+    assert files_of(tmp_path / "slices") == [tmp_path / "slices"]
+    assert files_of(tmp_path / "none.nii.gz") == [tmp_path / "none.nii.gz"]
 
 
 def test_every_file_of_a_model_is_an_input(tmp_path):
