@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from radiobone.core.errors import CalibrationError
+from radiobone.core.errors import CalibrationError, GeometryError
 from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import numeric_versions
 from radiobone.core.store import ResumeStore
@@ -17,8 +17,8 @@ from radiobone.features.calibrated import CalibratedDensityBlock
 from radiobone.features.prepare import PreparedScan
 from radiobone.features.resume import Plan, hash_mask
 from radiobone.imaging import Mask
-from radiobone.imaging.alignment import check_same_grid
 from radiobone.imaging.calibration import Calibration, Given, calibrate
+from radiobone.imaging.geometry import differences
 from radiobone.imaging.reading import read_mask
 from radiobone.tables.cohort import Scan
 from radiobone.tables.vertebrae import VERTEBRAE
@@ -115,10 +115,7 @@ def calibrated(
 def _calibrated(
     block: CalibratedDensityBlock, scan: Scan, plan: Plan, prepared: PreparedScan, store: ResumeStore | None
 ) -> CalibratedDensityBlock:
-    labels = None
-    if scan.calibration_mask is not None:
-        labels = read_mask(scan.calibration_mask, prepared.image)
-        check_same_grid(prepared.image, labels, f"{scan.name}, {scan.calibration_mask}")
+    labels = _calibration_mask(scan, prepared)
     assert block.scan is not None
     given = Given(block.scan["columns"], labels, prepared.mask)
     try:
@@ -128,9 +125,28 @@ def _calibrated(
         raise CalibrationError(
             error.what, where=where, got=error.got, expected=error.expected, do=error.do
         ) from None
+    if labels is not None:
+        found = replace(found, notes=(*found.notes, *labels.notes))
     if store:
         store.put(_key(block, plan), found.content())
     return replace(block, calibration=found)
+
+
+def _calibration_mask(scan: Scan, prepared: PreparedScan) -> Mask | None:
+    """Read the labels of rods or tissues; HU of small rods do not bear that these are resampled."""
+    if scan.calibration_mask is None:
+        return None
+    labels = read_mask(scan.calibration_mask, prepared.image)
+    different = differences(prepared.image.geometry, labels.geometry)
+    if different:
+        raise GeometryError(
+            "image and calibration mask do not lie on the same grid",
+            where=f"{scan.name}, {scan.calibration_mask}",
+            got="; ".join(different) + " (image, calibration mask)",
+            expected="one grid",
+            do="draw it on this image; --align does not resample it",
+        )
+    return labels
 
 
 def spine_of(mask: Mask, scheme: Scheme) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from radiobone.features.extraction import extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.calibration import read_calibration
-from radiobone.imaging.reading import read_image
+from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import read_features
@@ -189,6 +190,22 @@ def test_a_calibration_mask_on_another_grid_fails_its_scan(make_cohort, write, t
     summary = extract(cohort, write(LABELS), tmp_path / "f.csv")
     assert summary.counts == {"failed": 1, "ok": 2}
     assert "ann_rods.nii.gz" in summary.failures[0][1]
+    assert "--align does not resample it" in summary.failures[0][1]
+
+
+def test_notes_of_the_calibration_mask_stand_in_the_manifest(make_cohort, write, tmp_path):
+    cohort = add_rods(make_cohort(["ann"]))
+    path = tmp_path / "ann_rods.nii.gz"
+    rods = read_mask(path)
+    grid = rods.geometry
+    turned = replace(
+        grid, origin_mm=tuple(grid.world((0, grid.shape[1] - 1, 0))), direction=(1, 0, 0, 0, -1, 0, 0, 0, 1)
+    )
+    write_mask(Mask(np.flip(rods.array, 1), turned), path)
+    extract(cohort, write(LABELS), tmp_path / "f.csv")
+    (scan,) = read_features(tmp_path / "f.csv").manifest.scans
+    assert "its x, y, z are the image's x, -y, z" in scan.calibration.notes[-1]
+    assert scan.calibration.slope == pytest.approx(0.8)
 
 
 def test_a_column_that_equations_need_must_be_there(make_cohort, write, tmp_path):

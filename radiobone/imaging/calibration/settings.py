@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from radiobone.core.config import FileModel, read_yaml, validate
 from radiobone.imaging.calibration.fitting import Standard
@@ -20,7 +20,12 @@ MAX_RESIDUAL_MG_CM3 = 5.0
 """A rod further from the line gives a warning: radiobone's own choice."""
 
 
-class Rod(FileModel):
+class _Settings(FileModel):
+    # A density that is no number would give values that are none, without a word.
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
+class Rod(_Settings):
     """One rod of a phantom.
 
     Parameters
@@ -46,7 +51,7 @@ class Rod(FileModel):
     label: PositiveInt | None = None
 
 
-class PhantomSettings(FileModel):
+class PhantomSettings(_Settings):
     """Rods in the scan itself.
 
     Parameters
@@ -123,7 +128,7 @@ class PhantomSettings(FileModel):
         return ()
 
 
-class KnownPoint(FileModel):
+class KnownPoint(_Settings):
     """One rod of an asynchronous scan.
 
     Parameters
@@ -139,7 +144,7 @@ class KnownPoint(FileModel):
     water_mg_cm3: float | None = None
 
 
-class Equation(FileModel):
+class Equation(_Settings):
     """The equation of one scanner, tube voltage or period.
 
     Parameters
@@ -170,12 +175,14 @@ class Equation(FileModel):
             raise ValueError("give slope_mg_cm3_per_hu and intercept_mg_cm3, or points instead")
         if self.points is not None and len({point.density_mg_cm3 for point in self.points}) < 2:
             raise ValueError("points: a line needs two different densities")
+        if len({point.water_mg_cm3 is None for point in self.points or ()}) > 1:
+            raise ValueError("points: water_mg_cm3 is given for some points, expected for all or none")
         if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
             raise ValueError("valid_from: lies after valid_to")
         return self
 
 
-class AsynchronousSettings(FileModel):
+class AsynchronousSettings(_Settings):
     """Equations that were measured apart from the scans.
 
     Parameters
@@ -222,7 +229,7 @@ class AsynchronousSettings(FileModel):
         return (*self.key_columns, *([self.date_column] if self.date_column else []))
 
 
-class Tissue(FileModel):
+class Tissue(_Settings):
     """A tissue of known density.
 
     Parameters
@@ -238,7 +245,7 @@ class Tissue(FileModel):
     label: PositiveInt | None = None
 
 
-class InternalSettings(FileModel):
+class InternalSettings(_Settings):
     """Fat and muscle of the patient, and air or blood where wanted.
 
     Parameters
@@ -273,10 +280,13 @@ class InternalSettings(FileModel):
         return value
 
     @model_validator(mode="after")
-    def _densities_rise(self) -> Self:
+    def _tissues_differ(self) -> Self:
         order = [tissue.density_mg_cm3 for tissue in (self.air, self.fat, self.muscle) if tissue is not None]
         if any(low >= high for low, high in pairwise(order)):
             raise ValueError("densities must rise from air to fat to muscle")
+        labels = [tissue.label for tissue in self.tissues.values() if tissue.label is not None]
+        if len(set(labels)) < len(labels):
+            raise ValueError("two tissues have one label")
         return self
 
     @property

@@ -107,6 +107,31 @@ LINE = {"slope_mg_cm3_per_hu": 0.8, "intercept_mg_cm3": -3.0}
         ({**PHANTOM, "spacing_mm": None}, "either spacing_mm, or x_mm"),
         ({**PHANTOM, "rods": [{"density_mg_cm3": 1.0}, *RODS]}, "diameter_mm is needed"),
         ({**PHANTOM, "rods": [{**RODS[0], "water_mg_cm3": 1000.0}, *RODS[1:]]}, "for all or none"),
+        ({**PHANTOM, "rods": [{**RODS[0], "density_mg_cm3": float("nan")}, *RODS[1:]]}, "finite number"),
+        (
+            {
+                "kind": "asynchronous",
+                "standard": "HA",
+                "equations": [
+                    {
+                        "points": [
+                            {"density_mg_cm3": 0, "hu": 0, "water_mg_cm3": 1000},
+                            {"density_mg_cm3": 100, "hu": 120},
+                        ]
+                    }
+                ],
+            },
+            "for some points, expected for all or none",
+        ),
+        (
+            {
+                "kind": "internal",
+                "standard": "HA",
+                "muscle": {"density_mg_cm3": 40, "label": 1},
+                "fat": {"density_mg_cm3": -80, "label": 1},
+            },
+            "two tissues have one label",
+        ),
         ({**PHANTOM, "rods_from": "positions"}, "positions_mm"),
         ({**PHANTOM, "rods_from": "positions", "positions_mm": [[0, 0, 0]]}, "1 points for 3 rods"),
         ({**PHANTOM, "rods_from": "labels", "rods": [{**rod, "label": 4} for rod in RODS]}, "one label"),
@@ -147,7 +172,7 @@ LINE = {"slope_mg_cm3_per_hu": 0.8, "intercept_mg_cm3": -3.0}
 )
 def test_a_calibration_file_that_means_nothing_is_refused(tmp_path, content, told):
     path = tmp_path / "calibration.yaml"
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content).replace("NaN", ".nan"))
     with pytest.raises(ConfigError, match=told):
         read_calibration(path)
 
