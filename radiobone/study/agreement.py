@@ -16,6 +16,7 @@ from radiobone.core.hashing import sha256_file
 from radiobone.imaging import Mask
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.masks.forms import is_stored_apart
+from radiobone.imaging.masks.placing import place_on
 from radiobone.imaging.reading import mask_files, read_image, read_mask
 from radiobone.study.agreement_pairs import MaskFile, MaskPair
 from radiobone.study.agreement_records import PairRecord
@@ -152,7 +153,7 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
     image = read_image(pair.image, pair.series) if apart and pair.image is not None else None
     mask_a = read_mask(pair.mask_a.path, image, pair.mask_a.segments)
     mask_b = read_mask(pair.mask_b.path, image, pair.mask_b.segments)
-    mask_b, aligned = _on_one_grid(mask_a, mask_b, pair, request.align)
+    mask_b, placed = _on_one_grid(mask_a, mask_b, pair, request.align)
     scheme_a, told_a = _scheme(mask_a, pair.mask_a, request.scheme_a)
     scheme_b, told_b = _scheme(mask_b, pair.mask_b, request.scheme_b)
     try:
@@ -160,13 +161,14 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
     except UsageError as error:
         # A detected scheme belongs to this pair alone; others may know the level.
         raise VoiError(error.what, where=pair.name, got=error.got) from None
-    notes = (f"first mask: {told_a}", f"second mask: {told_b}", *aligned, *mask_a.notes, *mask_b.notes)
+    notes = (f"first mask: {told_a}", f"second mask: {told_b}", *placed, *mask_a.notes, *mask_b.notes)
     hashes = [tuple(sha256_file(path) for path in found) for found in files]
     return _record(pair, "ok", notes=notes, hashes=hashes), levels
 
 
 def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tuple[Mask, tuple[str, ...]]:
     where = f"{pair.name}, {pair.mask_b.path}"
+    mask_b = place_on(mask_a.geometry, mask_b, boxed=False)
     if not align:
         check_same_grid(mask_a, mask_b, where)
         return mask_b, ()

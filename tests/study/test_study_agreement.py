@@ -90,6 +90,17 @@ def test_masks_on_another_grid_are_resampled_when_asked_for(cohort):
     assert (moved["dice"] > 0.8).all()
 
 
+def test_a_mask_stored_with_its_axes_turned_is_the_same_mask(tmp_path):
+    held = mask(20, 21, grow=1)
+    turned = Geometry(GRID.shape, GRID.spacing_mm, (0.0, 11.0, 0.0), (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))
+    write_mask(held, tmp_path / "a.nii.gz")
+    write_mask(Mask(held.array[:, ::-1].copy(), turned), tmp_path / "b.nii.gz")
+    files = (MaskFile(tmp_path / "a.nii.gz"), MaskFile(tmp_path / "b.nii.gz"))
+    record, levels = compare_pair(MaskPair("p", "1", *files), AgreementRequest())
+    assert [level.dice for level in levels] == [1.0, 1.0]
+    assert any("other axes" in note for note in record.notes)
+
+
 def test_levels_asked_for_are_there_whatever_the_masks_hold(cohort):
     table = compare(cohort, levels=("L2", "L4")).table
     first = table[(table["patient_id"] == "0012") & (table["scan_id"] == "1")]
