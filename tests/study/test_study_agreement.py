@@ -92,7 +92,9 @@ def test_masks_on_another_grid_are_resampled_when_asked_for(cohort):
 
 def test_a_mask_stored_with_its_axes_turned_is_the_same_mask(tmp_path):
     held = mask(20, 21, grow=1)
-    turned = Geometry(GRID.shape, GRID.spacing_mm, (0.0, 11.0, 0.0), (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0))
+    turned = Geometry(
+        GRID.shape, GRID.spacing_mm, (0.0, 11.0, 0.0), (1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
+    )
     write_mask(held, tmp_path / "a.nii.gz")
     write_mask(Mask(held.array[:, ::-1].copy(), turned), tmp_path / "b.nii.gz")
     files = (MaskFile(tmp_path / "a.nii.gz"), MaskFile(tmp_path / "b.nii.gz"))
