@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from types import ModuleType
 
 from radiobone.core.errors import MissingExtraError
@@ -24,7 +25,10 @@ def require(module: str, extra: str) -> ModuleType:
         If the module cannot be imported.
     """
     try:
-        return importlib.import_module(module)
+        # torch adds filters of its own classes of warnings; scikit-learn hands all filters to its workers, so that
+        # each of them would load torch, too.
+        with warnings.catch_warnings():
+            return importlib.import_module(module)
     except ImportError as error:
         raise MissingExtraError(
             f"the package {module!r} is needed and cannot be imported",

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from radiobone.cli.app import run
+from radiobone.core.extras import require
 from radiobone.core.hashing import sha256_file
 from radiobone.imaging import Image
 from radiobone.imaging.writing import write_image, write_mask
@@ -73,6 +74,8 @@ def scans_without_masks(tmp_path, monkeypatch):
     readers = "patient_id,image,mask,mask_b\np1,bones.nii.gz,drawn.nii.gz,drawn.nii.gz\n"
     (tmp_path / "readers.csv").write_text(readers)
     if find_spec("nnunetv2") is not None:
+        # As radiobone itself loads it: torch's filters of warnings would take torch into every worker.
+        require("torch", "segment")
         write_folder(tmp_path / "models/spine", [one_class()], {"vertebra": 1})
     (tmp_path / "few").mkdir()
     write_cohort(tmp_path / "few", 2)
