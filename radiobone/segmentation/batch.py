@@ -18,6 +18,7 @@ from radiobone.core.errors import TableError, UsageError
 from radiobone.core.files import check_output, write_json, write_text
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
+from radiobone.segmentation.earlier import MANIFEST, MASKS, RESUME, keep_foreign
 from radiobone.segmentation.labels import AUTO, scheme_file
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
@@ -35,9 +36,7 @@ from radiobone.tables.cohort import (
 from radiobone.tables.keys import DEFAULT_SCAN, PATIENT, REPEAT, SCAN
 from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE
 
-MASKS, TABLE, MANIFEST, SCHEME_FILE, RESUME = (
-    "masks", "cohort.csv", "segmentation.manifest.json", "scheme.yaml", "segmentation.resume",
-)  # fmt: skip
+TABLE, SCHEME_FILE = "cohort.csv", "scheme.yaml"
 
 SHIPPED = (VERSE.name, TOTALSEGMENTATOR.name)
 
@@ -115,13 +114,15 @@ def segment_cohort(
     Raises
     ------
     UsageError
-        If an anchor is none or of no use, the scheme lacks a level, or the folder cannot be written.
+        If an anchor is none or of no use, the scheme lacks a level, the folder cannot be written, or it holds
+        masks that were not made here or were changed since.
     """
     scans = cohort.unmasked_scans()
     anchors = _anchors(cohort, anchor)
     naming = plan_naming(predictor, scheme, any(anchors.values()))
     _check_folder(out, cohort, table)
     names = _file_names(scans)
+    keep_foreign(out, names)
     store = ResumeStore(out / RESUME) if resume else None
 
     def work(scan: UnmaskedScan) -> SegmentedScan:

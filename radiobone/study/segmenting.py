@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from radiobone.core.config import validate
 from radiobone.core.errors import UsageError
 from radiobone.core.files import write_text
 from radiobone.core.hashing import sha256_file, sha256_json
-from radiobone.segmentation.batch import ANCHOR, MANIFEST, MASKS, RESUME, SCHEME_FILE, SHIPPED, segment_cohort
+from radiobone.segmentation.batch import ANCHOR, SCHEME_FILE, SHIPPED, segment_cohort
+from radiobone.segmentation.earlier import MANIFEST, MASKS, keep_foreign, read_manifest
 from radiobone.segmentation.labels import SACRUM, instance_label, level_of
 from radiobone.segmentation.options import make_predictor
 from radiobone.segmentation.records import SegmentationManifest
@@ -42,8 +41,6 @@ SEGMENTED = "segmented.csv"
 """The cohort table with all masks, for other verbs."""
 
 GIVEN = "given"
-
-SHOWN = 5
 
 Say = Callable[[str], None]
 
@@ -105,7 +102,7 @@ def segment_missing(
         return Masks(_completed(cohort, missing, None, out), {"counts": {GIVEN: len(table)}})
     unmasked = Cohort(cohort.path, table[missing], cohort.sha256)
     keys = {(scan.patient_id, scan.scan_id) for scan in unmasked.unmasked_scans()}
-    _refuse_foreign(out, keys)
+    keep_foreign(out, keys)
     manifest = _make(recipe, unmasked, out, progress, say)
     completed = _completed(cohort, missing, manifest, out)
     text = completed.moved(out).to_csv(index=False, lineterminator="\n")
@@ -124,7 +121,7 @@ def _make(recipe: Recipe, cohort: Cohort, out: Path, progress: bool, say: Say) -
     journal = Journal(out)
     if journal.done(STEP, inputs):
         say(f"{STEP}: done before, {n_scans} masks in {MASKS}/")
-        return _read_manifest(out)
+        return read_manifest(out)
     predictor = make_predictor(choice.options)
     anchored = choice.anchor is not None or (ANCHOR in cohort.table and bool((cohort.table[ANCHOR] != "").any()))
     _refuse_other_levels(recipe, choice, plan_naming(predictor, choice.scheme, anchored))
@@ -135,7 +132,7 @@ def _make(recipe: Recipe, cohort: Cohort, out: Path, progress: bool, say: Say) -
     )
     told = ", ".join(f"{count} {status}" for status, count in done.counts.items())
     say(f"{STEP}: {told}" + (f" ({done.kept} kept from an earlier run)" if done.kept else ""))
-    manifest = _read_manifest(out)
+    manifest = read_manifest(out)
     if not done.failures:
         named = [] if manifest.scheme in SHIPPED else [out / SCHEME_FILE]
         masks = [out / scan.mask for scan in manifest.scans if scan.mask is not None]
@@ -178,35 +175,6 @@ def _refuse_other_levels(recipe: Recipe, choice: SegmentChoice, naming: Naming) 
             expected=", ".join(dict.fromkeys(wanted)),
             do="give segment.anchor (lowest=L5, say) or a column anchor, where the model has one label for all "
             "vertebrae; else another model, or other levels",
-        )
-
-
-def _refuse_foreign(out: Path, keys: Collection[tuple[str, str]]) -> None:
-    """Refuse to replace masks that the study did not make, or that somebody has corrected since."""
-    folder = out / MASKS
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (out / MANIFEST).is_file():
-        if (out / RESUME).is_dir():
-            return
-        raise UsageError(
-            "the study's folder holds masks that it did not make",
-            where=str(folder),
-            do="choose another folder, or name them in the column mask of the cohort table",
-        )
-    changed = [
-        scan.mask
-        for scan in _read_manifest(out).scans
-        if scan.mask and scan.mask_sha256 and (scan.patient_id, scan.scan_id) in keys
-        if (out / scan.mask).is_file() and sha256_file(out / scan.mask) != scan.mask_sha256
-    ]
-    if changed:
-        raise UsageError(
-            f"{len(changed)} masks were changed after the study made them",
-            where=str(out),
-            got=", ".join(changed[:SHOWN]),
-            do="name them in the column mask of the cohort table, which keeps them; or delete them, to have them "
-            "made anew",
         )
 
 
@@ -260,12 +228,3 @@ def _naming(manifest: SegmentationManifest) -> str:
     if any(level_of(name) == SACRUM for name in labels):
         return "counted along the spine, the vertebra above the sacrum taken for L5"
     return "not named: one label for all vertebrae, and none is known"
-
-
-def _read_manifest(out: Path) -> SegmentationManifest:
-    path = out / MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError("the manifest of the masks is damaged", where=str(path), do="delete it") from None
-    return validate(SegmentationManifest, content, str(path))

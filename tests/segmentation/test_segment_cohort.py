@@ -108,7 +108,12 @@ def test_finished_masks_are_kept_until_anything_changes(data, folders):
     assert again() == 0
     first = path.read_bytes()
     assert again() == 2
-    path.write_bytes(b"spoilt")
+    path.write_bytes(b"corrected by hand")
+    for options in ({}, {"resume": False}):
+        with pytest.raises(UsageError, match=r"1 masks were changed .*masks/0012_a\.nii\.gz"):
+            again(**options)
+    assert path.read_bytes() == b"corrected by hand"
+    path.unlink()
     assert again() == 1
     assert path.read_bytes() == first
     assert again(segmenter(folders["edges"], step_size=1.0)) == 0

@@ -165,7 +165,7 @@ def test_masks_of_others_and_corrected_ones_are_never_replaced(tmp_path):
     mask = tmp_path / "out/masks/p1_1.nii.gz"
     mask.parent.mkdir(parents=True)
     mask.write_bytes(b"drawn by hand")
-    with pytest.raises(UsageError, match="masks that it did not make"):
+    with pytest.raises(UsageError, match="masks that were not made here"):
         segment_missing(study, table, tmp_path / "out")
     manifest(tmp_path / "out", "0" * 64)
     with pytest.raises(UsageError, match=r"1 masks were changed .*column mask"):
