@@ -57,6 +57,7 @@ def test_a_row_for_each_patient_and_level(make_cohort, tmp_path):
     assert manifest.feature_columns == features.features
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_for_any_jobs_and_any_order_of_rows(make_cohort, tmp_path):
     names = ["c", "a", "d", "b"]
     run(make_cohort(names), tmp_path / "one.csv", jobs=1)

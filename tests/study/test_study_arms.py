@@ -85,6 +85,7 @@ def test_a_column_with_one_value_is_left_out_and_told(folder):
     assert dataset.blocks["clinical"] == ["clinical__age"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arm", "n_features"),
     [
@@ -115,6 +116,7 @@ def test_combat_refuses_to_harmonise_age(folder):
         train(small(folder, clinical=["age"], arms=arms), *given(folder), folder / "out", progress=False)
 
 
+@pytest.mark.slow
 def test_repeats_feed_stability_and_stay_out_of_the_model(folder):
     table = read_features_unchecked(folder)
     rng = np.random.default_rng(1)
@@ -134,6 +136,7 @@ def test_repeats_feed_stability_and_stay_out_of_the_model(folder):
     assert model.estimators_["porous"].selection_.named_steps["stability"].repeats == "forgotten"
 
 
+@pytest.mark.slow
 def test_one_more_voi_has_columns_arms_and_a_model_of_its_own(folder):
     extra = {"body": {"recipe": "trabecular", "erosion_mm": 2.0}}
     recipe = small(folder, more_vois=extra, arms=[{"name": "body", "blocks": "body.density"}])
@@ -209,6 +212,7 @@ def test_a_flat_arm_has_no_steps_of_nodes(folder):
     assert [recipe.batches(arm) for arm in recipe.all_arms] == [("scanner",), ()]
 
 
+@pytest.mark.slow
 def test_another_primary_arm_is_fitted_anew(folder):
     arms = [{"name": "texture", "blocks": "radiomics"}, {"name": "density", "blocks": "density"}]
     for primary, n_features in (("texture", 6), ("density", 1)):

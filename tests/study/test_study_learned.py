@@ -59,6 +59,7 @@ def test_a_killed_run_repeats_no_finished_permutation(study, fits, tmp_path):
     assert (again.score, again.permuted.tolist()) == (whole.score, whole.permuted.tolist())
 
 
+@pytest.mark.slow
 def test_the_validation_of_the_study_is_not_run_again(study, fits, tmp_path):
     recipe, data, arms = study
     found = validate(recipe, data, arms[:1], tmp_path, 1, progress=False)

@@ -75,6 +75,7 @@ def test_no_patient_is_on_both_sides_of_a_fold(study):
     assert (tested.nunique() == 60).all()
 
 
+@pytest.mark.slow
 def test_bytes_are_the_same_for_any_jobs_and_any_order_of_rows(study, tmp_path):
     folder, done = study
     write_tables(tmp_path)
@@ -170,7 +171,8 @@ def test_a_table_in_which_nobody_can_be_predicted_still_gives_all_rows(study, tm
     assert empty.endswith("," * (len(every.columns) - 2)), "cells are empty"
 
 
-@pytest.mark.parametrize("learned", ["native", pytest.param("pyradiomics", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("learned", ["native", "pyradiomics"])
 def test_a_model_takes_tables_of_either_engine_and_says_so(tmp_path, learned):
     other = {"native": "pyradiomics", "pyradiomics": "native"}[learned]
     write_tables(tmp_path)
@@ -240,6 +242,7 @@ def test_a_model_of_a_table_without_manifest_keeps_its_levels_and_aggregation(tm
     assert set(predicted["status"]) == {"ok"}
 
 
+@pytest.mark.slow
 def test_a_stopped_second_study_leaves_no_results_of_the_first(study, tmp_path, monkeypatch):
     shutil.copytree(study[0], tmp_path, dirs_exist_ok=True)
     features, cohort = tables(tmp_path)

@@ -85,6 +85,7 @@ def test_importing_a_kernel_touches_no_file(package: Path) -> None:
     assert not list(package.rglob("kernels-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_a_damaged_file_counts_as_missing_and_is_mended(package: Path, damage: bytes | None) -> None:
     call(package)
@@ -114,6 +115,7 @@ def test_a_full_disk_is_said_once_and_kernels_still_run(package: Path) -> None:
     assert not list(package.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_processes_that_compile_at_once_leave_whole_files(package: Path) -> None:
     running = [
         subprocess.Popen([sys.executable, "-c", CALL], cwd=package.parents[3], stdout=subprocess.PIPE)
@@ -126,6 +128,7 @@ def test_processes_that_compile_at_once_leave_whole_files(package: Path) -> None
     assert call(package) == ["7.0 1"]
 
 
+@pytest.mark.slow
 def test_a_new_version_takes_the_place_of_the_old_one(package: Path) -> None:
     call(package)
     (package / "helper.py").write_text(HELPER.format(factor="5.0"))

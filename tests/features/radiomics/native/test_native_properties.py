@@ -149,6 +149,7 @@ def test_a_buffer_that_holds_another_scan_gives_that_scans_values(params: Radiom
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("params", [EVERYTHING, RESAMPLED], ids=["whole", "resampled"])
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
 def test_layout_and_locks_of_arrays_do_not_matter(params: RadiomicsParams, dtype: type) -> None:
