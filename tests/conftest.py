@@ -65,11 +65,16 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     started.quit()
 
 
+EXTRAS = {"segment": "nnunetv2", "deep": "monai"}
+"""The extras whose tests carry a mark of the same name, and a package of each."""
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip tests of nnU-Net where the extra `segment` is not installed, but never where CI is to run them."""
-    if item.get_closest_marker("segment") and importlib.util.find_spec("nnunetv2") is None:
-        message = "nnU-Net is not installed: pip install radiobone[segment]"
-        if os.environ.get("CI") and sys.version_info < (3, 12):
-            pytest.fail(message)
-        pytest.skip(message)
+    """Skip tests of an extra where it is not installed, but never where CI is to run them."""
+    for extra, package in EXTRAS.items():
+        if item.get_closest_marker(extra) and importlib.util.find_spec(package) is None:
+            message = f"{package} is not installed: pip install radiobone[{extra}]"
+            if os.environ.get("CI") and sys.version_info < (3, 12):
+                pytest.fail(message)
+            pytest.skip(message)
