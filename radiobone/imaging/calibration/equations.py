@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 
 from radiobone.core.errors import CalibrationError
-from radiobone.imaging.calibration.fitting import Calibration, Point, fit, unit_of, unusual_slope
+from radiobone.imaging.calibration.fitting import Calibration, fit, unit_of, unusual_slope
 from radiobone.imaging.calibration.settings import AsynchronousSettings, Equation, same_value
 
 
@@ -48,12 +48,8 @@ def equation_of(settings: AsynchronousSettings, columns: Mapping[str, str]) -> C
 
 def _calibration(settings: AsynchronousSettings, equation: Equation, note: str) -> Calibration:
     if equation.points is not None:
-        points = [
-            Point(f"rod {number}", item.density_mg_cm3, item.hu, None, item.water_mg_cm3)
-            for number, item in enumerate(equation.points, start=1)
-        ]
         limit = settings.max_residual_mg_cm3
-        return fit("asynchronous", points, settings.standard, max_residual_mg_cm3=limit, notes=[note])
+        return fit("asynchronous", equation.rods, settings.standard, max_residual_mg_cm3=limit, notes=[note])
     slope, intercept = equation.slope_mg_cm3_per_hu, equation.intercept_mg_cm3
     assert slope is not None
     assert intercept is not None
@@ -70,6 +66,7 @@ def _day(text: str, column: str) -> datetime.date:
             where=f"column {column}",
             got=text,
             expected="YYYY-MM-DD or YYYYMMDD",
+            do="fill in the whole day; radiobone import writes it only with --keep-identifiers",
         ) from None
 
 

@@ -7,8 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from radiobone.core.errors import CalibrationError
+
+Floats = NDArray[np.float64]
 
 Kind = Literal["phantom", "asynchronous", "internal"]
 
@@ -168,23 +171,10 @@ def fit(
     CalibrationError
         If the points give no line that rises.
     """
-    known = np.array([point.density_mg_cm3 for point in points])
-    water = np.array([point.water_mg_cm3 or 0.0 for point in points])
-    watery = any(point.water_mg_cm3 is not None for point in points)
-    hu = np.array([point.hu for point in points]) - water
-    told = ", ".join(f"{point.name} ({point.density_mg_cm3:g} mg/cm3) at {point.hu:.1f} HU" for point in points)
-    spread = known - known.mean() if len(points) else known
-    if len(points) < 2 or not spread.any():
-        raise CalibrationError("a line needs two points of different density", got=told or "no point")
-    steepness = float(spread @ (hu - hu.mean()) / (spread @ spread))
-    base = float(hu.mean() - steepness * known.mean())
+    steepness, base = fit_line(points)
+    known, hu = _densities_and_hu(points)
+    watery = _hold_water(points)
     tissue = steepness - WATER_SLOPE if watery else steepness
-    if tissue <= 0:
-        raise CalibrationError(
-            "HU do not rise with density",
-            got=told,
-            do="check the order of the materials and their densities in the calibration file",
-        )
     errors = hu - steepness * known - base
     total = float(((hu - hu.mean()) ** 2).sum())
     residuals = tuple(float(value) for value in errors / steepness)
@@ -199,6 +189,51 @@ def fit(
         (*warnings, *unusual_slope(1.0 / tissue), *_far_points(points, residuals, max_residual_mg_cm3)),
         1.0 - float((errors**2).sum()) / total if len(points) > 2 and total > 0 else None,
     )
+
+
+def fit_line(points: Sequence[Point]) -> tuple[float, float]:
+    """Fit HU of materials by their densities.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        At least two of different density.
+
+    Returns
+    -------
+    steepness : float
+        In HU for one mg/cm3.
+    base : float
+        In HU, where there is no density. Both are without what the water of rods adds to their HU.
+
+    Raises
+    ------
+    CalibrationError
+        If the points give no line that rises.
+    """
+    known, hu = _densities_and_hu(points)
+    told = ", ".join(f"{point.name} ({point.density_mg_cm3:g} mg/cm3) at {point.hu:.1f} HU" for point in points)
+    spread = known - known.mean() if len(points) else known
+    if len(points) < 2 or not spread.any():
+        raise CalibrationError("a line needs two points of different density", got=told or "no point")
+    steepness = float(spread @ (hu - hu.mean()) / (spread @ spread))
+    if steepness <= (WATER_SLOPE if _hold_water(points) else 0.0):
+        raise CalibrationError(
+            "HU do not rise with density",
+            got=told,
+            do="check the order of the materials and their densities in the calibration file",
+        )
+    return steepness, float(hu.mean() - steepness * known.mean())
+
+
+def _densities_and_hu(points: Sequence[Point]) -> tuple[Floats, Floats]:
+    """Return densities, and HU without what the water of rods adds to them."""
+    hu = [point.hu - (point.water_mg_cm3 or 0.0) for point in points]
+    return np.array([point.density_mg_cm3 for point in points]), np.array(hu)
+
+
+def _hold_water(points: Sequence[Point]) -> bool:
+    return any(point.water_mg_cm3 is not None for point in points)
 
 
 def unusual_slope(slope: float) -> list[str]:

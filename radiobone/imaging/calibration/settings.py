@@ -14,7 +14,8 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from radiobone.core.config import FileModel, read_yaml, validate
-from radiobone.imaging.calibration.fitting import Standard
+from radiobone.core.errors import CalibrationError
+from radiobone.imaging.calibration.fitting import Point, Standard, fit_line
 
 MAX_RESIDUAL_MG_CM3 = 5.0
 """A rod further from the line gives a warning: radiobone's own choice."""
@@ -150,7 +151,7 @@ class Equation(_Settings):
     Parameters
     ----------
     match : mapping of str to text or number
-        Value of each of the file's ``columns``.
+        Value of each of the file's ``key_columns``.
     slope_mg_cm3_per_hu, intercept_mg_cm3 : float, optional
         density = slope * HU + intercept.
     points : tuple of KnownPoint, optional
@@ -166,6 +167,14 @@ class Equation(_Settings):
     valid_from: datetime.date | None = None
     valid_to: datetime.date | None = None
 
+    @field_validator("match", mode="before")
+    @classmethod
+    def _no_truth_values(cls, value: object) -> object:
+        told = [name for name, item in value.items() if isinstance(item, bool)] if isinstance(value, dict) else []
+        if told:
+            raise ValueError(f"{', '.join(told)}: YAML reads yes and no as true and false; put quotes round them")
+        return value
+
     @model_validator(mode="after")
     def _either_line_or_points(self) -> Self:
         line = [self.slope_mg_cm3_per_hu, self.intercept_mg_cm3]
@@ -173,13 +182,24 @@ class Equation(_Settings):
             self.points is not None and any(value is not None for value in line)
         ):
             raise ValueError("give slope_mg_cm3_per_hu and intercept_mg_cm3, or points instead")
-        if self.points is not None and len({point.density_mg_cm3 for point in self.points}) < 2:
-            raise ValueError("points: a line needs two different densities")
         if len({point.water_mg_cm3 is None for point in self.points or ()}) > 1:
             raise ValueError("points: water_mg_cm3 is given for some points, expected for all or none")
+        if self.points is not None:
+            try:
+                fit_line(self.rods)
+            except CalibrationError as error:
+                raise ValueError(f"points: {error.what}: {error.got}") from None
         if self.valid_from and self.valid_to and self.valid_from > self.valid_to:
             raise ValueError("valid_from: lies after valid_to")
         return self
+
+    @property
+    def rods(self) -> tuple[Point, ...]:
+        """The points by name; none where slope and intercept are given."""
+        return tuple(
+            Point(f"rod {number}", item.density_mg_cm3, item.hu, None, item.water_mg_cm3)
+            for number, item in enumerate(self.points or (), start=1)
+        )
 
 
 class AsynchronousSettings(_Settings):

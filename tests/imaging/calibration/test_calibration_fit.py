@@ -95,6 +95,11 @@ def test_a_calibration_survives_json_to_the_last_bit():
 RODS = [{"density_mg_cm3": value, "diameter_mm": 18} for value in (0, 75, 150)]
 PHANTOM = {"kind": "phantom", "standard": "HA", "rods": RODS, "spacing_mm": 30}
 LINE = {"slope_mg_cm3_per_hu": 0.8, "intercept_mg_cm3": -3.0}
+FALLING = [{"density_mg_cm3": 0, "hu": 120}, {"density_mg_cm3": 100, "hu": 0}]
+TOO_FLAT = [
+    {"density_mg_cm3": 0, "hu": 0, "water_mg_cm3": 1000},
+    {"density_mg_cm3": 100, "hu": 20, "water_mg_cm3": 1000},
+]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +144,28 @@ LINE = {"slope_mg_cm3_per_hu": 0.8, "intercept_mg_cm3": -3.0}
         (
             {"kind": "asynchronous", "standard": "HA", "key_columns": ["kvp"], "equations": [LINE]},
             "number 1 matches nothing, expected key_columns: kvp",
+        ),
+        (
+            {"kind": "asynchronous", "standard": "HA", "equations": [{"points": FALLING}]},
+            "equations.0: points: HU do not rise with density: rod 1 .0 mg/cm3. at 120.0 HU, rod 2",
+        ),
+        (
+            {"kind": "asynchronous", "standard": "HA", "equations": [{"points": FALLING[:1]}]},
+            "two points of different density",
+        ),
+        (
+            # In water-equivalent rods, HU must rise by more than water alone makes them.
+            {"kind": "asynchronous", "standard": "HA", "equations": [{"points": TOO_FLAT}]},
+            "HU do not rise",
+        ),
+        (
+            {
+                "kind": "asynchronous",
+                "standard": "HA",
+                "key_columns": ["contrast"],
+                "equations": [{**LINE, "match": {"contrast": False}}],
+            },
+            "contrast: YAML reads yes and no",
         ),
         (
             {"kind": "asynchronous", "standard": "HA", "equations": [LINE, LINE]},
