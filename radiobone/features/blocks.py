@@ -1,11 +1,11 @@
-"""Blocks of features: radiomics and density behind one call, each resumed on its own."""
+"""Blocks of features: radiomics, density, and density with vBMD behind one call, each resumed on its own."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from radiobone.core.errors import CaseError
 from radiobone.core.hashing import sha256_json
@@ -15,6 +15,8 @@ from radiobone.features.radiomics.engine import Engine, VoiValues
 from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.features.radiomics.registry import find_engine
 from radiobone.imaging import Image, Mask
+from radiobone.imaging.calibration import Calibration, CalibrationSettings
+from radiobone.imaging.calibration.calibrate import REVISION as CALIBRATION_REVISION
 from radiobone.tables.features import BlockRecord
 
 
@@ -138,3 +140,61 @@ class DensityBlock:
                 yield key, VoiValues(density.density(image, voi))
             except CaseError as error:
                 yield key, error
+
+
+@dataclass(frozen=True)
+class CalibratedDensityBlock(DensityBlock):
+    """The density block with vBMD.
+
+    Parameters
+    ----------
+    settings : CalibrationSettings
+        The calibration file.
+    scan : mapping, optional
+        What the calibration of one scan depends on besides image and mask: columns of its row, and the hash of its
+        calibration mask. None before the block belongs to a scan.
+    calibration : Calibration, optional
+        Of that scan, once it is known.
+    """
+
+    settings: CalibrationSettings
+    scan: Mapping[str, Any] | None = None
+    calibration: Calibration | None = None
+
+    @cached_property
+    def record(self) -> BlockRecord:
+        """The revision, the columns, and which kind of densities they hold.
+
+        Before the block belongs to a scan, its parameters are what must be alike where densities are compared:
+        kind and standard, not the copy of a phantom. Of one scan they are everything, since its values are kept
+        under their hash.
+        """
+        parameters: dict[str, Any] = {"calibration": self.settings.kind, "standard": self.settings.standard}
+        if self.scan is not None:
+            parameters |= {
+                "settings": self.settings_sha256,
+                "scan": dict(self.scan),
+                "revision": CALIBRATION_REVISION,
+            }
+        return BlockRecord(
+            name="density",
+            engine="radiobone",
+            values_revision=density.VALUES_REVISION,
+            parameters=parameters,
+            parameters_sha256=sha256_json(parameters),
+            columns=[column.name for column in density.calibrated_columns(self.settings.standard)],
+        )
+
+    @cached_property
+    def settings_sha256(self) -> str:
+        """SHA-256 of the calibration file's content."""
+        return sha256_json(self.settings.model_dump(mode="json"))
+
+    def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
+        """Compute the block of each VOI; see `Block.stream`."""
+        assert self.calibration is not None
+        for key, found in super().stream(image, vois):
+            if isinstance(found, VoiValues):
+                features = {**found.features, **density.vbmd(found.features, self.calibration)}
+                found = VoiValues(features, warnings=self.calibration.warnings)
+            yield key, found

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from radiobone.core.errors import UsageError
-from radiobone.features.blocks import Block, DensityBlock, RadiomicsBlock
-from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features.blocks import Block, CalibratedDensityBlock, DensityBlock, RadiomicsBlock
 from radiobone.features.radiomics.params import read_params
 from radiobone.imaging.calibration import read_calibration
 from radiobone.tables.vertebrae import level_parts, parse_levels

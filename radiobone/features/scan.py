@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from radiobone.core.errors import CaseError, one_line
 from radiobone.core.store import ResumeStore
 from radiobone.features.blocks import Block
-from radiobone.features.calibrating import calibrated, calibration_record, kept_calibrations, of_scan
 from radiobone.features.prepare import PreparedScan, prepare_scan, refuse_unsegmented
 from radiobone.features.radiomics.engine import VoiValues
 from radiobone.features.request import ExtractionRequest
@@ -28,6 +27,7 @@ from radiobone.features.resume import (
     put_plan,
     put_values,
 )
+from radiobone.features.scan_calibration import calibrated, calibration_record, kept_calibrations, of_scan
 from radiobone.tables.cohort import Scan
 from radiobone.tables.features import CalibrationRecord, ScanRecord
 

@@ -12,9 +12,8 @@ from typer.testing import CliRunner
 from radiobone.cli.app import app
 from radiobone.core.errors import ConfigError, TableError
 from radiobone.core.hashing import sha256_json
-from radiobone.features import calibrating, density
-from radiobone.features.blocks import DensityBlock
-from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features import density, scan_calibration
+from radiobone.features.blocks import CalibratedDensityBlock, DensityBlock
 from radiobone.features.extraction import extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.imaging import Geometry, Image, Mask
@@ -146,7 +145,7 @@ def test_a_finished_scan_is_not_calibrated_again(make_cohort, write, tmp_path, m
     extract(cohort, write(LABELS), out)
     first = out.read_bytes()
     one = read_features(out).manifest.scans
-    monkeypatch.setattr(calibrating, "calibrate", lambda *given: pytest.fail("calibrated again"))
+    monkeypatch.setattr(scan_calibration, "calibrate", lambda *given: pytest.fail("calibrated again"))
     extract(cohort, write(LABELS), out)
     assert out.read_bytes() == first
     again = read_features(out).manifest.scans
@@ -217,10 +216,10 @@ def test_only_vertebrae_tell_where_the_spine_is():
     grid = Geometry((3, 4, 5), (1.0, 1.0, 1.0))
     labels = np.zeros(grid.shape, np.uint8)
     labels[0], labels[1, 1:3], labels[2, 0] = 5, 31, 26  # liver, L1, S1
-    spine = calibrating.spine_of(Mask(labels, grid), TOTALSEGMENTATOR)
+    spine = scan_calibration.spine_of(Mask(labels, grid), TOTALSEGMENTATOR)
     assert (spine.full() == (labels == 31)).all()
     organs = Mask(np.where(labels == 5, 5, 0), grid)
-    assert calibrating.spine_of(organs, TOTALSEGMENTATOR) is organs
+    assert scan_calibration.spine_of(organs, TOTALSEGMENTATOR) is organs
 
 
 def run(*arguments: object):

@@ -11,8 +11,7 @@ from study_tables import tables, write_tables
 
 from radiobone.core.errors import ConfigError, TableError
 from radiobone.core.resources import find
-from radiobone.features.blocks import DensityBlock
-from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features.blocks import CalibratedDensityBlock, DensityBlock
 from radiobone.study.dataset import assemble
 from radiobone.study.recipe import read_recipe
 from radiobone.study.running import make_study_request

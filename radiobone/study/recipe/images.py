@@ -9,7 +9,7 @@ from pydantic import SerializerFunctionWrapHandler, field_validator, model_seria
 from radiobone.core.config import FileModel, nearest
 from radiobone.core.errors import ConfigError, one_line
 from radiobone.core.hashing import sha256_json
-from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features.blocks import CalibratedDensityBlock
 from radiobone.features.radiomics.registry import ENGINES
 from radiobone.imaging.calibration import read_calibration
 from radiobone.study.recipe.checks import as_value_error

@@ -12,8 +12,7 @@ from radiobone.core.errors import CalibrationError, GeometryError
 from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import numeric_versions
 from radiobone.core.store import ResumeStore
-from radiobone.features.blocks import Block
-from radiobone.features.calibrated import CalibratedDensityBlock
+from radiobone.features.blocks import Block, CalibratedDensityBlock
 from radiobone.features.prepare import PreparedScan
 from radiobone.features.resume import Plan, hash_mask
 from radiobone.imaging import Mask
