@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radiobone.cli.options import JobsOption
 from radiobone.core.batch import EXIT_OK, exit_code
+
+if TYPE_CHECKING:
+    from radiobone.imaging.dicom import ImportSummary
 
 SHOWN = 10
 
@@ -63,14 +67,13 @@ def import_(
 ) -> None:
     """Build a cohort table of all CT series of a DICOM archive, or of a BIDS data set.
 
-    By default nothing is copied: each scan is a list ([b]images/*.txt[/]) of its files, which therefore holds
-    their paths; names in these paths stay there. The tables hold none. [b]import_report.csv[/] tells of every
-    series why it is in the cohort or not. A stopped run goes on where it was. By [b]import.resume[/] patient IDs
-    can be tried until one fits: give it to nobody who may not see the archive.
+    By default nothing is copied: each scan is a list ([b]images/*.txt[/]) of its
+    files, which therefore holds their paths; names in these paths stay there.
+    The tables hold none. [b]import_report.csv[/] tells of every series why it is in
+    the cohort or not. A stopped run goes on where it was. By [b]import.resume[/]
+    patient IDs can be tried until one fits: give it to nobody who may not see
+    the archive.
     """
-    from rich.console import Console
-    from rich.markup import escape
-
     from radiobone.imaging.dicom import ImportOptions, SeriesChoice, import_archive
     from radiobone.imaging.dicom.import_tables import COHORT_NAME
 
@@ -81,24 +84,40 @@ def import_(
         raise typer.Exit(EXIT_OK)
     choice = None if series.strip().casefold() == "all" else SeriesChoice(series)
     options = ImportOptions(choice, min_slices, convert, fix_tilt, keep_identifiers)
-    summary = import_archive(archive, out, options, jobs=jobs, resume=not fresh)
+    raise typer.Exit(_show(import_archive(archive, out, options, jobs=jobs, resume=not fresh)))
+
+
+def _show(summary: ImportSummary) -> int:
+    """Print what became of an archive, and return the exit code."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from radiobone.core.errors import UsageError
+
     console = Console(soft_wrap=True)
-    statuses = [row.status for row in summary.rows]
+    statuses = Counter(row.status for row in summary.rows)
     patients = len({row.patient_id for row in summary.rows if row.status == "ok"})
     console.print(
-        f"[bold]{escape(str(summary.cohort))}[/]: {statuses.count('ok')} scans of {patients} patients, "
+        f"[bold]{escape(str(summary.cohort))}[/]: {statuses['ok']} scans of {patients} patients, "
         f"{summary.masks} with a mask"
     )
     console.print(
-        f"{escape(str(summary.report))}: {len(statuses)} series in {summary.files} DICOM files, "
-        f"{statuses.count('failed')} failed, {statuses.count('skipped')} skipped"
+        f"{escape(str(summary.report))}: {len(summary.rows)} series in {summary.files} DICOM files, "
+        f"{statuses['failed']} failed, {statuses['skipped']} skipped"
     )
     failed = [row for row in summary.rows if row.status == "failed"]
     for row in failed[:SHOWN]:
         console.print(f"[red]failed[/] {escape(row.patient_id)} {row.scan_id}: {escape(row.reason)}")
     if len(failed) > SHOWN:
         console.print(f"and {len(failed) - SHOWN} more, in the report")
-    raise typer.Exit(exit_code(statuses))
+    if statuses.keys() == {"skipped"}:
+        reasons = Counter(row.reason for row in summary.rows).most_common(SHOWN)
+        raise UsageError(
+            "the cohort is empty: all series were skipped",
+            where=str(summary.report),
+            got="; ".join(f"{count} times {reason}" for reason, count in reasons),
+        )
+    return exit_code(statuses)
 
 
 def _import_bids(folder: Path, out: Path) -> None:

@@ -56,6 +56,17 @@ def test_an_archive_is_imported_and_told_about(shared_data, tmp_path, capsys):
     assert run(["import", str(tmp_path / "none"), "--out", str(out)]) == 2
 
 
+def test_an_import_of_nothing_is_no_success(shared_data, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "cohort")]
+    assert run(["import", str(shared_data / "spine/masks_only"), *out]) == 2
+    assert "no DICOM files" in capsys.readouterr().err
+    assert run(["import", str(shared_data / "dicom/dcmqi_seg"), *out, "--series", "abdomen"]) == 2
+    told = capsys.readouterr().err
+    assert "the cohort is empty" in told
+    assert "1 times not the series asked for" in told
+    assert str(shared_data) not in told
+
+
 @pytest.mark.slow
 def test_features_of_one_series_of_a_mixed_folder(mixed, tmp_path, capsys):
     command = ["extract", str(mixed), str(tmp_path / "mask.nii.gz"), "--out", str(tmp_path / "one.csv")]

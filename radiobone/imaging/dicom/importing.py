@@ -58,7 +58,8 @@ def import_archive(
     Raises
     ------
     UsageError
-        If the archive is no folder, or ``out`` holds a cohort that is not this import's or was changed since.
+        If the archive is no folder or holds no DICOM file, or ``out`` holds a cohort that is not this import's or
+        was changed since.
     """
     options = options or ImportOptions()
     if not folder.is_dir():
@@ -70,6 +71,13 @@ def import_archive(
     request = HeaderRequest(options.choice, options.keep_identifiers, numbers.salt)
     files = archive_files(folder, out)
     found = read_archive(files, request, jobs=jobs, store=store if resume else None, progress=progress)
+    if not found:
+        raise UsageError(
+            "no DICOM files in this folder or below it",
+            where=str(folder),
+            got=f"{len(files)} other files",
+            do="give the folder of the archive; NIfTI and NRRD files go straight into a cohort table",
+        )
     named, numbers = _name(group_series(one.header for one in found), numbers, options)
     numbers.write(names)
     candidates = judge(named, options, {one.header.path: one.chosen for one in found})

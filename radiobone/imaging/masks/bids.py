@@ -112,7 +112,7 @@ def write_bids_cohort(scans: Sequence[BidsScan], out: Path) -> None:
     Raises
     ------
     UsageError
-        If it cannot be written.
+        If it cannot be written, or another table stands there, which may hold a user's own columns.
     """
     check_output(out, [], (".csv",))
     bodies = [BODY_MASK] if any(scan.body_mask for scan in scans) else []
@@ -122,6 +122,12 @@ def write_bids_cohort(scans: Sequence[BidsScan], out: Path) -> None:
     for scan in scans:
         paths = [scan.image, scan.mask, *([scan.body_mask] if bodies else [])]
         writer.writerow([scan.patient_id, scan.scan_id, *(_relative(path, out.parent) for path in paths)])
+    if out.exists() and out.read_text(encoding="utf-8") != text.getvalue():
+        raise UsageError(
+            "another cohort stands there, and would be overwritten",
+            where=str(out),
+            do="import elsewhere, or move it away",
+        )
     write_text(out, text.getvalue())
 
 

@@ -410,10 +410,19 @@ def test_an_output_inside_the_archive_is_not_imported(hospital):
         assert import_archive(hospital, out, ImportOptions(convert=True), progress=False).files == 22
 
 
-def test_a_folder_without_dicom_gives_an_empty_table(tmp_path):
-    (tmp_path / "archive").mkdir()
-    summary = import_archive(tmp_path / "archive", tmp_path / "out", progress=False)
-    assert summary.rows == []
+def test_a_folder_without_dicom_is_refused(hospital, tmp_path):
+    out = tmp_path / "out"
+    (tmp_path / "share").mkdir()
+    (tmp_path / "share/notes.txt").write_text("hello")
+    with pytest.raises(UsageError, match=r"no DICOM files.*got: 1 other files"):
+        import_archive(tmp_path / "share", out, progress=False)
+    assert not list(out.glob("*.csv"))
+    # A disk that is not there today costs nobody the table of yesterday.
+    import_archive(hospital, out, progress=False)
+    before = (out / "cohort.csv").read_bytes()
+    with pytest.raises(UsageError, match="no DICOM files"):
+        import_archive(tmp_path / "share", out, progress=False)
+    assert (out / "cohort.csv").read_bytes() == before
     with pytest.raises(UsageError, match="the archive is no folder"):
         import_archive(tmp_path / "missing", tmp_path / "out")
 

@@ -45,6 +45,17 @@ def test_masks_are_found_by_all_entities_of_a_name(data_set, tmp_path):
     assert [bool(mask) for mask in cohort.table["body_mask"]] == [True, False, False, False]
 
 
+def test_a_table_with_columns_of_its_users_is_not_overwritten(data_set, tmp_path):
+    scans, table = find_bids_scans(data_set), tmp_path / "cohort.csv"
+    for _ in range(2):
+        write_bids_cohort(scans, table)
+    worked_on = table.read_text().replace("body_mask", "body_mask,bmd_mg_cm3", 1)
+    table.write_text(worked_on)
+    with pytest.raises(UsageError, match=r"another cohort stands there.*cohort\.csv"):
+        write_bids_cohort(scans, table)
+    assert table.read_text() == worked_on
+
+
 def test_what_cannot_be_told_apart_is_refused(data_set):
     (data_set / "derivatives/sub-a03/sub-a03_dir-sag_seg-vert_msk.nii.gz").touch()
     with pytest.raises(UsageError, match=r"several masks fit one CT.*a03_dir-sag_ct"):
