@@ -30,8 +30,9 @@ def run(
 ) -> None:
     """Run a whole study: masks, extraction, labels, exclusions, validation of all arms, figures, tables, model.
 
-    What is finished is not done again: a stopped run goes on from the VOIs and outer folds that it has, and a
-    changed recipe redoes what depends on the change. [b]steps.json[/] holds the hashes of every step's inputs.
+    What is finished is not done again: a stopped run goes on from the VOIs and
+    outer folds that it has, and a changed recipe redoes what depends on the
+    change. [b]steps.json[/] holds the hashes of every step's inputs.
     """
     from rich.console import Console
     from rich.markup import escape

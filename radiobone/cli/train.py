@@ -38,8 +38,9 @@ def train(
 ) -> None:
     """Validate a recipe's procedure by nested cross-validation, then fit it on all patients.
 
-    The reported figures are those of the procedure; the saved model is that procedure fitted on all patients.
-    This is 'radiobone run' from a finished feature table.
+    The reported figures are those of the procedure; the saved model is that
+    procedure fitted on all patients. This is 'radiobone run' from a finished
+    feature table.
     """
     from radiobone.core.errors import UsageError
     from radiobone.study.recipe import read_recipe
