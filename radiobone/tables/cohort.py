@@ -293,11 +293,12 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     for column in required if SCAN not in table.columns else (*required, SCAN):
         empty = table.index[table[column] == ""]
         if len(empty):
+            made = "make masks by `radiobone segment`, " if column == MASK else ""
             raise TableError(
                 f"column {column!r} is empty",
                 where=f"{where}, {table.index.name} {empty[0]}",
                 got=f"{len(empty)} empty cells",
-                do="fill them in, or remove these rows",
+                do=f"{made}fill them in, or remove these rows",
             )
     forbid_duplicates(
         table, keys, where, "remove the copies, or tell scans of one patient apart by a column scan_id"

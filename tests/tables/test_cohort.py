@@ -30,7 +30,7 @@ def test_scans_without_masks_are_read_where_none_are_needed(tmp_path):
         ("patient 1, scan b", "y", ""),
         ("patient 2, scan a", "z", "thin bone"),
     ]
-    with pytest.raises(TableError, match="'mask' is empty"):
+    with pytest.raises(TableError, match=r"'mask' is empty.*do: make masks by `radiobone segment`, fill"):
         read_cohort(path)
     path = write(tmp_path, "patient_id,image,repeat\n1,x,r1\n1,x,r2\n")
     (scan,) = read_cohort(path, masks=False).unmasked_scans()
