@@ -111,7 +111,8 @@ def write_tables(
     rows, scans, n_masks = [], [], 0
     for one in candidates:
         outcome = outcomes.get(one.name) or Outcome(one.status, one.reason)
-        told = [*(outcome.result or []), *notes[one.name], *one.series.notes()]
+        uneven = [one.stack.note] if one.stack is not None and one.stack.note else []
+        told = [*(outcome.result or []), *notes[one.name], *uneven, *one.series.notes()]
         if outcome.status == "ok":
             mask, note = _write_masks(one, masks.get((one.patient_id, one.series.first.series), []), out)
             told += [note] if note else []

@@ -12,8 +12,14 @@ from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.frames import Plane
 from radiobone.imaging.dicom.headers import Header
 
-GAP_TOLERANCE = 0.01
-"""Largest deviation of a slice gap from their median, as a share of it."""
+PLACE_TOLERANCE_MM = 0.1
+"""Largest distance of a slice from its place in an even stack: some archives round positions to tenths of a mm."""
+
+PLACE_TOLERANCE = 0.3
+"""The same as a share of the slice distance, for thin slices. A missing slice moves another by a third at least."""
+
+NOTED = 0.01
+"""Share of the slice distance from which on slices off their places are worth a note."""
 
 TILT_TOLERANCE_DEGREES = 0.1
 """Largest angle between the line of slice positions and the slice normal; more is a tilted gantry."""
@@ -28,6 +34,7 @@ SPACING_TOLERANCE = 1e-4
 """Largest difference of pixel spacing in one stack, as a share of it."""
 
 _DOUBLED_MM = 1e-3
+_ROUNDING_MM = 1e-6
 
 _ODD = "take the files that do not belong to the series out of it"
 _ANEW = "let the archive export the series anew"
@@ -86,11 +93,14 @@ class Stack:
         Distance of neighbouring slices along their normal.
     step_mm : ndarray of shape (3,)
         World vector from each slice to the next one; along the normal unless the gantry was tilted.
+    off_mm : float, default 0
+        Largest distance of a slice from its place on the even line from the first to the last.
     """
 
     slices: tuple[Slice, ...]
     gap_mm: float
     step_mm: NDArray[np.float64]
+    off_mm: float = 0.0
 
     @property
     def tilt_degrees(self) -> float:
@@ -101,6 +111,24 @@ class Stack:
     def is_tilted(self) -> bool:
         """Whether the gantry was tilted."""
         return self.tilt_degrees > TILT_TOLERANCE_DEGREES
+
+    @property
+    def note(self) -> str:
+        """What a user should know of the places of its slices; empty if they are even."""
+        if self.off_mm <= NOTED * self.gap_mm:
+            return ""
+        return f"slices lie up to {self.off_mm:.2g} mm from even places, as where positions are rounded"
+
+
+def place_tolerance_mm(gap_mm: float) -> float:
+    """Return the largest distance along the normal of a slice from its place in an even stack.
+
+    Parameters
+    ----------
+    gap_mm : float
+        Distance of neighbouring slices.
+    """
+    return min(PLACE_TOLERANCE_MM, PLACE_TOLERANCE * gap_mm) + _ROUNDING_MM
 
 
 def tilt_degrees(step: NDArray[np.float64], normal: NDArray[np.float64]) -> float:
@@ -128,14 +156,19 @@ def make_stack(slices: Sequence[Slice], where: str) -> Stack:
     ------
     ImageError
         If there are fewer than two slices, sizes, pixel spacings or orientations differ or make
-        no grid, or slices are missing, doubled or uneven.
+        no grid, or slices are missing, doubled, uneven or shifted sideways.
     """
     _check_one_grid(slices, where)
     normal = slices[0].normal
     ordered = sorted(slices, key=lambda item: float(item.position @ normal))
-    gap_mm = _check_gaps(ordered, normal, where)
-    step = (ordered[-1].position - ordered[0].position) / (len(ordered) - 1)
-    return Stack(tuple(ordered), gap_mm, step)
+    positions = np.array([item.position for item in ordered])
+    depth = positions @ normal
+    _check_gaps(ordered, depth, where)
+    step = (positions[-1] - positions[0]) / (len(ordered) - 1)
+    gap_mm = float((depth[-1] - depth[0]) / (len(ordered) - 1))
+    off = positions - positions[0] - np.outer(np.arange(len(ordered)), step)
+    _check_sideways(off - np.outer(off @ normal, normal), where)
+    return Stack(tuple(ordered), gap_mm, step, float(np.linalg.norm(off, axis=1).max()))
 
 
 def _check_one_grid(slices: Sequence[Slice], where: str) -> None:
@@ -196,9 +229,8 @@ def _check_directions(along: NDArray[np.float64], where: str) -> None:
         )
 
 
-def _check_gaps(slices: Sequence[Slice], normal: NDArray[np.float64], where: str) -> float:
-    """Return the distance of neighbouring slices in mm, or say what is wrong with it."""
-    depth = np.array([float(item.position @ normal) for item in slices])
+def _check_gaps(slices: Sequence[Slice], depth: NDArray[np.float64], where: str) -> None:
+    """Refuse slices that are not at even distances, from their ascending places along the normal in mm."""
     gaps = np.diff(depth)
     doubled = int(np.count_nonzero(gaps < _DOUBLED_MM))
     if doubled:
@@ -211,15 +243,27 @@ def _check_gaps(slices: Sequence[Slice], normal: NDArray[np.float64], where: str
             expected="each slice once",
             do="remove the copies, or choose one acquisition",
         )
-    usual = float(np.median(gaps))
-    uneven = np.flatnonzero(np.abs(gaps - usual) > GAP_TOLERANCE * usual)
-    if uneven.size:
-        first = int(uneven[0])
+    usual = float(np.sort(gaps)[(len(gaps) - 1) // 2])  # of two gaps the smaller: a missing slice makes one larger
+    off = float(np.abs(depth - np.linspace(depth[0], depth[-1], len(depth))).max())
+    tolerance = place_tolerance_mm(usual)
+    if off > tolerance:
+        first = int(np.abs(gaps - usual).argmax())
         raise ImageError(
             "slices are missing or unevenly spaced",
             where=f"{where}, between {slices[first].name} and {slices[first + 1].name}",
             got=f"{gaps[first]:.4g} mm between slices {first + 1} and {first + 2} of {len(slices)}",
-            expected=f"{usual:.4g} mm",
+            expected=f"{usual:.4g} mm, each slice within {tolerance:.2g} mm of its place",
             do="complete the series",
         )
-    return float((depth[-1] - depth[0]) / (len(slices) - 1))
+
+
+def _check_sideways(off: NDArray[np.float64], where: str) -> None:
+    """Refuse slices that are shifted in their planes against the line from the first to the last, of shape (n, 3)."""
+    if np.abs(off).max() > PLACE_TOLERANCE_MM + _ROUNDING_MM:
+        raise ImageError(
+            "slices do not lie on one line",
+            where=where,
+            got=f"slices shifted sideways by up to {np.linalg.norm(off, axis=1).max():.4g} mm",
+            expected=f"each within {PLACE_TOLERANCE_MM} mm of the line from the first to the last",
+            do=_ODD,
+        )

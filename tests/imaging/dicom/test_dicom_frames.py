@@ -64,7 +64,7 @@ def test_files_with_one_and_with_several_frames_may_make_one_stack(tmp_path, wri
         ([{"z": 0}, {}, {"z": 3}], "does not say where its slice lies"),
         ([{"z": 0}, {"z": 3}], "its header cannot be read"),
         ([{"z": 0}, {"z": 0}, {"z": 3}], "doubled"),
-        ([{"z": 0}, {"z": 3}, {"z": 9}], "missing or unevenly spaced .*between x.dcm, frame 1 and x.dcm, frame 2"),
+        ([{"z": 0}, {"z": 3}, {"z": 9}], "missing or unevenly spaced .*between x.dcm, frame 2 and x.dcm, frame 3"),
     ],
 )
 def test_frames_that_are_no_even_stack_are_refused(tmp_path, write_enhanced, frames, told):
