@@ -5,7 +5,7 @@ The file's own pixel type is kept, since PyRadiomics rounds resampled values to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -191,41 +191,3 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
     found = read_form(files, folder, image, segments, str(source))
     mask = combine(found, str(source), segments) if isinstance(found, Segments) else found
     return mask if image is None else place_on(image.geometry, mask, boxed=is_stored_apart(files))
-
-
-def read_segments(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> dict[str, Mask]:
-    """Read each segment of a mask as a mask of its own, so that segments may overlap.
-
-    Parameters
-    ----------
-    source, image, segments
-        As for `read_mask`.
-
-    Returns
-    -------
-    dict of str to Mask
-        By the name in the file, with its value behind it if it is there twice, or ``label_<value>`` where the file
-        carries no names; boolean, in tight boxes. An empty segment is left out.
-
-    Raises
-    ------
-    ImageError, GeometryError
-        As `read_mask`, but for overlaps.
-    """
-    files, folder = _open_mask(source, segments)
-    found = read_form(files, folder, image, segments, str(source))
-    if isinstance(found, Mask):
-        names = dict(found.names) or {value: f"label_{value}" for value in found.labels()}
-        parts = {_own_name(value, names): found.select(value) for value in names}
-    else:
-        names = {item.value: item.name for item in found.segments if item.mask.n_voxels}
-        parts = {_own_name(item.value, names): item.mask for item in found.segments if item.value in names}
-    if image is None:
-        return parts
-    boxed = is_stored_apart(files)
-    return {name: place_on(image.geometry, part, boxed=boxed) for name, part in parts.items()}
-
-
-def _own_name(value: int, names: Mapping[int, str]) -> str:
-    """Return a name that no other segment has."""
-    return names[value] if [*names.values()].count(names[value]) == 1 else f"{names[value]} ({value})"

@@ -16,7 +16,7 @@ PLACE_TOLERANCE_MM = 0.1
 """Largest distance of a slice from its place in an even stack: some archives round positions to tenths of a mm."""
 
 PLACE_TOLERANCE = 0.3
-"""The same as a share of the slice distance, for thin slices. A missing slice moves another by a third at least."""
+"""The same as a share of the slice distance, for thin slices; a missing one moves another by a third at least."""
 
 NOTED = 0.01
 """Share of the slice distance from which on slices off their places are worth a note."""
@@ -258,7 +258,7 @@ def _check_gaps(slices: Sequence[Slice], depth: NDArray[np.float64], where: str)
 
 
 def _check_sideways(off: NDArray[np.float64], where: str) -> None:
-    """Refuse slices that are shifted in their planes against the line from the first to the last, of shape (n, 3)."""
+    """Refuse slices that are shifted in their planes, by world vectors of shape (n, 3), from the line of all."""
     if np.abs(off).max() > PLACE_TOLERANCE_MM + _ROUNDING_MM:
         raise ImageError(
             "slices do not lie on one line",

@@ -12,7 +12,7 @@ from radiobone.features.extraction import extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.imaging import Mask
 from radiobone.imaging.geometry import differences
-from radiobone.imaging.reading import read_image, read_mask, read_segments
+from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_mask
 from radiobone.study.checks import inspect_scans
 from radiobone.tables.cohort import read_cohort
@@ -133,13 +133,13 @@ def test_five_segments_in_seven_frames_equal_their_nrrds(shared_data):
     ct = read_image(folder / "ct-3slice")
     with pytest.raises(ImageError, match="'GREEN' and 'ORANGE' share 3017 voxels"):
         read_mask(folder / "partial_overlaps.dcm", ct)
-    found = read_segments(folder / "partial_overlaps.dcm", ct)
-    assert list(found) == ["GREEN", "ORANGE", "PURPLE", "LIGHT_BLUE", "DARK_BLUE"]
+    names = ("GREEN", "ORANGE", "PURPLE", "LIGHT_BLUE", "DARK_BLUE")
     layers = [
         sitk.GetArrayFromImage(sitk.ReadImage(str(folder / f"partial_overlaps-{n}.nrrd"))) for n in (1, 2, 3)
     ]
-    for number, (mask, layer) in enumerate(zip(found.values(), (0, 1, 2, 0, 0), strict=True), start=1):
-        np.testing.assert_array_equal(mask.full(), layers[layer] == number)
+    for number, (name, layer) in enumerate(zip(names, (0, 1, 2, 0, 0), strict=True), start=1):
+        mask = read_mask(folder / "partial_overlaps.dcm", ct, [name])
+        np.testing.assert_array_equal(mask.full() > 0, layers[layer] == number)
 
 
 COUNTS = {
@@ -154,7 +154,7 @@ COUNTS = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_segs_of_highdicom_have_their_voxels_and_refuse_another_ct(shared_data, name):
     path = shared_data / "dicom" / "highdicom" / f"seg_image_ct_{name}.dcm"
-    assert {key: mask.n_voxels for key, mask in read_segments(path).items()} == COUNTS[name]
+    assert {key: read_mask(path, segments=[key]).n_voxels for key in COUNTS[name]} == COUNTS[name]
     with pytest.raises(GeometryError, match="refers to another series than this image"):
         read_mask(path, read_image(shared_data / "dicom/dcmqi_seg/ct-3slice"))
 
@@ -166,12 +166,13 @@ def test_segs_are_read_as_highdicom_reads_them(shared_data, name):
 
     path = shared_data / "dicom" / "highdicom" / f"seg_image_ct_{name}.dcm"
     segmentation = highdicom.seg.segread(path)
-    for number, mask in enumerate(read_segments(path).values(), start=1):
+    for number, segment in enumerate(COUNTS[name], start=1):
+        mask = read_mask(path, segments=[segment])
         volume = segmentation.get_volume(segment_numbers=[number], combine_segments=False)
         inside = np.asarray(volume.array)[..., 0] >= 0.5
         np.testing.assert_allclose(volume.spacing, mask.geometry.spacing_mm)
         # highdicom counts slices from head to foot.
-        np.testing.assert_array_equal(mask.full(), inside[::-1])
+        np.testing.assert_array_equal(mask.full() > 0, inside[::-1])
 
 
 @pytest.mark.slow

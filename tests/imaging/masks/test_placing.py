@@ -8,7 +8,7 @@ import pytest
 
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.geometry import differences
-from radiobone.imaging.reading import read_mask, read_segments
+from radiobone.imaging.reading import read_mask
 from radiobone.imaging.writing import write_mask
 
 COS, SIN = np.cos(0.3), np.sin(0.3)
@@ -52,7 +52,6 @@ def test_the_note_names_the_axes(tmp_path, scan):
     write_mask(stored((1, 0, 2), (0,))[1], tmp_path / "mask.mha")
     told = "mask stored with other axes than the image: its x, y, z are the image's x, -z, y"
     assert read_mask(tmp_path / "mask.mha", scan).notes == (told,)
-    assert read_segments(tmp_path / "mask.mha", scan)["label_3"].notes == (told,)
 
 
 @pytest.mark.parametrize("kind", ["a slice less", "between", "a folder of a slice less"])
