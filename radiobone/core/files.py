@@ -22,14 +22,14 @@ def check_output(path: Path, inputs: Iterable[Path] = (), suffixes: Sequence[str
     inputs : iterable of Path
         What must not be overwritten.
     suffixes : sequence of str
-        Suffixes of the formats that can be written; by default any.
+        Suffixes of the formats that can be written, such as ``.csv`` or ``.nii.gz``; by default any.
 
     Raises
     ------
     UsageError
         If the path is a folder or an input, its format is not known, or its folder cannot be written.
     """
-    if suffixes and path.suffix not in suffixes:
+    if suffixes and not path.name.endswith(tuple(suffixes)):
         raise UsageError("the output's format is not known", got=path.name, expected=" or ".join(suffixes))
     if path.is_dir():
         raise UsageError("the output is a folder", where=str(path), expected="the name of a file")

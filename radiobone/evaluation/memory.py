@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from radiobone.core.errors import UsageError
+from radiobone.core.memory import free_memory
 
 COPIES = 3
 """Copies of the training rows that every fit holds at the least: as they are, standardised, and as selected."""
@@ -46,22 +46,6 @@ def check_memory(X: Any, jobs: int, where: str = "X") -> None:
             expected=f"no more than the {_gib(free)} that are free",
             do="use fewer jobs, drop blocks or levels before, or run on a machine with more memory",
         )
-
-
-def free_memory() -> int | None:
-    """Return how many bytes of memory can be had without swapping.
-
-    Returns
-    -------
-    int or None
-        None where the system does not tell.
-    """
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    found = {name: rest for name, _, rest in (line.partition(":") for line in lines)}
-    return int(found["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in found else None
 
 
 def _gib(size: int) -> str:

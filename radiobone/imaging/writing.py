@@ -9,8 +9,8 @@ from radiobone.core.files import atomic_path
 from radiobone.imaging.itk import check_text
 from radiobone.imaging.volumes import Image, Mask
 
-# Formats that keep size, spacing, origin and direction.
-_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha")
+"""Formats that keep size, spacing, origin and direction."""
 
 
 def write_image(image: Image, path: Path) -> None:
@@ -53,12 +53,12 @@ def write_mask(mask: Mask, path: Path) -> None:
 def _write(volume: Image | Mask, path: Path) -> None:
     import SimpleITK as sitk
 
-    if not path.name.endswith(_SUFFIXES):
+    if not path.name.endswith(SUFFIXES):
         raise ImageError(
             "images are not written in this format",
             where=str(path),
             got=path.suffix or "no suffix",
-            expected=", ".join(_SUFFIXES),
+            expected=", ".join(SUFFIXES),
         )
     check_text(path)
     image = volume.to_sitk()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from radiobone.core.errors import ImageError
+from radiobone.core.memory import free_memory
 from radiobone.segmentation.decoding import PIECE_VOXELS
 from radiobone.segmentation.resampling import PIECE_BYTES
 
@@ -161,9 +162,9 @@ def _activations(patch: tuple[int, int, int], n_outputs: int, architecture: Mapp
 def _bounds() -> list[float]:
     """List what bounds this process: memory that is free or already its own, and the limit of its container."""
     found = []
-    available, resident = _available(), _resident()
-    if available is not None:
-        found.append(available + resident)
+    free = free_memory()
+    if free is not None:
+        found.append(float(free) + _resident())
     elif hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         found.append(0.9 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     for name in _CGROUPS:
@@ -174,15 +175,6 @@ def _bounds() -> list[float]:
         if text.isdecimal():
             found.append(float(text))
     return found
-
-
-def _available() -> float | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    sizes = dict(line.split(":", 1) for line in lines)
-    return 1024.0 * int(sizes["MemAvailable"].split()[0]) if "MemAvailable" in sizes else None
 
 
 def _resident() -> float:
