@@ -37,6 +37,8 @@ CONTRAST = "contrast"
 _KEYS = (PATIENT, SCAN, REPEAT, IMAGE, MASK, BODY_MASK, SERIES, SEGMENTS, SCHEME, CALIBRATION_MASK)
 """Columns whose mistyped names are refused, since they would be passed over without a word."""
 
+_MASKS_ARE_MADE = "or have masks made by `radiobone segment`, or by the key segment of a recipe"
+
 PATHS = (IMAGE, MASK, BODY_MASK, CALIBRATION_MASK)
 """Columns that hold paths, relative to the table."""
 
@@ -285,7 +287,9 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     table = _name_patients(read_text_table(path), patient, str(path))
     where = str(path)
     required = (PATIENT,) if not images else (PATIENT, IMAGE, MASK) if masks else (PATIENT, IMAGE)
-    require_columns(list(table.columns), required, where)
+    unmasked = MASK in required and MASK not in table.columns
+    made = f"rename or add the column; {_MASKS_ARE_MADE}" if unmasked else "rename or add the column"
+    require_columns(list(table.columns), required, where, made)
     forbid_near_misses(list(table.columns), _KEYS, where)
     keys = [name for name in (PATIENT, SCAN, REPEAT) if name in table.columns]
     for column in {*required, *keys, *({BODY_MASK} & set(table.columns))}:
@@ -293,12 +297,12 @@ def read_cohort(path: Path, *, images: bool = True, masks: bool = True, patient:
     for column in required if SCAN not in table.columns else (*required, SCAN):
         empty = table.index[table[column] == ""]
         if len(empty):
-            made = "make masks by `radiobone segment`, " if column == MASK else ""
+            made = f"; {_MASKS_ARE_MADE}" if column == MASK else ""
             raise TableError(
                 f"column {column!r} is empty",
                 where=f"{where}, {table.index.name} {empty[0]}",
                 got=f"{len(empty)} empty cells",
-                do=f"{made}fill them in, or remove these rows",
+                do=f"fill them in, or remove these rows{made}",
             )
     forbid_duplicates(
         table, keys, where, "remove the copies, or tell scans of one patient apart by a column scan_id"

@@ -28,7 +28,9 @@ DEFAULT_SCAN = "1"
 """The scan of a patient whose cohort table names none."""
 
 
-def require_columns(columns: Sequence[str], required: Sequence[str], where: str) -> None:
+def require_columns(
+    columns: Sequence[str], required: Sequence[str], where: str, do: str = "rename or add the column"
+) -> None:
     """Check that columns are there.
 
     Parameters
@@ -39,6 +41,8 @@ def require_columns(columns: Sequence[str], required: Sequence[str], where: str)
         Those that are needed.
     where : str
         The file, for the message.
+    do : str
+        What the user can do about it.
 
     Raises
     ------
@@ -54,7 +58,7 @@ def require_columns(columns: Sequence[str], required: Sequence[str], where: str)
             where=where,
             got=", ".join(columns),
             expected=", ".join(required),
-            do="rename or add the column",
+            do=do,
         )
 
 

@@ -30,7 +30,7 @@ def test_scans_without_masks_are_read_where_none_are_needed(tmp_path):
         ("patient 1, scan b", "y", ""),
         ("patient 2, scan a", "z", "thin bone"),
     ]
-    with pytest.raises(TableError, match=r"'mask' is empty.*do: make masks by `radiobone segment`, fill"):
+    with pytest.raises(TableError, match=r"'mask' is empty.*or have masks made by `radiobone segment`"):
         read_cohort(path)
     path = write(tmp_path, "patient_id,image,repeat\n1,x,r1\n1,x,r2\n")
     (scan,) = read_cohort(path, masks=False).unmasked_scans()
@@ -49,7 +49,7 @@ def test_windows_line_ends_and_byte_order_mark_are_read(tmp_path):
     ("text", "told"),
     [
         ("patientid,image,mask\n1,a,b\n", "did you mean 'patientid'"),
-        ("patient_id,image\n1,a\n", "column missing: 'mask'"),
+        ("patient_id,image\n1,a\n", r"column missing: 'mask'.*radiobone segment.*the key segment"),
         ("patient_id,image,mask,Scan ID\n1,a,b,2\n", "looks like the key 'scan_id'"),
         ("patient_id,image,mask,Series\n1,a,b,largest\n", "looks like the key 'series'"),
         ("patient_id,image,mask\n1,a,b\n1,a,b\n", "2 rows share the same patient_id"),
