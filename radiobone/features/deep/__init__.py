@@ -1,1 +1,1 @@
-"""Deep features: pictures of VOIs, sent through pretrained networks whose layers become columns of the feature table."""
+"""Deep features: pictures of VOIs, sent through pretrained networks whose layers become columns of the table."""

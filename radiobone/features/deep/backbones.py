@@ -44,8 +44,8 @@ def _resnet(name: str, spatial_dims: int, widening: int, n_channels: int, family
     )
 
 
-# Of each dense block, before the transition that halves its channels: 64 at first, and 32 more with each of 6, 12, 24
-# and 16 layers (Huang et al. 2017, table 1).
+# Of each dense block, before the transition that halves its channels: 64 at first, and 32 more with each of
+# 6, 12, 24 and 16 layers (Huang et al. 2017, table 1).
 _DENSE_121 = MappingProxyType(
     {"denseblock1": 256, "denseblock2": 512, "denseblock3": 1024, "denseblock4": 1024, "avgpool": 1024}
 )
