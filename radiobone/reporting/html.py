@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What no page can hold, and marks that let the text behind them be read backwards."""
 
 _EMPTY = frozenset({"img", "input", "meta", "br"})
 """Elements without content."""
@@ -28,7 +29,7 @@ def escaped(text: str) -> Html:
     Returns
     -------
     Html
-        Without characters that no page can hold; these are replaced.
+        Without control characters; these are replaced.
 
     Examples
     --------

@@ -17,6 +17,12 @@ from radiobone.core.files import atomic_path
 from radiobone.reporting.html import Html, join, tag
 from radiobone.reporting.qc_card import PLURALS, QcLine, badge, sort_keys
 
+_MARK = tag("meta", name="generator", content="radiobone qc")
+"""By which a page is known."""
+
+_HEAD_BYTES = 2048
+"""The mark stands before the style, well within these."""
+
 
 @dataclass(frozen=True)
 class QcHead:
@@ -68,9 +74,7 @@ def write_qc_page(
     pages : sequence of str
         File names of all pages, where there are several.
     """
-    style, script = (
-        resources.files(__package__).joinpath(f"qc_page.{kind}").read_text() for kind in ("css", "js")
-    )
+    style, script = _own("qc_page.css"), _own("qc_page.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'"
@@ -82,6 +86,7 @@ def write_qc_page(
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", name="referrer", content="no-referrer"),
+        _MARK,
         tag("title", head.title),
         tag("style", Html(style)),
     )
@@ -109,6 +114,18 @@ def write_qc_page(
         for card in cards:
             stream.write(card + "\n")
         stream.write(f"</main>{end}</body></html>\n")
+
+
+def is_qc_page(path: Path) -> bool:
+    """Say whether a file is a page of quality control, which a new one may replace.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    """
+    with path.open("rb") as stream:
+        return _MARK.encode() in stream.read(_HEAD_BYTES)
 
 
 def _own(name: str) -> str:
@@ -148,7 +165,7 @@ def _pager(own: str, pages: Sequence[str]) -> Html:
 
 
 def _toolbar() -> Html:
-    filters = (("all", "all"), ("review", "needs review"), ("error", "errors"), ("clear", "no need"))
+    filters = (("all", "all"), ("review", "needs review"), ("error", "errors"), ("clear", "no review needed"))
     options = (("rank", "flag, worst first"), ("name", "name"), ("findings", "most findings"), ("place", "cohort"))
     return tag(
         "div",

@@ -22,6 +22,9 @@ from radiobone.tables.vertebrae import level_order
 Severity = Literal["error", "warning", "note"]
 Volume = TypeVar("Volume")
 
+FACTS = ("size", "spacing_mm", "pixel_type", "hu_range", "scheme", "levels")
+"""What a report says of a scan that could be read."""
+
 HIGHEST_HU = 20000
 """No tissue or implant reaches this in HU (12-bit scanners end at 3,071, extended scales near 16,000)."""
 
@@ -60,7 +63,7 @@ class ScanReport:
     findings : tuple of Finding
         What the checks found.
     facts : dict of str to str
-        Size, spacing, pixel type, HU range and levels, for a table.
+        By the names of `FACTS`, for a table; empty where image and mask cannot be used together.
     """
 
     scan: Scan
@@ -261,14 +264,15 @@ def _check_vois(name: str, prepared: PreparedScan) -> Iterator[Finding]:
 def _facts(prepared: PreparedScan, levels: Mapping[int, str | None]) -> dict[str, str]:
     geometry = prepared.image.geometry
     low, high = _range(prepared.image)
-    return {
-        "size": "x".join(map(str, geometry.shape[::-1])),
-        "spacing_mm": "x".join(f"{value:.3g}" for value in geometry.spacing_mm[::-1]),
-        "pixel_type": str(prepared.image.array.dtype),
-        "hu_range": f"{low:g} to {high:g}",
-        "scheme": prepared.scheme.name,
-        "levels": " ".join(sorted((level for level in levels.values() if level is not None), key=level_order)),
-    }
+    values = (
+        "x".join(map(str, geometry.shape[::-1])),
+        "x".join(f"{value:.3g}" for value in geometry.spacing_mm[::-1]),
+        str(prepared.image.array.dtype),
+        f"{low:g} to {high:g}",
+        prepared.scheme.name,
+        " ".join(sorted((level for level in levels.values() if level is not None), key=level_order)),
+    )
+    return dict(zip(FACTS, values, strict=True))
 
 
 def _range(image: Image) -> tuple[float, float]:

@@ -7,6 +7,7 @@ page holds so many scans that a browser opens it at once; those with the worst f
 from __future__ import annotations
 
 import functools
+import math
 import re
 import tempfile
 from collections import Counter
@@ -22,11 +23,12 @@ from radiobone.core.provenance import now
 from radiobone.features.request import ExtractionRequest
 from radiobone.reporting.html import Html
 from radiobone.reporting.qc_card import FLAGS, QcFinding, QcLine, scan_card
-from radiobone.reporting.qc_page import QcHead, plain_table, write_qc_page
-from radiobone.study.checks import ScanReport, Severity, check_scan, failed_report
+from radiobone.reporting.qc_page import QcHead, is_qc_page, plain_table, write_qc_page
+from radiobone.study.checks import FACTS, ScanReport, Severity, check_scan, failed_report
 from radiobone.study.confounding import ClassComparison
 from radiobone.study.qc_pictures import scan_pictures
 from radiobone.tables.cohort import Cohort, Scan
+from radiobone.voi.options import option_text
 
 INDEX = "index.html"
 SCANS_PER_PAGE = 100
@@ -121,7 +123,7 @@ def write_qc(
     Raises
     ------
     UsageError
-        If a column is not there, or the folder cannot be written.
+        If a column is not there, or the folder cannot be written or holds other pages of these names.
     """
     missing = [name for name in columns if name not in cohort.table]
     if missing:
@@ -129,9 +131,10 @@ def write_qc(
         raise UsageError("the cohort table has no such column", got=", ".join(missing), expected=known)
     if scans_per_page < 1:
         raise UsageError("no number of scans", got=scans_per_page, expected="1 or more")
-    check_output(out / INDEX, [cohort.path])
+    shown = _shown(columns)
+    _check_folder(out, cohort, scans_per_page)
     with tempfile.TemporaryDirectory(prefix=".part-", dir=out) as folder:
-        cases = _cases(cohort, columns, Path(folder))
+        cases = _cases(cohort, shown, Path(folder))
         outcomes = run_cases(
             cases,
             functools.partial(check_case, request=request),
@@ -145,13 +148,36 @@ def write_qc(
         ]
         lines = [_line(case, report) for case, report in zip(cases, reports, strict=True)]
         flags = Counter(line.flag for line in lines)
-        head = _head(cohort, request, flags, columns, classes)
+        head = _head(cohort, request, flags, tuple(shown.values()), classes)
         pages = _write_pages(out, head, lines, cases, scans_per_page)
     return QcSummary(pages, reports, {flag: flags[flag] for flag in FLAGS if flags[flag]})
 
 
-def _cases(cohort: Cohort, columns: Sequence[str], folder: Path) -> list[QcCase]:
-    rows = cohort.table[list(columns)].astype(str).to_dict("records")
+def _shown(columns: Sequence[str]) -> dict[str, str]:
+    """Name columns of the cohort as the page does: what was measured has its own name."""
+    return {name: f"{name} (cohort)" if name in FACTS else name for name in columns}
+
+
+def _check_folder(out: Path, cohort: Cohort, scans_per_page: int) -> None:
+    """Refuse a folder that cannot be written, or holds files under the names of pages that are none."""
+    check_output(out / INDEX, [cohort.path])
+    names = _page_names(len(cohort.table), scans_per_page)
+    found = [name for name in names if (out / name).is_file() and not is_qc_page(out / name)]
+    if found:
+        raise UsageError(
+            "the folder holds files of these names that are no pages of radiobone",
+            where=str(out),
+            got=", ".join(found),
+            do="choose another folder",
+        )
+
+
+def _page_names(scans: int, scans_per_page: int) -> list[str]:
+    return [INDEX, *(f"page_{number}.html" for number in range(2, math.ceil(scans / scans_per_page) + 1))]
+
+
+def _cases(cohort: Cohort, shown: Mapping[str, str], folder: Path) -> list[QcCase]:
+    rows = cohort.table[list(shown)].rename(columns=shown).astype(str).to_dict("records")
     return [
         QcCase(scan, place, {str(name): value for name, value in row.items()}, folder / f"{place}.html")
         for place, (scan, row) in enumerate(zip(cohort.scans(), rows, strict=True))
@@ -202,11 +228,13 @@ def _head(
     cohort: Cohort,
     request: ExtractionRequest,
     flags: Mapping[str, int],
-    columns: Sequence[str],
+    columns: tuple[str, ...],
     classes: ClassComparison | None,
 ) -> QcHead:
     levels = ", ".join(request.levels) if request.levels else "all levels"
-    voi = request.recipe.text(request.options)
+    values = {name: getattr(request.options, name) for name in request.recipe.options}
+    told = [f"{name} {option_text(name, value)}" for name, value in values.items() if value is not None]
+    voi = request.recipe.id + (f" ({', '.join(told)})" if told else "")
     sections = () if classes is None else (_class_section(classes),)
     return QcHead(
         title="Quality control",
@@ -239,7 +267,7 @@ def _write_pages(
     parts = {case.place: case.part for case in cases}
     ordered = sorted(lines, key=lambda line: line.order)
     chunks = [ordered[start : start + scans_per_page] for start in range(0, len(ordered), scans_per_page)]
-    names = [INDEX, *(f"page_{number}.html" for number in range(2, len(chunks) + 1))]
+    names = _page_names(len(ordered), scans_per_page)
 
     def cards(chunk: Sequence[QcLine]) -> Iterator[str]:
         for line in chunk:
@@ -249,6 +277,6 @@ def _write_pages(
         write_qc_page(out / name, head, chunk, cards(chunk), names)
     # What an earlier run of more scans left would be linked by nothing, and might be taken for a part of this one.
     for stale in out.glob("page_*.html"):
-        if stale.name not in names and _PAGE.fullmatch(stale.name):
+        if stale.name not in names and _PAGE.fullmatch(stale.name) and is_qc_page(stale):
             stale.unlink()
     return [out / name for name in names]

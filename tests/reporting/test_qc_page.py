@@ -14,6 +14,7 @@ from radiobone.reporting.qc_card import QcFinding, QcLine, QcPicture, scan_card
 from radiobone.reporting.qc_page import QcHead, plain_table, write_qc_page
 
 NASTY = "</script><script>window.hit=1</script><img src=x onerror='window.hit=2'>\" onload=\"window.hit=3"
+MADE = f"Made now. Cohort table: SHA-256 {'0' * 64}."
 FINDINGS = {
     "p10": [("geometry", "error", "not one grid | where: p10 | do: look")],
     "p2": [("VOI", "warning", "L1: cut"), ("VOI", "note", "L2: two parts")],
@@ -41,7 +42,7 @@ def write(path, pages=()):
         lines.append(line)
         cards.append(scan_card(line, findings, pictures, "There is no picture."))
     section = plain_table("Classes", ("", "normal"), [("sex f", "2"), (NASTY, NASTY)], "Told.")
-    head = QcHead("Quality control", NASTY, "Made now.", {"error": 1, "warning": 2}, ("sex", "levels"), (section,))
+    head = QcHead("Quality control", NASTY, MADE, {"error": 1, "warning": 2}, ("sex", "levels"), (section,))
     write_qc_page(path, head, lines, cards, pages)
     return path
 

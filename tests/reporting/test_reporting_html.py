@@ -34,6 +34,7 @@ def test_characters_that_no_page_can_hold_are_replaced():
     made = escaped("a\x00b\udc80c\x1b[31m\td")
     assert made.encode("utf-8").decode("utf-8") == made
     assert made == "a\ufffdb\ufffdc\ufffd[31m\td"
+    assert escaped("a\x9bb\u202ec\u2066d") == "a\ufffdb\ufffdc\ufffdd", "no text turns what follows it round"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from radiobone.core.errors import GeometryError, VoiError
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
-from radiobone.study.checks import inspect_scan, inspect_scans
+from radiobone.study.checks import FACTS, inspect_scan, inspect_scans
 from radiobone.study.confounding import associations, class_counts, known_label_rule
 from radiobone.tables.cohort import Scan
 from radiobone.tables.labels import LabelRule
@@ -43,6 +43,7 @@ def found(report, severity) -> str:
 def test_a_good_scan_has_facts_and_no_findings(tmp_path):
     report = inspect_scan(scan(tmp_path), request(levels=("L1", "L2")))
     assert report.findings == ()
+    assert tuple(report.facts) == FACTS
     assert report.facts["levels"] == "L1 L2"
     assert report.facts["size"] == "24x24x30"
     assert report.facts["pixel_type"] == "int16"

@@ -109,10 +109,39 @@ def test_many_scans_fill_several_pages(tmp_path, cohort):
     assert [path.name for path in summary.pages] == ["index.html", "page_2.html", "page_3.html"]
     assert [len(shown(path)) for path in summary.pages] == [2, 2, 1]
     assert "page_3.html" in summary.pages[0].read_text()
-    (tmp_path / "qc" / "page_x.html").write_text("another's")
+    others = ("page_7.html", "page_x.html")
+    for name in others:
+        (tmp_path / "qc" / name).write_text("another's")
     fewer = write_qc(cohort, request(), tmp_path / "qc", progress=False)
-    assert sorted(path.name for path in (tmp_path / "qc").iterdir()) == ["index.html", "page_x.html"]
+    assert sorted(path.name for path in (tmp_path / "qc").iterdir()) == ["index.html", *others]
     assert len(shown(fewer.pages[0])) == 5
+
+
+@pytest.mark.parametrize("name", ["index.html", "page_3.html"])
+def test_pages_that_are_none_of_ours_are_not_overwritten(tmp_path, cohort, name):
+    own = tmp_path / "qc" / name
+    own.parent.mkdir()
+    own.write_text("another's")
+    with pytest.raises(UsageError, match=rf"no pages of radiobone.*{name}"):
+        write_qc(cohort, request(), own.parent, scans_per_page=2, progress=False)
+    assert own.read_text() == "another's"
+
+
+@pytest.mark.usefixtures("_unread")
+def test_columns_are_shown_once_and_never_as_what_was_measured(tmp_path, cohort):
+    cohort.table["levels"] = "of the table"
+    columns = ("sex", "levels", "sex")
+    text = write_qc(cohort, request(), tmp_path / "qc", columns=columns, progress=False).pages[0].read_text()
+    heads = re.findall(r'<th scope="col">([^<]*)</th>', text)
+    assert heads == ["sex", "levels (cohort)", "levels", "spacing_mm"]
+    assert "<dt>levels (cohort)</dt><dd><bdi>of the table</bdi></dd>" in text
+
+
+@pytest.mark.usefixtures("_unread")
+def test_the_page_tells_options_that_are_set(tmp_path, cohort):
+    trabecular = request(recipe=find_recipe("trabecular"))
+    text = write_qc(cohort, trabecular, tmp_path / "qc", progress=False).pages[0].read_text()
+    assert "cohort.csv · VOI trabecular@1 (erosion_mm 3.0) · all levels" in text
 
 
 @pytest.mark.usefixtures("_unread")
