@@ -80,15 +80,20 @@ class Strata:
         """
         if attributes is None or self.column not in attributes.columns:
             known = [] if attributes is None else [str(name) for name in attributes.columns]
-            raise DataError(f"no attribute {self.column!r}", where="strata", got=", ".join(known) or "none")
+            raise DataError(f"no attribute {self.column!r}", where="strata", expected=", ".join(known) or "none")
         values = attributes[self.column]
         empty = (values.isna() | (values.astype(str).str.strip() == "")).to_numpy(dtype=bool)
         if not self.edges:
             names = np.array([_plain(value) for value in values], dtype=object)
             return np.where(empty, MISSING, names).astype(str)
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
-        if (np.isnan(numbers) & ~empty).any():
-            raise DataError("bands of what is no number", where=f"strata.{self.column}")
+        if len(wrong := values[np.isnan(numbers) & ~empty]):
+            raise DataError(
+                "bands of what is no number",
+                where=f"strata.{self.column}",
+                got=", ".join(map(repr, wrong.unique()[:5])),
+                expected="numbers or empty cells",
+            )
         names = np.array(_bands(self.edges), dtype=object)
         found = names[np.searchsorted(self.edges, np.where(empty, self.edges[0], numbers), side="right")]
         return np.where(empty, MISSING, found).astype(str)

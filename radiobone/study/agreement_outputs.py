@@ -17,7 +17,7 @@ from radiobone.study.agreement_pairs import MaskPair
 from radiobone.study.agreement_records import TABLE, write_agreement
 from radiobone.study.agreement_summary import SummaryOptions, cohort_strata, join_strata, summarise
 from radiobone.tables.cohort import Cohort
-from radiobone.tables.features import write_features
+from radiobone.tables.features import manifest_path, write_features
 from radiobone.tables.keys import LEVEL, PATIENT, STATUS
 from radiobone.tables.vertebrae import level_order
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SUMMARY, FIGURES = "summary.csv", "figures"
+SUFFIXES = (".png", ".pdf")
 
 WORDS = {
     "dice": "Dice",
@@ -96,21 +97,44 @@ def run_agreement(
     Raises
     ------
     UsageError
-        If strata are asked for without a cohort or are none, or the folder cannot be written.
+        If strata are asked for without a cohort or are none, or the folder cannot be written or holds other files
+        of these names.
     """
     if strata and cohort is None:
         raise UsageError("strata are columns of a cohort table", do="give --cohort, or leave --strata out")
     # What is wrong with the request must not wait for the last pair.
     of_cohort = cohort_strata(cohort.table, strata) if cohort is not None else {}
-    check_output(out / TABLE, [cohort.path] if cohort is not None else [])
+    _check_folder(out, cohort)
     found = compare_pairs(pairs, request, jobs=jobs, progress=progress)
     parted = join_strata(found.table, cohort.table, of_cohort) if cohort is not None else {}
     summary = summarise(found.table, parted, options)
     write_agreement(out, found, request, names, cohort)
     write_features(out / SUMMARY, summary)
+    # A figure that is no longer defined would be taken for one of these masks.
+    for stale in _figure_paths(out):
+        stale.unlink(missing_ok=True)
     for name, figure in agreement_figures(found.table, names):
-        save_figure_as(figure, out / FIGURES / name)
+        save_figure_as(figure, out / FIGURES / name, SUFFIXES)
     return AgreementStudy(found, summary)
+
+
+def _figure_paths(out: Path) -> list[Path]:
+    return [out / FIGURES / f"{metric}{suffix}" for metric in METRICS for suffix in SUFFIXES]
+
+
+def _check_folder(out: Path, cohort: Cohort | None) -> None:
+    """Refuse a folder that cannot be written, or whose files of these names are no earlier comparison."""
+    tables = [out / TABLE, out / SUMMARY]
+    for path in tables:
+        check_output(path, [cohort.path] if cohort is not None else [])
+    found = [path for path in (*tables, *_figure_paths(out)) if path.exists()]
+    if found and not manifest_path(out / TABLE).is_file():
+        raise UsageError(
+            "the folder holds files of these names that are no comparison of radiobone",
+            where=str(out),
+            got=", ".join(path.name for path in found),
+            do="choose another folder",
+        )
 
 
 def agreement_figures(table: pd.DataFrame, names: tuple[str, str]) -> Iterator[tuple[str, Figure]]:

@@ -87,14 +87,14 @@ def parse_strata(text: str) -> tuple[Strata, ...]:
     Raises
     ------
     UsageError
-        If a column is empty, or an edge is no number.
+        If a column is empty or there twice, or an edge is no number.
 
     Examples
     --------
     >>> parse_strata("sex,age:50:65")[1].edges
     (50.0, 65.0)
     """
-    found = []
+    found: list[Strata] = []
     for part in text.split(","):
         column, *edges = (piece.strip() for piece in part.split(":"))
         try:
@@ -105,6 +105,8 @@ def parse_strata(text: str) -> tuple[Strata, ...]:
             raise UsageError(
                 "not a stratum", where=f"strata {text!r}", got=part, expected="such as sex,kvp or age:50:65"
             )
+        if column in {other.column for other in found}:
+            raise UsageError("a stratum is there twice", where=f"strata {text!r}", got=column)
         found.append(Strata(column, edges=numbers))
     return tuple(found)
 

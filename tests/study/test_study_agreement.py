@@ -165,7 +165,7 @@ def test_what_cannot_be_asked_for_is_refused(cohort):
 def test_strata_are_read_and_checked(cohort):
     sex, age = parse_strata("sex, age:50:65")
     assert (sex, age) == (Strata("sex"), Strata("age", edges=(50.0, 65.0)))
-    for wrong in ("", "sex,,age", "age:young", "age:65:50"):
+    for wrong in ("", "sex,,age", "age:young", "age:65:50", "age:50,age:65"):
         with pytest.raises(UsageError):
             parse_strata(wrong)
     found = cohort_strata(cohort.table, (sex, age))
@@ -173,6 +173,8 @@ def test_strata_are_read_and_checked(cohort):
     assert found["age"].tolist() == ["< 50", "< 50", "50 to < 65", ">= 65", ">= 65", "missing"]
     with pytest.raises(DataError, match="no attribute"):
         cohort_strata(cohort.table, (Strata("kvp"),))
+    with pytest.raises(DataError, match=r"no number.*'f', 'm'"):
+        cohort_strata(cohort.table, (Strata("sex", edges=(50.0,)),))
     many = pd.DataFrame({"age": [str(age) for age in range(30)]})
     with pytest.raises(UsageError, match="too many values"):
         cohort_strata(many, (Strata("age"),))
@@ -292,6 +294,40 @@ def test_the_folder_holds_table_manifest_summary_and_figures(tmp_path, cohort):
     assert len(pictures) == 10
     assert "dice.png" in pictures
     assert not list(out.glob(".part-*"))
+
+
+@pytest.mark.slow
+def test_a_second_comparison_leaves_no_figure_of_the_first(tmp_path, cohort):
+    """Masks without a level in common have no distances."""
+    first, *_ = mask_pairs(cohort, "mask", "other")
+    write_mask(mask(24), tmp_path / "apart.nii.gz")
+    apart = MaskPair("p", "1", MaskFile(tmp_path / "a.nii.gz"), MaskFile(tmp_path / "apart.nii.gz"))
+    out, figures = tmp_path / "agree", tmp_path / "agree" / "figures"
+    for pair in (first, apart):
+        request = AgreementRequest(scheme_a="verse", scheme_b="verse")
+        run_agreement([pair], request, out, names=("mask", "other"), progress=False)
+        (figures / "mine.png").touch()
+    assert sorted(path.name for path in figures.glob("*.png")) == [
+        "dice.png", "mine.png", "volume_difference_ml.png", "volume_difference_percent.png",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["agreement.csv", "summary.csv", "figures/dice.png"])
+def test_files_that_are_no_comparison_are_not_overwritten(tmp_path, cohort, name):
+    own = tmp_path / name
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("mine")
+    with pytest.raises(UsageError, match="no comparison of radiobone"):
+        run_agreement([], AgreementRequest(), tmp_path, names=("mask", "other"), cohort=cohort)
+    assert own.read_text() == "mine"
+
+
+def test_the_cohort_is_not_overwritten(tmp_path, cohort):
+    cohort.path.rename(tmp_path / "summary.csv")
+    (tmp_path / "agreement.csv.manifest.json").touch()
+    renamed = read_cohort(tmp_path / "summary.csv", images=False)
+    with pytest.raises(UsageError, match="overwrite an input"):
+        run_agreement([], AgreementRequest(), tmp_path, names=("mask", "other"), cohort=renamed)
 
 
 def test_strata_without_a_cohort_are_refused_before_any_file_is_read(tmp_path):
