@@ -1,7 +1,8 @@
 """Which measured quality is a reason to look at a VOI before it is used, and which is only worth knowing.
 
 A VOI needs review where its numbers are likely wrong (a cut or misplaced VOI, a wrong label, metal) or where its
-vertebra is one that studies leave out (a fracture). Whatever happens at every end of every scan does not.
+vertebra is one that studies leave out (a fracture). Whatever happens at every end of every scan does not. The
+bounds are radiobone's own choice, after the spines of the test suite, except the grades of a fracture.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ the next one, and 1.8 to 2.3 with all of it.
 STEP_JUMP = 1.4
 """A distance to the next label this many times as long, or as short, as those nearby is none of neighbours.
 
-In the spines of the test suite the ratio is 0.86 to 1.11. A name that is left out makes it 2.
+In the spines of the test suite the ratio is 0.86 to 1.11. A name that is left out makes it 2; a spine that has no
+T12, and is named so, makes it 0.5.
 """
 
 SMALLEST_LARGEST_PART = 0.95
@@ -93,7 +95,8 @@ def _reasons(quality: VoiQuality) -> Iterator[str]:
     if quality.qc_level_order_ok is False:
         yield "level out of order with its neighbours"
     if _jumps(quality.qc_centroid_step_ratio, STEP_JUMP):
-        yield f"distance to the next label is {quality.qc_centroid_step_ratio:.2f} times that of others nearby"
+        ratio = quality.qc_centroid_step_ratio
+        yield f"distance to the next label is {ratio:.2f} times what its name and those nearby let expect"
     if _jumps(quality.qc_volume_ratio, VOLUME_JUMP):
         yield f"volume of the label is {quality.qc_volume_ratio:.2f} times what its neighbours let expect"
     yield from _doubts_of_hu(quality)

@@ -80,6 +80,16 @@ class TestSteps:
         assert found.steps_mm("L1") == pytest.approx([35.0, 35.0])
         assert found.step_ratio("L1") == pytest.approx(1.0)
 
+    def test_variants_that_are_named_are_steps_and_a_t12_that_is_not_there_is_none(self):
+        for levels in (("T11", "T12", "T13", "L1", "L2"), ("L3", "L4", "L5", "L6")):
+            found = blocks(levels)
+            assert [found.step_ratio(level) for level in levels] == pytest.approx([1.0] * len(levels))
+            assert all(found.spine.level_ok(level) for level in levels)
+        # Eleven ribs: T11 and L1 are neighbours, and their names are not.
+        found = blocks(("T9", "T10", "T11", "L1", "L2", "L3"))
+        assert found.step_ratio("T11") == found.step_ratio("L1") == pytest.approx(0.5)
+        assert found.step_ratio("L2") == pytest.approx(1.0)
+
     def test_of_two_the_one_that_differs_more(self):
         found = blocks(LUMBAR, steps=[36, 36, 30, 36, 22])
         assert found.step_ratio("L3") == pytest.approx(22 / 30)  # of 30, 36 and itself
@@ -234,4 +244,7 @@ def test_name_that_was_left_out_needs_review():
     array[array > 21] -= 1  # L3 and L4 are called L2 and L3
     found = quality(Mask(array, mask.geometry))
     assert {level for level, one in found.items() if one.qc_needs_review} == {"L1", "L2"}
-    assert "distance to the next label is 1.98 times that of others nearby" in found["L1"].qc_review_reason
+    assert (
+        "distance to the next label is 1.98 times what its name and those nearby let expect"
+        in found["L1"].qc_review_reason
+    )

@@ -32,8 +32,14 @@ REASONS = {
         "label has 2 parts, the largest with 70% of it",
     ),
     "order": ({"qc_level_order_ok": False}, "level out of order with its neighbours"),
-    "far": ({"qc_centroid_step_ratio": 1.9}, "distance to the next label is 1.90 times that of others nearby"),
-    "close": ({"qc_centroid_step_ratio": 0.5}, "distance to the next label is 0.50 times that of others nearby"),
+    "far": (
+        {"qc_centroid_step_ratio": 1.9},
+        "distance to the next label is 1.90 times what its name and those nearby let expect",
+    ),
+    "close": (
+        {"qc_centroid_step_ratio": 0.5},
+        "distance to the next label is 0.50 times what its name and those nearby let expect",
+    ),
     "large": ({"qc_volume_ratio": 2.0}, "volume of the label is 2.00 times what its neighbours let expect"),
     "small": ({"qc_volume_ratio": 0.5}, "volume of the label is 0.50 times what its neighbours let expect"),
     "HU": ({"qc_mean_hu": 1200.0, "qc_mean_hu_ok": False}, "mean of 1200 HU is not plausible for bone"),
