@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import GeometryError, ImageError
 from radiobone.imaging.dicom.headers import read_header
+from radiobone.imaging.dicom.stack import place_tolerance_mm
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.masks.contours import crossed_slices, fill
 from radiobone.imaging.masks.references import RTSTRUCT, check_series, read_dataset
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 SLICE_TOLERANCE = 0.1
-"""Largest distance of a contour from its slice, as a share of the slice distance."""
+"""Largest distance of a contour from its slice, as a share of the slice distance; more where positions of slices
+may be rounded by more."""
 
 CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
 
@@ -153,8 +155,9 @@ def _points(item: Dataset, where: str) -> Floats:
 def _slices(index: Sequence[Floats], axis: int, grid: Geometry, where: str) -> list[int]:
     """Return the slice of each contour, or say how the contours lie to the slices."""
     step = grid.spacing_mm[axis]
+    tolerance = max(SLICE_TOLERANCE, place_tolerance_mm(step) / step)
     spread = max(float(np.ptp(points[:, axis])) for points in index)
-    if spread > 2 * SLICE_TOLERANCE:
+    if spread > 2 * tolerance:
         raise GeometryError(
             "contours do not lie in the image's axial slices",
             where=where,
@@ -164,7 +167,7 @@ def _slices(index: Sequence[Floats], axis: int, grid: Geometry, where: str) -> l
         )
     middles = np.array([points[:, axis].mean() for points in index])
     last = grid.shape[axis] - 1
-    outside = (middles < -SLICE_TOLERANCE) | (middles > last + SLICE_TOLERANCE)
+    outside = (middles < -tolerance) | (middles > last + tolerance)
     if outside.any():
         raise _outside(
             f"{int(outside.sum())} of {len(index)} contours above or below it, up to "
@@ -173,13 +176,13 @@ def _slices(index: Sequence[Floats], axis: int, grid: Geometry, where: str) -> l
         )
     numbers = np.rint(middles)
     between = np.abs(middles - numbers)
-    if between.max() > SLICE_TOLERANCE:
+    if between.max() > tolerance:
         raise GeometryError(
             "contours lie between the slices of the image",
             where=where,
-            got=f"{int((between > SLICE_TOLERANCE).sum())} of {len(index)} contours, up to "
+            got=f"{int((between > tolerance).sum())} of {len(index)} contours, up to "
             f"{between.max() * step:.4g} mm from the nearest slice (slices are {step:.4g} mm apart)",
-            expected=f"contours within {SLICE_TOLERANCE * step:.4g} mm of a slice",
+            expected=f"contours within {tolerance * step:.4g} mm of a slice",
             do="give the series that they were drawn on",
         )
     return [int(number) for number in numbers]

@@ -10,12 +10,18 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import ImageError
 from radiobone.imaging.dicom.frames import Plane
-from radiobone.imaging.dicom.stack import SKEW_TOLERANCE
+from radiobone.imaging.dicom.stack import SKEW_TOLERANCE, place_tolerance_mm
 from radiobone.imaging.geometry import Geometry
 from radiobone.imaging.volumes import Image
 
-PLANE_TOLERANCE = 0.01
-"""Largest distance of a frame from its plane, as a share of the slice distance, and sideways as one of a pixel."""
+SIDEWAYS_TOLERANCE = 0.01
+"""Largest distance sideways of a frame from the others, as a share of a pixel."""
+
+GAP_TOLERANCE = 0.01
+"""Largest deviation of the distance of planes from the one that is told, as a share of it."""
+
+MOST_PLANES = 10_000
+"""Planes of a grid; a person at a fifth of a millimetre."""
 
 TURN_TOLERANCE = 1e-4
 """Largest difference of direction cosines among frames."""
@@ -62,10 +68,16 @@ def frame_grid(
     where : str
         The file, for messages.
 
+    Returns
+    -------
+    FrameGrid
+        With planes that are slices of the image, where they lie as near to these as slices do to their places.
+
     Raises
     ------
     ImageError
-        If frames are no grids, not parallel, not one above the other, or at uneven distances.
+        If frames are no grids, not parallel, not one above the other, at uneven distances, or so far apart that
+        too many planes would lie between them.
     """
     along = np.array([plane.orientation for plane in planes])
     spacing = np.array([plane.spacing_mm for plane in planes])
@@ -76,7 +88,7 @@ def frame_grid(
     row = np.cross(column, normal)
     positions = np.array([plane.position for plane in planes])
     drift = (positions - positions[0]) @ np.stack([row, column], axis=1)
-    if np.abs(drift / spacing[0][::-1]).max() > PLANE_TOLERANCE:
+    if np.abs(drift / spacing[0][::-1]).max() > SIDEWAYS_TOLERANCE:
         raise ImageError(
             "frames do not lie straight above each other",
             where=where,
@@ -87,7 +99,11 @@ def frame_grid(
     depth = depth - depth.min()
     gap_mm = _gap(depth, _candidates(depth, normal, stated_mm, planes[0].thickness_mm, image), where)
     places = np.rint(depth / gap_mm).astype(int)
-    x, y, z = (float(value) for value in positions[depth.argmin()])
+    first = positions[depth.argmin()]
+    if image is not None:
+        gap_mm, shift = _as_in_image(first @ normal, gap_mm, int(places.max()), normal, image.geometry)
+        first = first + shift * normal
+    x, y, z = (float(value) for value in first)
     geometry = Geometry(
         (int(places.max()) + 1, *size),
         (gap_mm, float(spacing[0][0]), float(spacing[0][1])),
@@ -140,13 +156,29 @@ def _candidates(
 
 
 def _gap(depth: NDArray[np.float64], candidates: Sequence[float], where: str) -> float:
+    """Return the first distance of which all others are multiples, as it follows from the whole stack."""
+    most = 0
     for gap in candidates:
         last = round(float(depth.max() / gap))
         # The distance over all planes is known better than one between two, which adds up its rounding.
         even = float(depth.max() / last) if last else gap
+        tolerance = place_tolerance_mm(even)
         steps = depth / even
-        if abs(even / gap - 1) <= PLANE_TOLERANCE and np.abs(steps - np.rint(steps)).max() <= PLANE_TOLERANCE:
-            return even
+        if (
+            abs(even - gap) <= max(GAP_TOLERANCE * gap, tolerance / max(last, 1))
+            and np.abs(steps - np.rint(steps)).max() * even <= tolerance
+        ):
+            if last < MOST_PLANES:
+                return even
+            most = last + 1
+    if most:
+        raise ImageError(
+            "frames of the SEG would fill too large a grid",
+            where=where,
+            got=f"{most} planes over {depth.max():.4g} mm",
+            expected=f"at most {MOST_PLANES}",
+            do="export it again, with the true positions of its frames and distance of its slices",
+        )
     raise ImageError(
         "frames lie at uneven distances" if candidates else "the distance of slices is not known",
         where=where,
@@ -154,3 +186,20 @@ def _gap(depth: NDArray[np.float64], candidates: Sequence[float], where: str) ->
         expected="whole multiples of one distance",
         do="give the image that the segmentation was drawn on",
     )
+
+
+def _as_in_image(
+    depth: float, gap_mm: float, last: int, normal: NDArray[np.float64], grid: Geometry
+) -> tuple[float, float]:
+    """Return the distance of planes, and the shift in mm that makes the first one a slice of the image.
+
+    Positions that are rounded make both a little wrong; by more than that, nothing is changed.
+    """
+    axis = int(np.abs(grid.axes @ normal).argmax())
+    own = grid.spacing_mm[axis]
+    tolerance = place_tolerance_mm(own)
+    if abs(float(grid.axes[axis] @ normal)) < 1 - SKEW_TOLERANCE or abs(own - gap_mm) * last > 2 * tolerance:
+        return gap_mm, 0.0
+    from_first = depth - float(np.array(grid.origin_mm) @ normal)
+    shift = own * round(from_first / own) - from_first
+    return (own, shift) if abs(shift) <= tolerance else (gap_mm, 0.0)

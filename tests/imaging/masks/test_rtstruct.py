@@ -227,3 +227,17 @@ def test_two_regions_of_one_number_are_refused(write_rtstruct, ct, box):
     data.save_as(path)
     with pytest.raises(ImageError, match=r"two regions have one number.*'L1' and 'L2'"):
         read_mask(path, ct)
+
+
+def test_contours_at_rounded_positions_lie_in_their_slices(write_rtstruct):
+    grid = Geometry((20, 12, 14), (0.625, 0.8, 0.7), (-8.0, 5.0, 100.0))
+    ct = Image(np.zeros(grid.shape, np.int16), grid)
+    corners = np.array([(2, 3), (2, 9), (8, 9), (8, 3)]) - 0.5
+    contours = []
+    for z in range(20):
+        points = grid.world([(z, *place) for place in corners])
+        points[:, 2] = np.round(points[:, 2] - 0.04, 1)
+        contours.append(points)
+    mask = read_mask(write_rtstruct({"L1": contours}, series=""), ct)
+    assert (mask.full()[:, 2:8, 3:9] == 1).all()
+    assert mask.n_voxels == 20 * 36
