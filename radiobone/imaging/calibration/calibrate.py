@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from radiobone.core.errors import CalibrationError
 from radiobone.imaging.calibration.equations import equation_of
@@ -18,9 +20,8 @@ from radiobone.imaging.calibration.settings import (
 from radiobone.imaging.calibration.tissues import measure_tissues
 from radiobone.imaging.volumes import Image, Mask
 
-REVISION = 1
+REVISION = 2
 """Raised with every change of a number that a calibration gives."""
-
 
 MIN_FOUND_R2 = 0.98
 """Rods that were found, not given, and lie worse on a line are no rods: radiobone's own choice."""
@@ -37,17 +38,13 @@ class Given:
     calibration_mask : Mask, optional
         Labels of rods or tissues, on the scan's grid.
     mask : Mask, optional
-        The scan's own mask with all of its labels, in which rods or tissues may have some.
+        The scan's own mask with all of its labels: without a calibration mask, rods or tissues may have
+        some of them.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     calibration_mask: Mask | None = None
     mask: Mask | None = None
-
-    @property
-    def labels(self) -> Mask | None:
-        """Where labels of rods and tissues are looked up."""
-        return self.calibration_mask or self.mask
 
 
 def calibrate(image: Image, spine: Mask, settings: CalibrationSettings, given: Given | None = None) -> Calibration:
@@ -91,7 +88,7 @@ def _by_phantom(image: Image, spine: Mask, settings: PhantomSettings, given: Giv
         points, notes = measure_positions(image, settings), ("rods measured at given positions",)
     else:
         named = all(rod.label is not None for rod in settings.rods)
-        labels = given.labels if named else given.calibration_mask
+        labels = _labels(given, spine) if named else given.calibration_mask
         if labels is None:
             raise CalibrationError(
                 "there is no label map of the rods",
@@ -113,7 +110,15 @@ def _by_phantom(image: Image, spine: Mask, settings: PhantomSettings, given: Giv
 
 
 def _by_tissues(image: Image, spine: Mask, settings: InternalSettings, given: Given) -> Calibration:
-    points, warnings = measure_tissues(image, spine, settings, given.labels)
+    points, warnings = measure_tissues(image, spine, settings, _labels(given, spine))
     limit = settings.max_residual_mg_cm3
     notes = [f"densities above {max(point.hu for point in points):.0f} HU, as of bone, are extrapolated"]
     return fit("internal", points, settings.standard, max_residual_mg_cm3=limit, notes=notes, warnings=warnings)
+
+
+def _labels(given: Given, spine: Mask) -> Mask | None:
+    """Return where labels of rods and tissues are looked up; no vertebra is one of them, whatever its number."""
+    if given.calibration_mask is not None or given.mask is None or spine is given.mask:
+        return given.calibration_mask or given.mask
+    own = given.mask
+    return replace(own, array=np.where(np.isin(own.array, spine.labels()), 0, own.array))

@@ -64,6 +64,17 @@ def test_blood_and_other_tissues_may_be_given_as_labels():
         calibrate(image, mask, settings(blood={"density_mg_cm3": 21.0, "label": 8}), given)
 
 
+def test_no_vertebra_is_taken_for_blood_where_a_calibration_mask_is_missing():
+    image, mask = patient(Truth())
+    own = Mask(mask.array.copy(), mask.geometry)
+    own.array[2:4, 60:62, 60:62], own.array[2:4, 80:82, 80:82] = 60, 61
+    fat, muscle = {"density_mg_cm3": -80, "label": 60}, {"density_mg_cm3": 40, "label": 61}
+    assert len(calibrate(image, mask, settings(fat=fat, muscle=muscle), Given(mask=own)).points) == 2
+    blood = {"density_mg_cm3": 21.0, "label": 20}  # 20 is L1
+    with pytest.raises(CalibrationError, match=r"label of blood is not there .* got: 60, 61 .* expected: 20"):
+        calibrate(image, mask, settings(fat=fat, muscle=muscle, blood=blood), Given(mask=own))
+
+
 def test_a_field_of_view_without_skin_is_refused():
     image, mask = patient(Truth())
     box = (slice(None), slice(70, 130), slice(80, 160))
