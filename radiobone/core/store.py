@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,13 @@ class ResumeStore:
             return json.loads(self._path(key).read_text(encoding="utf-8"))
         except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError):
             return None
+
+    def values(self) -> Iterator[Any]:
+        """Yield every result that is kept; damaged files are passed over."""
+        for path in sorted(self.folder.glob("*/*.json")):
+            value = self.get(path.stem)
+            if value is not None:
+                yield value
 
     def put(self, key: str, result: object) -> None:
         """Keep a JSON-like result; floats (NaN included) come back to the last bit.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ from radiobone.core.errors import TableError, UsageError
 from radiobone.core.files import check_output, write_json, write_text
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
-from radiobone.segmentation.earlier import MANIFEST, MASKS, RESUME, keep_foreign
+from radiobone.imaging.writing import SUFFIXES
+from radiobone.segmentation.earlier import MANIFEST, MASKS, RESUME, keep_foreign, keep_foreign_file, mask_names
 from radiobone.segmentation.labels import AUTO, scheme_file
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
@@ -42,8 +41,6 @@ SHIPPED = (VERSE.name, TOTALSEGMENTATOR.name)
 
 ANCHOR = "anchor"
 """Column of the cohort table with the vertebra that is known in a scan."""
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ def segment_cohort(
     anchor : Anchor, optional
         The known vertebra of all scans that have none of their own.
     resume : bool, default True
-        Keep masks that an earlier run finished with the same image, models and settings.
+        Keep masks that an earlier run finished with the same image, models and settings; else make all anew.
     table : bool, default True
         Write the cohort table.
     progress : bool, default True
@@ -114,20 +111,20 @@ def segment_cohort(
     Raises
     ------
     UsageError
-        If an anchor is none or of no use, the scheme lacks a level, the folder cannot be written, or it holds
-        masks that were not made here or were changed since.
+        If an anchor is none or of no use, the scheme lacks a level, one scan has several images, the folder cannot
+        be written, or it holds masks of these scans that were not made here or were changed since.
     """
     scans = cohort.unmasked_scans()
+    names = mask_names(scans)
     anchors = _anchors(cohort, anchor)
     naming = plan_naming(predictor, scheme, any(anchors.values()))
     _check_folder(out, cohort, table)
-    names = _file_names(scans)
-    keep_foreign(out, names)
-    store = ResumeStore(out / RESUME) if resume else None
+    keep_foreign(out, names.values())
+    store = ResumeStore(out / RESUME)
 
     def work(scan: UnmaskedScan) -> SegmentedScan:
         key = (scan.patient_id, scan.scan_id)
-        return segment_scan(scan, out / MASKS / names[key], predictor, naming, anchors[key], store)
+        return segment_scan(scan, out / MASKS / names[key], predictor, naming, anchors[key], store, resume=resume)
 
     outcomes = run_cases(
         scans, work, name=lambda scan: scan.name, description="segmenting scans", progress=progress
@@ -187,17 +184,20 @@ def segment_file(
     Raises
     ------
     UsageError
-        If the anchor is of no use, or the mask cannot be written or would overwrite the image.
+        If the anchor is of no use, or the mask cannot be written, or would overwrite the image or a mask that was
+        not made here or was changed since.
     CaseError
         As `segment_scan`.
     """
-    check_output(out, [image], (".gz", ".nii", ".nrrd", ".mha"))
+    check_output(out, [image], SUFFIXES)
+    manifest = out.with_name(f"{out.name}.manifest.json")
+    keep_foreign_file(out, manifest)
     naming = plan_naming(predictor, scheme, anchor is not None)
     name = image.resolve().name.removesuffix(".gz")
     scan = UnmaskedScan(name.rpartition(".")[0] or name, DEFAULT_SCAN, image, series)
     result = segment_scan(scan, out, predictor, naming, anchor, progress=progress)
     told = _tell_scheme(naming, out.with_name(f"{out.name}.{SCHEME_FILE}"))
-    _write_manifest(out.with_name(f"{out.name}.manifest.json"), predictor, naming, [result])
+    _write_manifest(manifest, predictor, naming, [result])
     return result, told
 
 
@@ -261,23 +261,6 @@ def _check_folder(out: Path, cohort: Cohort, table: bool) -> None:
     if table:
         check_output(out / TABLE, [cohort.path])
     check_output(out / MASKS / "mask.nii.gz")
-
-
-def _file_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
-    """Return a file name for each scan, with a hash of patient and scan where a plain one would be ambiguous."""
-    plain = {
-        (scan.patient_id, scan.scan_id): "_".join(
-            _UNSAFE.sub("-", part).strip(".") for part in (scan.patient_id, scan.scan_id)
-        )
-        for scan in scans
-    }
-    count = Counter(name.casefold() for name in plain.values())
-    names = {}
-    for key, name in plain.items():
-        if name != "_".join(key) or count[name.casefold()] > 1:
-            name += "-" + hashlib.sha256("\0".join(key).encode()).hexdigest()[:8]
-        names[key] = f"{name}.nii.gz"
-    return names
 
 
 def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan], name: str) -> SegmentedScan:

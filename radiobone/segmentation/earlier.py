@@ -1,19 +1,26 @@
-"""What an earlier run left in a folder: its manifest, and masks that nobody but it may replace."""
+"""What an earlier run left in a folder: its manifest, and which masks are its own and may be replaced."""
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from radiobone.core.config import validate
-from radiobone.core.errors import UsageError
+from radiobone.core.errors import TableError, UsageError
 from radiobone.core.hashing import sha256_file
+from radiobone.core.store import ResumeStore
 from radiobone.segmentation.records import SegmentationManifest
+from radiobone.tables.cohort import UnmaskedScan
 
 MASKS, MANIFEST, RESUME = "masks", "segmentation.manifest.json", "segmentation.resume"
 
 SHOWN = 5
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 
 
 def read_manifest(out: Path) -> SegmentationManifest:
@@ -34,51 +41,116 @@ def read_manifest(out: Path) -> SegmentationManifest:
     UsageError
         If it is damaged.
     """
-    path = out / MANIFEST
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UsageError("the manifest of the masks is damaged", where=str(path), do="delete it") from None
-    return validate(SegmentationManifest, content, str(path))
+    return _read(out / MANIFEST)
 
 
-def keep_foreign(out: Path, keys: Collection[tuple[str, str]]) -> None:
+def mask_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
+    """Return the file name of each scan's mask, with a hash of its key where a plain one would be ambiguous.
+
+    Parameters
+    ----------
+    scans : sequence of UnmaskedScan
+        Each patient's scan once.
+
+    Returns
+    -------
+    dict of (str, str) to str
+        By patient and scan.
+
+    Raises
+    ------
+    TableError
+        If a scan is there twice, with different images: there would be one mask for both.
+    """
+    images: dict[tuple[str, str], UnmaskedScan] = {}
+    for scan in scans:
+        other = images.setdefault((scan.patient_id, scan.scan_id), scan)
+        if other != scan:
+            raise TableError(
+                "the rows of one scan have different images",
+                where=scan.name,
+                got=" and ".join(f"{item.image} {item.series}".strip() for item in (other, scan)),
+                expected="one image for each scan, whoever outlined it",
+                do="tell the scans apart by a column scan_id",
+            )
+    plain = {key: "_".join(_UNSAFE.sub("-", part).strip(".") for part in key) for key in images}
+    count = Counter(name.casefold() for name in plain.values())
+    names = {}
+    for key, name in plain.items():
+        if name != "_".join(key) or count[name.casefold()] > 1:
+            name += "-" + hashlib.sha256("\0".join(key).encode()).hexdigest()[:8]
+        names[key] = f"{name}.nii.gz"
+    return names
+
+
+def keep_foreign(out: Path, names: Iterable[str]) -> None:
     """Refuse to replace masks that were not made here, or that somebody has corrected since.
 
     Parameters
     ----------
     out : Path
         The folder that new masks are to be written to.
-    keys : collection of (str, str)
-        Patient and scan of each.
+    names : iterable of str
+        Of their files.
 
     Raises
     ------
     UsageError
-        If the folder holds masks without a manifest, or masks of these scans whose bytes have changed.
+        If a file of one of these names has other bytes than any mask that was made here.
     """
-    folder = out / MASKS
-    if not folder.is_dir() or not any(folder.iterdir()):
-        return
-    if not (out / MANIFEST).is_file():
-        if (out / RESUME).is_dir():
-            return
+    present = [out / MASKS / name for name in names if (out / MASKS / name).is_file()]
+    made = _made_in(out) if present else set()
+    foreign = [path for path in present if sha256_file(path) not in made]
+    if foreign:
+        told = ", ".join(f"{MASKS}/{path.name}" for path in foreign[:SHOWN])
         raise UsageError(
-            "the folder holds masks that were not made here",
-            where=str(folder),
-            do="choose another folder, or name them in the column mask of the cohort table",
-        )
-    changed = [
-        scan.mask
-        for scan in read_manifest(out).scans
-        if scan.mask and scan.mask_sha256 and (scan.patient_id, scan.scan_id) in keys
-        if (out / scan.mask).is_file() and sha256_file(out / scan.mask) != scan.mask_sha256
-    ]
-    if changed:
-        raise UsageError(
-            f"{len(changed)} masks were changed after they were made",
+            f"{len(foreign)} masks were changed after they were made, or not made here",
             where=str(out),
-            got=", ".join(changed[:SHOWN]),
+            got=told + (f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""),
             do="move them, and name them in the column mask of the cohort table; or delete them, to have them "
             "made anew",
         )
+
+
+def keep_foreign_file(out: Path, manifest: Path) -> None:
+    """Refuse to replace one mask that was not made here, or that somebody has corrected since.
+
+    Parameters
+    ----------
+    out : Path
+        The mask that is to be written.
+    manifest : Path
+        Its own.
+
+    Raises
+    ------
+    UsageError
+        If the mask that is there has other bytes than its manifest says.
+    """
+    if not out.is_file():
+        return
+    made = {scan.mask_sha256 for scan in _read(manifest).scans} if manifest.is_file() else set()
+    if sha256_file(out) not in made:
+        raise UsageError(
+            "the mask was changed after it was made, or not made here",
+            where=str(out),
+            do="choose another name, or delete the file",
+        )
+
+
+def _made_in(out: Path) -> set[str | None]:
+    """Return SHA-256 of the masks that runs made in a folder, those that were stopped included."""
+    manifest = read_manifest(out).scans if (out / MANIFEST).is_file() else []
+    kept = ResumeStore(out / RESUME).values()
+    return {
+        *(scan.mask_sha256 for scan in manifest),
+        *(item.get("mask_sha256") for item in kept if isinstance(item, dict)),
+    }
+
+
+def _read(path: Path) -> SegmentationManifest:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UsageError("the manifest of the masks is damaged", where=str(path), do="delete it") from None
+    return validate(SegmentationManifest, content, str(path))

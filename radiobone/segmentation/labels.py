@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import UsageError
+from radiobone.core.errors import ModelError, UsageError, VoiError
+from radiobone.tables.level_names import find_level, name_levels
 from radiobone.tables.vertebrae import VERTEBRAE
 from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE, Scheme, find_scheme
 
@@ -18,29 +18,6 @@ AUTO, MODEL = "auto", "model"
 """Choose a known scheme that names all labels, if there is one; or keep the model's own values."""
 
 SACRUM = "sacrum"
-
-_PREFIX = re.compile(r"^(vertebrae?|vert)[_\s-]+", re.IGNORECASE)
-_OTHER_LEVELS = (SACRUM, "coccyx")
-_NO_NAME = re.compile(r"[^A-Za-z0-9]+")
-
-
-def level_of(label: str) -> str | None:
-    """Return the level that a label's name means, or None.
-
-    Parameters
-    ----------
-    label : str
-        A name from ``dataset.json``.
-
-    Examples
-    --------
-    >>> level_of("vertebrae_L1"), level_of("t12"), level_of("vertebra")
-    ('L1', 'T12', None)
-    """
-    name = _PREFIX.sub("", label.strip())
-    if name.upper() in VERTEBRAE:
-        return name.upper()
-    return name.casefold() if name.casefold() in _OTHER_LEVELS else None
 
 
 def names_levels(labels: Mapping[str, int]) -> bool:
@@ -51,7 +28,7 @@ def names_levels(labels: Mapping[str, int]) -> bool:
     labels : mapping of str to int
         Names and values, without background.
     """
-    return any(level_of(name) in VERTEBRAE for name in labels)
+    return any(find_level(name) in VERTEBRAE for name in labels)
 
 
 def instance_label(labels: Mapping[str, int]) -> str | None:
@@ -62,7 +39,7 @@ def instance_label(labels: Mapping[str, int]) -> str | None:
     labels : mapping of str to int
         Names and values, without background. One that is not the sacrum must be left.
     """
-    others = [name for name in labels if level_of(name) is None]
+    others = [name for name in labels if find_level(name) is None]
     return others[0] if len(others) == 1 and not names_levels(labels) else None
 
 
@@ -116,8 +93,10 @@ def choose_values(labels: Mapping[str, int], scheme: str | Path) -> Values:
     ------
     UsageError
         If a scheme that was asked for lacks a label.
+    ModelError
+        If two labels mean one level.
     """
-    levels = {value: level_of(name) or _plain(name) for name, value in labels.items()}
+    levels = _levels(labels)
     own = Values(Scheme(MODEL, levels), {value: value for value in levels})
     if scheme == MODEL:
         return own
@@ -147,6 +126,19 @@ def scheme_file(scheme: Scheme) -> dict[str, object]:
     return {"name": scheme.name, "labels": dict(sorted(scheme.labels.items()))}
 
 
+def _levels(labels: Mapping[str, int]) -> dict[int, str]:
+    """Return the level of each value."""
+    try:
+        return name_levels({value: name for name, value in labels.items()})
+    except VoiError as error:
+        raise ModelError(
+            error.what.replace("of the mask", "of the model"),
+            got=error.got,
+            expected="a level for each label",
+            do="tell them apart in dataset.json",
+        ) from None
+
+
 def _values(levels: Mapping[int, str], scheme: Scheme) -> Values:
     found = {value: scheme.value(level) for value, level in levels.items()}
     return Values(scheme, {value: new for value, new in found.items() if new is not None})
@@ -154,9 +146,3 @@ def _values(levels: Mapping[int, str], scheme: Scheme) -> Values:
 
 def _missing(levels: Mapping[int, str], scheme: Scheme) -> list[str]:
     return [level for level in levels.values() if scheme.value(level) is None]
-
-
-def _plain(name: str) -> str:
-    """Return a label's name as a level may be written."""
-    plain = _NO_NAME.sub("_", name).strip("_")
-    return plain if plain[:1].isalpha() else f"label_{plain}"

@@ -114,10 +114,8 @@ def name_levels(
     Raises
     ------
     VoiError
-        If there is no vertebra, nothing to count from, too few names above or below the anchor, or the steps along
-        the spine show that one is missing or came apart.
-    UsageError
-        If the scheme has no value for a level.
+        If there is no vertebra, nothing to count from, too few names above or below the anchor, the steps along
+        the spine show that one is missing or came apart, or the scheme has no value for a level.
     """
     instances, left_out = find_instances(mask, label)
     if not instances:
@@ -200,8 +198,10 @@ def _paint(mask: Mask, parts: dict[str, Mask], scheme: Scheme) -> Mask:
     values = {level: scheme.value(level) for level in parts}
     missing = [level for level, value in values.items() if value is None]
     if missing:
-        raise UsageError(
-            f"label scheme {scheme.name!r} has no value for some levels", got=", ".join(missing), do="use verse"
+        raise VoiError(
+            f"label scheme {scheme.name!r} has no value for some levels",
+            got=", ".join(missing),
+            do="check the anchor, or use --scheme verse, which names all vertebrae",
         )
     numbers = [value for value in values.values() if value is not None]
     array = np.zeros(mask.geometry.shape, dtype=np.uint8 if max(numbers) < 256 else np.uint16)

@@ -8,17 +8,19 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from radiobone.core.errors import ImageError, UsageError
+from radiobone.core.files import atomic_path
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.provenance import versions
 from radiobone.core.store import ResumeStore
 from radiobone.imaging import Image, Mask
 from radiobone.imaging.reading import read_image, source_files
 from radiobone.imaging.writing import write_mask
-from radiobone.segmentation.labels import AUTO, MODEL, SACRUM, Values, instance_label, level_of, names_levels
+from radiobone.segmentation.labels import AUTO, MODEL, SACRUM, Values, instance_label, names_levels
 from radiobone.segmentation.model import Model
 from radiobone.segmentation.naming import Anchor, name_levels
 from radiobone.segmentation.records import SegmentedScan
 from radiobone.tables.cohort import UnmaskedScan
+from radiobone.tables.level_names import find_level
 from radiobone.voi.schemes import VERSE, Scheme, find_scheme
 
 VALUES_REVISION = 1
@@ -83,13 +85,13 @@ def plan_naming(predictor: Predictor, scheme: str | Path, anchored: bool) -> Nam
     Raises
     ------
     UsageError
-        If an anchor is given to a model that names levels itself, or that has several nameless labels; or a scheme
-        is asked for, and there is nothing to count from.
+        If an anchor is given to a model that names levels itself, or that has several nameless labels, or beside
+        the scheme ``model``; or a scheme is asked for, and there is nothing to count from.
     """
     labels = predictor.models[-1].labels
     name = instance_label(labels)
-    sacrum = next((value for label, value in labels.items() if level_of(label) == SACRUM), None)
-    if name is None or not (anchored or sacrum is not None):
+    sacrum = next((value for label, value in labels.items() if find_level(label) == SACRUM), None)
+    if name is None or not (anchored or (sacrum is not None and scheme != MODEL)):
         if anchored:
             raise UsageError(
                 "an anchor is of no use for this model",
@@ -105,6 +107,13 @@ def plan_naming(predictor: Predictor, scheme: str | Path, anchored: bool) -> Nam
                 do="name one vertebra (--anchor lowest=L5, say, or a column 'anchor' in the cohort table)",
             )
         return Naming(False, predictor.values.scheme)
+    if scheme == MODEL:
+        raise UsageError(
+            "levels that are counted have no values of the model",
+            got=f"an anchor, and scheme {MODEL}",
+            expected="a scheme that names levels, such as verse",
+            do="leave the anchor or the scheme out",
+        )
     changed = predictor.values.changed
     known = VERSE if scheme == AUTO else find_scheme(scheme)
     return Naming(True, known, changed[labels[name]], None if sacrum is None else changed[sacrum])
@@ -144,6 +153,7 @@ def segment_scan(
     anchor: Anchor | None = None,
     store: ResumeStore | None = None,
     *,
+    resume: bool = True,
     progress: bool = False,
 ) -> SegmentedScan:
     """Segment one scan and write its mask; a mask that an earlier run finished is kept.
@@ -162,29 +172,31 @@ def segment_scan(
         The vertebra that is known in this scan.
     store : ResumeStore, optional
         Where finished masks are recorded.
+    resume : bool, default True
+        Keep a mask that stands in the store, and has not changed since.
     progress : bool, default False
         Show a bar of the windows.
 
     Raises
     ------
     CaseError
-        If the image cannot be used, nothing is found, or levels cannot be named. An older mask that stood in the
-        same place is removed, so that none is taken for this one.
+        If the image cannot be used, nothing is found, or levels cannot be named. A mask of another image or by
+        other settings that stood in the same place is removed before, so that it is not taken for this one.
     """
     begin = time.perf_counter()
     hashes = sorted(sha256_file(path) for path in source_files(scan.image, scan.series))
     image_sha256 = hashes[0] if len(hashes) == 1 else sha256_json(hashes)
     key = scan_key(image_sha256, scan.series, predictor, naming, anchor)
-    kept = store.get(key) if store else None
+    kept = store.get(key) if store and resume else None
     if kept is not None and out.is_file() and sha256_file(out) == kept["mask_sha256"]:
         own = {"patient_id": scan.patient_id, "scan_id": scan.scan_id, "mask": out.name, "seconds": None}
         return SegmentedScan(**{**kept, **own})
     out.unlink(missing_ok=True)
     mask = predictor.predict(read_image(scan.image, scan.series), progress=progress)
-    notes: tuple[str, ...] = ()
+    notes = mask.notes
     if naming.wanted:
         named = name_levels(mask, anchor, label=naming.label, sacrum=naming.sacrum, scheme=naming.scheme)
-        mask, notes = named.mask, named.notes
+        mask, notes = named.mask, (*notes, *named.notes)
     values = mask.labels()
     if not values:
         raise ImageError(
@@ -193,19 +205,21 @@ def segment_scan(
             expected=", ".join(predictor.models[-1].labels),
             do="check that the image is a CT that shows the spine, and the model's order of axes (--orientation)",
         )
-    write_mask(mask, out)
-    result = SegmentedScan(
-        patient_id=scan.patient_id,
-        scan_id=scan.scan_id,
-        status="ok",
-        mask=out.name,
-        image_sha256=image_sha256,
-        mask_sha256=sha256_file(out),
-        anchor=None if anchor is None else str(anchor),
-        levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in values),
-        notes=notes,
-        seconds=round(time.perf_counter() - begin, 3),
-    )
-    if store:
-        store.put(key, result.model_dump(mode="json"))
+    with atomic_path(out) as part:
+        write_mask(mask, part)
+        result = SegmentedScan(
+            patient_id=scan.patient_id,
+            scan_id=scan.scan_id,
+            status="ok",
+            mask=out.name,
+            image_sha256=image_sha256,
+            mask_sha256=sha256_file(part),
+            anchor=None if anchor is None else str(anchor),
+            levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in values),
+            notes=notes,
+            seconds=round(time.perf_counter() - begin, 3),
+        )
+        # Before the mask is in its place: one that no record knows would be taken for somebody else's.
+        if store:
+            store.put(key, result.model_dump(mode="json"))
     return result

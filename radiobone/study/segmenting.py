@@ -12,8 +12,8 @@ from radiobone.core.errors import UsageError
 from radiobone.core.files import write_text
 from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.segmentation.batch import ANCHOR, SCHEME_FILE, SHIPPED, segment_cohort
-from radiobone.segmentation.earlier import MANIFEST, MASKS, keep_foreign, read_manifest
-from radiobone.segmentation.labels import SACRUM, instance_label, level_of
+from radiobone.segmentation.earlier import MANIFEST, MASKS, keep_foreign, mask_names, read_manifest
+from radiobone.segmentation.labels import SACRUM, instance_label
 from radiobone.segmentation.options import make_predictor
 from radiobone.segmentation.records import SegmentationManifest
 from radiobone.segmentation.scan import Naming, plan_naming
@@ -31,6 +31,7 @@ from radiobone.tables.cohort import (
     Cohort,
 )
 from radiobone.tables.keys import PATIENT, SCAN
+from radiobone.tables.level_names import find_level
 from radiobone.tables.vertebrae import level_parts
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ def segment_missing(
         say(f"{STEP}: every scan has a mask")
         return Masks(_completed(cohort, missing, None, out), {"counts": {GIVEN: len(table)}})
     unmasked = Cohort(cohort.path, table[missing], cohort.sha256)
-    keys = {(scan.patient_id, scan.scan_id) for scan in unmasked.unmasked_scans()}
-    keep_foreign(out, keys)
+    keep_foreign(out, mask_names(unmasked.unmasked_scans()).values())
     manifest = _make(recipe, unmasked, out, progress, say)
     completed = _completed(cohort, missing, manifest, out)
     text = completed.moved(out).to_csv(index=False, lineterminator="\n")
@@ -152,6 +152,9 @@ def _inputs(choice: SegmentChoice, cohort: Cohort) -> dict[str, str]:
         for role, folder in models
         if path.is_relative_to(folder)
     }
+    scheme = Path(choice.scheme)
+    if scheme.is_file():
+        files[f"scheme {scheme.name}"] = sha256_file(scheme)
     columns = [name for name in (PATIENT, SCAN, IMAGE, SERIES, ANCHOR) if name in cohort.table]
     images = [file for scan in cohort.unmasked_scans() for file in files_of(scan.image)]
     return {
@@ -225,6 +228,6 @@ def _naming(manifest: SegmentationManifest) -> str:
     anchors = sorted({scan.anchor for scan in manifest.scans if scan.anchor is not None})
     if anchors:
         return f"counted along the spine from a vertebra that is known: {', '.join(anchors)}"
-    if any(level_of(name) == SACRUM for name in labels):
+    if any(find_level(name) == SACRUM for name in labels):
         return "counted along the spine, the vertebra above the sacrum taken for L5"
     return "not named: one label for all vertebrae, and none is known"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radiobone.core.errors import UsageError, VoiError
+from radiobone.core.errors import ModelError, UsageError, VoiError
 from radiobone.imaging import Geometry, Mask
 from radiobone.imaging.reading import read_mask
-from radiobone.segmentation.labels import choose_values, instance_label, level_of, names_levels
+from radiobone.segmentation.labels import choose_values, instance_label, names_levels
 from radiobone.segmentation.naming import Anchor, name_levels, parse_anchor
 from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE
 
@@ -113,7 +113,7 @@ def test_more_vertebrae_than_names_are_refused():
 
 
 def test_a_level_that_a_scheme_lacks_is_refused():
-    with pytest.raises(UsageError, match="no value for some levels"):
+    with pytest.raises(VoiError, match="no value for some levels"):
         name_levels(spine(2), Anchor("lowest", "L6"), scheme=TOTALSEGMENTATOR)
 
 
@@ -156,10 +156,7 @@ def test_real_spines_without_their_labels_get_them_back(shared_data, name):
 
 
 def test_names_of_labels_are_levels():
-    assert [level_of(name) for name in ("vertebrae_T1", "Vertebra L5", "c2", "sacrum", "femur", "vertebra")] == [
-        "T1", "L5", "C2", "sacrum", None, None,
-    ]  # fmt: skip
-    assert names_levels({"L1": 1})
+    assert all(names_levels({name: 1}) for name in ("vertebrae_T1", "Vertebra L5", "c2", "Th12", "lumbar 1"))
     assert not names_levels({"vertebra": 1, "sacrum": 2})
     assert instance_label({"vertebra": 1, "sacrum": 2}) == "vertebra"
     assert instance_label({"body": 1, "arch": 2}) is None
@@ -174,6 +171,13 @@ def test_values_are_those_of_the_scheme_that_names_all_labels():
     assert (own.scheme.name, dict(own.scheme.labels)) == ("model", {1: "L5", 2: "disc_4_5"})
     array = np.array([[[0, 1, 2, 3]]], dtype=np.uint8)
     np.testing.assert_array_equal(verse.apply(array), [[[0, 20, 28, 26]]])
+
+
+def test_two_labels_of_one_level_are_refused():
+    with pytest.raises(
+        ModelError, match=r"several labels of the model are level L1 .*2 \('L1'\), 3 \('vertebrae_L1'\)"
+    ):
+        choose_values({"T12": 1, "L1": 2, "vertebrae_L1": 3}, "auto")
 
 
 def test_a_scheme_that_lacks_a_label_is_refused():

@@ -17,6 +17,7 @@ from radiobone.imaging.geometry import differences
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image
 from radiobone.segmentation import Segmenter, parse_anchor, read_model, segment_cohort, segment_file
+from radiobone.segmentation.scan import plan_naming
 from radiobone.tables.cohort import read_cohort
 
 pytestmark = [pytest.mark.segment, pytest.mark.slow]
@@ -39,6 +40,14 @@ def one_class():
     weights = edge_weights(200.0, 1e6)
     for name in ("weight", "bias"):
         weights[f"decoder.seg_layers.0.{name}"] = weights[f"decoder.seg_layers.0.{name}"][:2]
+    return weights
+
+
+def sacrum_too():
+    """As `one_class`, with one face for the sacrum."""
+    weights = edge_weights(200.0, 1e6)
+    for name in ("weight", "bias"):
+        weights[f"decoder.seg_layers.0.{name}"] = weights[f"decoder.seg_layers.0.{name}"][:3]
     return weights
 
 
@@ -121,6 +130,62 @@ def test_finished_masks_are_kept_until_anything_changes(data, folders):
     assert again() == 2
 
 
+def test_a_run_that_was_stopped_goes_on_after_a_change_of_settings(data, folders, monkeypatch):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    changed = segmenter(folders["edges"], mirroring=False)
+    predict = changed.predict
+
+    def stop_at_the_dark_one(image, **options):
+        if image.array.max() < 0:
+            raise KeyboardInterrupt
+        mask = predict(image, **options)
+        mask.array[mask.array == 4] = 3
+        return mask
+
+    monkeypatch.setattr(changed, "predict", stop_at_the_dark_one)
+    for resume in (True, False):
+        with pytest.raises(KeyboardInterrupt):
+            segment_cohort(cohort, changed, data / "out", resume=resume, progress=False)
+    monkeypatch.setattr(changed, "predict", predict)
+    assert read_mask(data / "out/masks/0012_a.nii.gz").labels() == [1, 2, 3]
+    assert segment_cohort(cohort, changed, data / "out", progress=False).kept == 1
+
+
+def test_what_was_corrected_after_a_stopped_run_is_kept(data, folders, monkeypatch):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    (data / "out/segmentation.manifest.json").unlink()  # as if it had been stopped before the end
+    (data / "out/masks/0012_a.nii.gz").write_bytes(b"corrected by hand")
+    with pytest.raises(UsageError, match=r"1 masks were changed .*masks/0012_a\.nii\.gz"):
+        segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert (data / "out/masks/0012_a.nii.gz").read_bytes() == b"corrected by hand"
+
+
+def test_a_mask_of_one_scan_that_was_corrected_is_kept(data, folders):
+    predictor, out = segmenter(folders["edges"]), data / "m.nii.gz"
+    segment_file(data / "good.nii.gz", predictor, out)
+    segment_file(data / "good.nii.gz", predictor, out)
+    out.write_bytes(b"corrected by hand")
+    with pytest.raises(UsageError, match=r"mask was changed after it was made, or not made here .*m\.nii\.gz"):
+        segment_file(data / "good.nii.gz", predictor, out)
+    (data / "m.nii.gz.manifest.json").unlink()
+    with pytest.raises(UsageError, match="or not made here"):
+        segment_file(data / "good.nii.gz", predictor, out)
+    assert out.read_bytes() == b"corrected by hand"
+
+
+def test_one_scan_of_two_images_is_refused(data, folders):
+    rows = ["patient_id,scan_id,repeat,image", "p,1,r1,good.nii.gz", "p,1,r2,dark.nii.gz"]
+    (data / "cohort.csv").write_text("\n".join(rows) + "\n")
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    with pytest.raises(
+        TableError, match=r"different images .*patient p, scan 1 .*good.* and .*dark.*column scan_id"
+    ):
+        segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert not (data / "out").exists()
+
+
 def test_an_old_mask_does_not_outlive_a_failure(data, folders):
     cohort = read_cohort(data / "cohort.csv", masks=False)
     segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
@@ -183,6 +248,14 @@ def test_an_anchor_for_a_model_that_cannot_use_it_is_refused(data, folders):
         )
 
 
+def test_the_models_own_values_are_kept_where_that_is_asked_for(data, folders, tmp_path):
+    both = segmenter(write_folder(tmp_path / "both", [sacrum_too()], {"vertebra": 1, "sacrum": 2}), scheme="model")
+    assert plan_naming(both, "auto", False).wanted
+    assert not plan_naming(both, "model", False).wanted
+    with pytest.raises(UsageError, match="counted have no values of the model"):
+        plan_naming(both, "model", True)
+
+
 def test_a_scheme_without_an_anchor_is_refused(tmp_path, folders):
     write_image(bones(), tmp_path / "bones.nii.gz")
     predictor = segmenter(folders["one"], scheme="model")
@@ -224,6 +297,7 @@ def test_from_the_command_line_to_features(tmp_path, folders, capsys):
         (["--anchor", "L5"], "no anchor"),
         (["--scheme", "vers"], "no label scheme"),
         (["--coarse", "nowhere"], "no model folder"),
+        (["--out", "m.gz"], "format is not known"),
     ],
 )
 def test_wrong_use_is_told_and_leaves_nothing(tmp_path, folders, capsys, arguments, told):

@@ -134,6 +134,18 @@ def test_a_missing_extra_or_model_is_told_before_any_work(tmp_path, monkeypatch)
     assert not (tmp_path / "out").exists()
 
 
+def test_masks_depend_on_the_scheme_in_a_file(tmp_path):
+    net(tmp_path)
+    (tmp_path / "own.yaml").write_text("labels: {1: L1}\n")
+    choice = recipe(tmp_path, scheme="own.yaml").segment
+    table = read_cohort(cohort(tmp_path, "p1,a.nii.gz,,yes"), masks=False)
+    assert choice is not None
+    before = radiobone.study.segmenting._inputs(choice, table)
+    (tmp_path / "own.yaml").write_text("labels: {2: L1}\n")
+    after = radiobone.study.segmenting._inputs(choice, table)
+    assert {name for name in before if before[name] != after[name]} == {"scheme own.yaml"}
+
+
 def manifest(folder: Path, sha256: str) -> None:
     """Write what an earlier run of the study left."""
     content = {
@@ -165,10 +177,11 @@ def test_masks_of_others_and_corrected_ones_are_never_replaced(tmp_path):
     mask = tmp_path / "out/masks/p1_1.nii.gz"
     mask.parent.mkdir(parents=True)
     mask.write_bytes(b"drawn by hand")
-    with pytest.raises(UsageError, match="masks that were not made here"):
+    told = r"1 masks were changed after they were made, or not made here .*masks/p1_1\.nii\.gz .*column mask"
+    with pytest.raises(UsageError, match=told):
         segment_missing(study, table, tmp_path / "out")
     manifest(tmp_path / "out", "0" * 64)
-    with pytest.raises(UsageError, match=r"1 masks were changed .*column mask"):
+    with pytest.raises(UsageError, match=told):
         segment_missing(study, table, tmp_path / "out")
     assert mask.read_bytes() == b"drawn by hand"
     given = read_study_cohort(study, cohort(tmp_path, "p1,a.nii.gz,out/masks/p1_1.nii.gz,yes"), images=True)
