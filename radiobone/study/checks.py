@@ -15,6 +15,7 @@ from radiobone.core.errors import CaseError, GeometryError, one_line
 from radiobone.features.prepare import PreparedScan, RawScan, prepare_scan, refuse_unsegmented
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Image, Mask
+from radiobone.imaging.masks.placing import TURNED
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.tables.cohort import Scan
 from radiobone.tables.vertebrae import level_order
@@ -239,7 +240,9 @@ def _check_hu(name: str, image: Image) -> Iterator[Finding]:
 
 def _check_labels(name: str, prepared: PreparedScan, levels: Mapping[int, str | None]) -> Iterator[Finding]:
     for note in prepared.notes[1:]:
-        yield Finding(name, "geometry", "warning", note)
+        # Many programs turn axes; were all their masks to be reviewed, nobody would look at any.
+        severity: Severity = "note" if note.startswith(TURNED) else "warning"
+        yield Finding(name, "geometry", severity, note)
     unnamed = [value for value, level in levels.items() if level is None]
     if unnamed:
         told = ", ".join(map(str, unnamed))

@@ -9,6 +9,8 @@ import radiobone.study.checks
 from radiobone.core.errors import GeometryError, VoiError
 from radiobone.features.request import ExtractionRequest
 from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.masks.placing import TURNED
+from radiobone.imaging.reading import read_mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.checks import FACTS, inspect_scan, inspect_scans
 from radiobone.study.confounding import associations, class_counts, known_label_rule
@@ -114,6 +116,18 @@ def test_geometry_is_told_in_mm_and_degrees(tmp_path):
     assert errors.startswith("geometry:")
     assert "5 mm apart" in errors
     assert "x by 5°" in errors
+
+
+def test_a_mask_whose_axes_were_turned_needs_no_review_and_a_resampled_one_does(tmp_path):
+    made = scan(tmp_path)
+    labels = read_mask(made.mask).full()
+    turned = replace(GRID, origin_mm=(0.0, 1.5 * 23, 0.0), direction=(1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
+    write_mask(Mask(labels[:, ::-1].copy(), turned), made.mask)
+    report = inspect_scan(made, request())
+    assert found(report, "note") == f"geometry: {TURNED}: its x, y, z are the image's x, -y, z"
+    assert not report.needs_review
+    write_mask(Mask(labels, replace(GRID, origin_mm=(0.5, 0.0, 0.0))), made.mask)
+    assert found(inspect_scan(made, request(align=True)), "warning").startswith("geometry: mask resampled")
 
 
 def test_missing_levels_unnamed_labels_and_border_are_told(tmp_path):

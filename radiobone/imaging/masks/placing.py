@@ -12,6 +12,9 @@ from radiobone.imaging.volumes import Box, Mask
 
 AXES = "zyx"
 
+TURNED = "mask stored with other axes than the image"
+"""Begins the note on a mask whose axes were turned, by which no voxel is changed."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Turn:
@@ -45,7 +48,7 @@ class _Turn:
         if (self.steps == np.eye(3)).all():
             return ""
         runs = [f"{'-' if row.sum() < 0 else ''}{AXES[np.abs(row).argmax()]}" for row in self.steps[::-1]]
-        return f"mask stored with other axes than the image: its x, y, z are the image's {', '.join(runs)}"
+        return f"{TURNED}: its x, y, z are the image's {', '.join(runs)}"
 
 
 def place_on(grid: Geometry, mask: Mask, *, boxed: bool) -> Mask:
