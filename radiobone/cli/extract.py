@@ -124,6 +124,8 @@ def extract(
         raise typer.BadParameter(
             "--calibration-mask is for one scan; a cohort table has a column calibration_mask"
         )
+    if calibration_mask is not None and calibration is None:
+        raise typer.BadParameter("--calibration-mask is read for --calibration only: give both")
     request = make_request(
         params=params,
         engine=engine,

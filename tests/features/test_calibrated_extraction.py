@@ -245,6 +245,8 @@ def test_one_scan_takes_its_calibration_mask_on_the_command_line(make_cohort, wr
     out = tmp_path / "f.csv"
     given = ("--calibration", write(LABELS), "--calibration-mask", tmp_path / "ann_rods.nii.gz")
     files = (tmp_path / "ann_ct.nii.gz", tmp_path / "ann_mask.nii.gz")
+    alone = run("extract", *files, "--out", out, *given[2:])
+    assert (alone.exit_code, "give both" in alone.output) == (2, True)
     result = run("extract", *files, "--out", out, "--scheme", "verse", "--levels", "L1", *given)
     assert result.exit_code == 0, result.output
     row = read_features(out).table.iloc[0]
