@@ -25,7 +25,7 @@ class Backbone:
     n_channels : int
         Channels of the input, unless weights say otherwise.
     smallest : int
-        Shortest edge of an input in pixels or voxels: the last feature map is 32 times coarser.
+        Shortest edge of an input in pixels or voxels: the last feature map is up to 32 times coarser.
     """
 
     name: str

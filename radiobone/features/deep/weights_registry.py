@@ -1,7 +1,8 @@
 """Pretrained weights that are known by name: where they come from, their licence, hash, keys and normalisation.
 
-No weights are shipped. A SHA-256 stands here only if two public sources that do not depend on each other give it;
-a file whose hash is not known that well is not fetched, and its user answers for it.
+No weights are shipped. A SHA-256 stands here only if two public sources that do not depend on each other give it,
+or if the file comes in a package that states it; a file whose hash is not known so well is not fetched, and its
+user answers for it.
 """
 
 from __future__ import annotations
@@ -158,8 +159,8 @@ def _medicalnet(depth: int, sha256: str | None, n_bytes: int | None = None, note
         n_bytes=n_bytes,
         url=None if sha256 is None else f"{repository}/resolve/main/{file_name}",
         citation=_CHEN,
-        note="trained to segment organs in 23 data sets of CT and MRI; its training scaled each volume by the mean "
-        f"and standard deviation of its voxels above 0{note}",
+        note="trained to segment organs in 23 data sets of CT and MRI; its training scaled each volume by the "
+        f"mean and standard deviation of its voxels above 0{note}",
     )
 
 
@@ -228,9 +229,9 @@ _ENTRIES = (
         axes="SRA",
         citation="Blankemeier et al. 2024, arXiv:2406.06512 (Merlin); arXiv:2605.31437 (Astra)",
         note="a redistribution by a third party, rounded to bfloat16: neither the authors of Astra nor those of "
-        "Merlin published this file, and its hash is known from that package alone. Trained on chest and abdominal "
-        "CT with their reports; abdominal CT was shown at 1.5 mm in plane and 3 mm between slices, with -1000 to "
-        "1000 HU scaled to 0 to 1",
+        "Merlin published this file, and its hash is known from that package alone. Trained on chest and "
+        "abdominal CT with their reports; abdominal CT was shown at 1.5 mm in plane and 3 mm between slices, with "
+        "-1000 to 1000 HU scaled to 0 to 1",
     ),
 )
 
