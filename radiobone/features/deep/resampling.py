@@ -42,7 +42,7 @@ class Line:
     @property
     def centres(self) -> Floats:
         """Where the centres of the pixels lie, counted in voxels."""
-        return self.middle + self.step * (np.arange(self.size) - (self.size - 1) / 2)
+        return self.middle + self.step * (np.arange(self.size, dtype=np.float64) - (self.size - 1) / 2)
 
     @property
     def reach(self) -> float:

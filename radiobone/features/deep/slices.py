@@ -29,7 +29,7 @@ def chosen_slices(body: Body, axis: int, params: DeepParams) -> list[int]:
     # All slices of a scan have voxels of one size, so that the count of voxels stands for the area in mm².
     areas = np.count_nonzero(body.voi, axis=tuple(other for other in range(3) if other != axis))
     filled = np.flatnonzero(areas)
-    first = body.box[axis].start
+    first = int(body.box[axis].start)
     if params.slices == "largest":
         largest = np.flatnonzero(areas == areas.max())
         return [first + int(largest[np.argmin(np.abs(2 * largest - (len(areas) - 1)))])]
@@ -48,7 +48,7 @@ def middle_slice(body: Body, axis: int) -> int:
         The axis across which slices lie.
     """
     box = body.box[axis]
-    return (box.start + box.stop) // 2
+    return int(box.start + box.stop) // 2
 
 
 def evenly(n_wanted: int, n_there: int) -> list[int]:
