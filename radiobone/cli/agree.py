@@ -13,6 +13,7 @@ from radiobone.core.batch import exit_code
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from radiobone.study.agreement_outputs import AgreementStudy
     from radiobone.study.agreement_pairs import MaskPair
@@ -115,31 +116,18 @@ def _pairs(
 
 
 def _show(study: AgreementStudy, out: Path) -> None:
-    from rich import box
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in study.agreement.counts.items())
     console.print(f"[bold]{escape(str(out))}[/]: pairs of masks: {counts}")
-    table = Table(
-        title="mean (95% interval over patients)", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
-    )
-    table.add_column("")
-    lacking = 0
-    for heading in ("rows", *(heading for heading, _ in SHOWN_METRICS.values())):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for (part, name), rows in study.summary.groupby(["part", "name"], sort=False):
-        first = rows.iloc[0]
-        cells = [_cell(rows[rows["metric"] == metric].iloc[0]) for metric in SHOWN_METRICS]
-        label = str(name) if part in ("all", "level") else f"{part} {name}"
-        alone = int(first["n_only_a"] + first["n_only_b"])
-        lacking += alone
-        table.add_row(escape(label), f"{first['n_rows']}{'*' if alone else ''}", *cells)
+    table = _table(study.summary, " ")
+    if console.measure(table, options=console.options.update(max_width=10_000)).maximum > console.width:
+        table = _table(study.summary, "\n")
     if table.row_count:
         console.print(table)
-    if lacking:
+    if (study.summary[["n_only_a", "n_only_b"]] > 0).any(axis=None):
         console.print("* some levels are in one mask only: their Dice is 0, and they have no distances")
     failed = [record for record in study.agreement.records if record.status == "failed"]
     for record in failed[:SHOWN_FAILURES]:
@@ -149,12 +137,33 @@ def _show(study: AgreementStudy, out: Path) -> None:
         console.print(f"and {len(failed) - SHOWN_FAILURES} more, in the column reason")
 
 
-def _cell(row: pd.Series[Any]) -> str:
+def _table(summary: pd.DataFrame, before_interval: str) -> Table:
+    """Make a table of means; a line end before the intervals makes it narrow."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title="mean (95% interval over patients)", title_justify="left", box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
+    table.add_column("", overflow="fold")
+    for heading in ("rows", *(heading for heading, _ in SHOWN_METRICS.values())):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for (part, name), rows in summary.groupby(["part", "name"], sort=False):
+        first = rows.iloc[0]
+        cells = [_cell(rows[rows["metric"] == metric].iloc[0], before_interval) for metric in SHOWN_METRICS]
+        label = str(name) if part in ("all", "level") else f"{part} {name}"
+        alone = first["n_only_a"] + first["n_only_b"] > 0
+        table.add_row(escape(label), f"{first['n_rows']}{'*' if alone else ''}", *cells)
+    return table
+
+
+def _cell(row: pd.Series[Any], before_interval: str) -> str:
     """Write a mean with its interval, as far as there is one."""
     mean, low, high = (float(row[name]) for name in ("mean", "mean_low", "mean_high"))
     if math.isnan(mean):
         return ""
     digits = SHOWN_METRICS[row["metric"]][1]
     between = " to " if low < 0 else "-"
-    interval = "" if math.isnan(low) else f" ({low:.{digits}f}{between}{high:.{digits}f})"
+    interval = "" if math.isnan(low) else f"{before_interval}({low:.{digits}f}{between}{high:.{digits}f})"
     return f"{mean:.{digits}f}{interval}"

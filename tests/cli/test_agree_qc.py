@@ -6,11 +6,15 @@ import re
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from radiobone.cli.agree import _show
 from radiobone.cli.app import run
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
+from radiobone.study.agreement import Agreement
+from radiobone.study.agreement_outputs import AgreementStudy
 from radiobone.tables.reading import read_text_table
 
 GRID = Geometry((40, 24, 24), (2.0, 1.5, 1.5))
@@ -59,6 +63,31 @@ def test_agree_writes_tables_and_tells_means(folder, capsys):
     assert len(read_text_table(folder / "agree" / "agreement.csv")) == 6
     assert (folder / "agree" / "agreement.csv.manifest.json").is_file()
     assert (folder / "agree" / "figures" / "hd95_mm.png").is_file()
+
+
+@pytest.mark.parametrize(("width", "together"), [(80, False), (120, True)])
+def test_names_and_intervals_are_never_cut(monkeypatch, capsys, tmp_path, width, together):
+    monkeypatch.setenv("COLUMNS", str(width))
+    figures = {
+        "dice": (0.741, 0.691, 0.785),
+        "hd95_mm": (4.6, 3.6, 15.8),
+        "assd_mm": (2.2, 1.7, 2.8),
+        "volume_difference_percent": (-20, -30, -11),
+    }
+    summary = pd.DataFrame(
+        [
+            (part, name, metric, 136, 1, 0, *figures[metric])
+            for part, name in (("all", "all"), ("level", "T12"), ("age", "50 to < 65"))
+            for metric in figures
+        ],
+        columns=["part", "name", "metric", "n_rows", "n_only_a", "n_only_b", "mean", "mean_low", "mean_high"],
+    )
+    _show(AgreementStudy(Agreement(pd.DataFrame(), []), summary), tmp_path)
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert [name in text for name in ("all", "T12", "age 50 to < 65")] == [True] * 3
+    assert text.count("(0.691-0.785)") == text.count("(-30 to -11)") == 3
+    assert ("0.741 (0.691-0.785)" in text) == together
 
 
 @pytest.mark.slow
