@@ -10,6 +10,7 @@ import typer
 
 from radiobone.cli.options import JobsOption, LevelsOption
 from radiobone.core.batch import exit_code
+from radiobone.core.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,6 +111,12 @@ def _pairs(
         table = read_cohort(cohort, images=False)
         return table, mask_pairs(table, mask_a, mask_b), (mask_a, mask_b)
     one, other = Path(mask_a), Path(mask_b)
+    if not one.exists() and not other.exists():
+        raise UsageError(
+            "neither mask is there",
+            got=f"{mask_a} and {mask_b}",
+            do="name two files, or two columns and their table by --cohort",
+        )
     name = one.resolve().name.removesuffix(".gz")
     pair = MaskPair(name.rpartition(".")[0] or name, DEFAULT_SCAN, MaskFile(one), MaskFile(other), image)
     return None, [pair], (one.name, other.name)

@@ -149,10 +149,14 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
         return _record(pair, "skipped", reason=f"no {' and no '.join(missing)} mask in the cohort table"), []
     files = [_files(side) for side in sides]
     # Only what is drawn on a DICOM series needs that series: reading every image would take longer than all else.
-    apart = any(is_stored_apart(found) for found in files)
-    image = read_image(pair.image, pair.series) if apart and pair.image is not None else None
+    apart = [is_stored_apart(found) for found in files]
+    image = read_image(pair.image, pair.series) if any(apart) and pair.image is not None else None
     mask_a = read_mask(pair.mask_a.path, image, pair.mask_a.segments)
     mask_b = read_mask(pair.mask_b.path, image, pair.mask_b.segments)
+    # Without the image, a mask that keeps only a box of it may lie on the grid of the other one.
+    if apart[0] and not apart[1]:
+        mask_a = place_on(mask_b.geometry, mask_a, boxed=True)
+    mask_b = place_on(mask_a.geometry, mask_b, boxed=apart[1])
     mask_b, placed = _on_one_grid(mask_a, mask_b, pair, request.align)
     scheme_a, told_a = _scheme(mask_a, pair.mask_a, request.scheme_a)
     scheme_b, told_b = _scheme(mask_b, pair.mask_b, request.scheme_b)
@@ -168,7 +172,6 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
 
 def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tuple[Mask, tuple[str, ...]]:
     where = f"{pair.name}, {pair.mask_b.path}"
-    mask_b = place_on(mask_a.geometry, mask_b, boxed=False)
     if not align:
         check_same_grid(mask_a, mask_b, where)
         return mask_b, ()

@@ -123,6 +123,11 @@ def test_agree_refuses_wrong_use_before_it_reads_a_mask(folder, capsys, more, to
     assert not (folder / "agree" / "agreement.csv").exists()
 
 
+def test_agree_without_masks_tells_how_they_are_named(folder, capsys):
+    assert run(["agree"]) == 2
+    assert "--cohort" in capsys.readouterr().err
+
+
 def test_qc_writes_one_page_that_stands_alone(folder, capsys):
     assert run(["qc", "--cohort", "cohort.csv", "--levels", "L1-L2", "--columns", "sex,kvp", "--out", "qc"]) == 0
     assert "3 scans: 3 clear" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import SimpleITK as sitk
 
 from radiobone.core.errors import TableError, UsageError
 from radiobone.core.hashing import sha256_file
@@ -101,6 +102,22 @@ def test_a_mask_stored_with_its_axes_turned_is_the_same_mask(tmp_path):
     record, levels = compare_pair(MaskPair("p", "1", *files), AgreementRequest())
     assert [level.dice for level in levels] == [1.0, 1.0]
     assert any("other axes" in note for note in record.notes)
+
+
+def test_a_box_of_the_grid_is_compared_in_its_place_without_the_image(tmp_path):
+    held = mask(20, 21)
+    write_mask(held, tmp_path / "whole.nii.gz")
+    box = sitk.GetImageFromArray(held.array[20:])
+    box.SetSpacing(GRID.spacing_mm[::-1])
+    box.SetOrigin(GRID.world((20, 0, 0)))
+    for number, (name, value) in enumerate((("L1", "20"), ("L2", "21"))):
+        for key, text in {"Name": name, "LabelValue": value, "Layer": "0"}.items():
+            box.SetMetaData(f"Segment{number}_{key}", text)
+    sitk.WriteImage(box, tmp_path / "box.seg.nrrd")
+    files = (MaskFile(tmp_path / "whole.nii.gz"), MaskFile(tmp_path / "box.seg.nrrd"))
+    for pair in (files, files[::-1]):
+        _, levels = compare_pair(MaskPair("p", "1", *pair), AgreementRequest())
+        assert [(level.level, level.dice) for level in levels] == [("L1", 1.0), ("L2", 1.0)]
 
 
 def test_levels_asked_for_are_there_whatever_the_masks_hold(cohort):
