@@ -89,7 +89,7 @@ class Cascade:
         ox, oy, oz = old.world((z, y, x)).tolist()
         inner = Geometry(shape, old.spacing_mm, (ox, oy, oz), old.direction)
         fine = self.fine.predict(Image(image.array[box], inner), progress=progress)
-        return Mask(fine.array, old, (z, y, x))
+        return Mask(fine.array, old, (z, y, x), notes=fine.notes)
 
     def find_box(self, image: Image, *, progress: bool = False) -> Box:
         """Find the box of the spine, with its margin.
@@ -111,8 +111,10 @@ class Cascade:
         mask = self.coarse.predict(image, progress=progress)
         # An empty mask stays whole, since an array without voxels has no pieces to ask for.
         mask = mask.tight() if mask.n_voxels else mask
-        pieces, _ = ndimage.label(mask.array)
-        sizes = np.bincount(pieces.ravel())[1:] * image.geometry.voxel_volume_mm3 / 1000.0
+        pieces, count = ndimage.label(mask.array)
+        # Slice by slice, since NumPy counts in 64 bits for each voxel.
+        voxels = sum((np.bincount(plane.ravel(), minlength=count + 1) for plane in pieces), np.zeros(count + 1))
+        sizes = voxels[1:] * image.geometry.voxel_volume_mm3 / 1000.0
         boxes = [
             box for box, size in zip(ndimage.find_objects(pieces), sizes, strict=True) if size >= LEAST_PIECE_ML
         ]

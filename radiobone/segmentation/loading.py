@@ -68,20 +68,23 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def take_weights(content: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    """Return a checkpoint's network weights in memory of their own, under the names of the plain network.
+    """Return a checkpoint's weights in memory of their own, in single precision, under the plain network's names.
 
     Parameters
     ----------
     content : mapping
         From `load_checkpoint`.
     """
+    import torch
+
     copies: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
     weights = {}
     for name, tensor in content["network_weights"].items():
         # nnU-Net's networks name each tensor several times: it is copied once.
         place = (tensor.data_ptr(), tuple(tensor.shape))
         if place not in copies:
-            copies[place] = tensor.clone()
+            kind = torch.float32 if tensor.is_floating_point() else tensor.dtype
+            copies[place] = tensor.to(kind, copy=True)
         # A network that was trained on several cards carries the prefix of its wrapper.
         weights[name.removeprefix("module.")] = copies[place]
     return weights

@@ -94,7 +94,7 @@ def forecast(
         "program": PROGRAM,
         "image": image_bytes + (4.0 * voxels if normalised_whole else 0.0),
         "mask": voxels * (2.0 if n_outputs > 255 else 1.0),
-        "weights": 2.0 * weights_bytes,
+        "weights": weights_bytes,
         "image on the network's grid": 4.0 * math.prod(network_shape),
         "outputs": float((n_outputs * output_bytes + 4) * (patch[0] + 1) * plane),
         "network": 0.0 if on_gpu else at_once * _activations(patch, n_outputs, architecture),

@@ -33,6 +33,8 @@ DEFAULT_ORIENTATION = "RAS"
 RAS is what NIfTI tools call canonical, to which TotalSegmentator and most published spine data are brought.
 """
 
+_ASSUMED = "assumed"
+
 _REORIENTING_READERS = {"NibabelIOWithReorient": "RAS", "SimpleITKIOWithReorient": "RAS"}
 """Readers of nnU-Net that turn every file to one order themselves."""
 
@@ -145,6 +147,11 @@ class Model:
     setup: Any = field(repr=False)
     weights: tuple[Mapping[str, torch.Tensor], ...] = field(repr=False)
 
+    @property
+    def is_order_assumed(self) -> bool:
+        """Whether nothing says to which order of axes images are to be turned."""
+        return self.orientation_source.startswith(_ASSUMED)
+
 
 def read_model(
     folder: Path,
@@ -197,7 +204,7 @@ def read_model(
         folder=folder,
         configuration=configuration,
         trainer=str(contents[0].get("trainer_name", "")),
-        labels=_labels(dataset, regions),
+        labels=_labels(dataset, regions, folder),
         regions=regions,
         n_outputs=int(manager.num_segmentation_heads),
         patch=(patch[0], patch[1], patch[2]),
@@ -334,10 +341,13 @@ def _orientation(asked: str | None, folder: Path, plans: Mapping[str, Any]) -> t
     reader = str(plans.get("image_reader_writer"))
     if reader in _REORIENTING_READERS:
         return _REORIENTING_READERS[reader], f"as nnU-Net's reader {reader} turns images"
-    return DEFAULT_ORIENTATION, f"assumed: the model does not say, and its reader {reader} keeps the files' axes"
+    return (
+        DEFAULT_ORIENTATION,
+        f"{_ASSUMED}: the model does not say, and its reader {reader} keeps the files' axes",
+    )
 
 
-def _labels(dataset: Mapping[str, Any], regions: Sequence[int]) -> dict[str, int]:
+def _labels(dataset: Mapping[str, Any], regions: Sequence[int], folder: Path) -> dict[str, int]:
     names = {
         name: value
         for name, value in dataset["labels"].items()
@@ -345,7 +355,16 @@ def _labels(dataset: Mapping[str, Any], regions: Sequence[int]) -> dict[str, int
     }
     if regions:
         return dict(zip(names, regions, strict=True))
-    return {name: int(value[0] if isinstance(value, list) else value) for name, value in names.items()}
+    labels = {name: int(value[0] if isinstance(value, list) else value) for name, value in names.items()}
+    if not labels or sorted(labels.values()) != list(range(1, len(labels) + 1)):
+        raise ModelError(
+            "the model's labels do not count from 1",
+            where=str(folder / "dataset.json"),
+            got=", ".join(f"{name} {value}" for name, value in labels.items()) or "only background",
+            expected="1, 2, 3, ... in the order of the network's outputs, as nnU-Net trains them",
+            do="restore the dataset.json that the model was trained with; --scheme changes the values of masks",
+        )
+    return labels
 
 
 def _three(axes: Sequence[int], folder: Path) -> tuple[int, int, int]:

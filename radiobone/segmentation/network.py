@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from radiobone.core.errors import ModelError
+from radiobone.core.errors import ModelError, one_line
 from radiobone.segmentation.model import Model
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ def build_networks(model: Model, device: torch.device) -> tuple[torch.nn.Module,
     ------
     ModelError
         If the plans name a class that is no part of a network, or the weights do not fit the network, as with a
-        trainer that builds one of its own.
+        trainer that builds one of its own, or the GPU has too little memory.
     """
+    import torch
+
     networks = []
     for weights in model.weights:
         network = _build(model)
         try:
-            network.load_state_dict(weights)
+            # The network works on the model's own tensors: a copy of five large folds takes gigabytes.
+            network.load_state_dict(weights, assign=True)
         except RuntimeError as error:
             raise ModelError(
                 "the weights do not fit the network that the plans describe",
@@ -44,7 +47,15 @@ def build_networks(model: Model, device: torch.device) -> tuple[torch.nn.Module,
                 expected=f"the network of the plans, configuration {model.configuration}",
                 do=f"check whether trainer {model.trainer!r} builds a network of its own: that is not read",
             ) from None
-        networks.append(network.to(device).eval())
+        try:
+            networks.append(network.to(device).eval())
+        except torch.cuda.OutOfMemoryError as error:
+            raise ModelError(
+                "the GPU has too little memory for the model's networks",
+                where=str(model.folder),
+                got=f"{device}: {one_line(error)[:200]}",
+                do="use --device cpu, fewer folds, or a larger GPU",
+            ) from None
     return tuple(networks)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from radiobone.core.errors import RadioboneWarning
 from radiobone.segmentation.cascade import Cascade
 from radiobone.segmentation.labels import AUTO, MODEL, instance_label
 from radiobone.segmentation.model import model_files, read_model
@@ -85,6 +87,11 @@ def make_predictor(options: SegmentOptions) -> Segmenter | Cascade:
         If a model cannot be used.
     UsageError
         If an option is not valid, or an extra is missing.
+
+    Warns
+    -----
+    RadioboneWarning
+        If nothing says to which order of axes images are to be turned.
     """
     fine = _load(options)
     if options.coarse is None:
@@ -95,6 +102,13 @@ def make_predictor(options: SegmentOptions) -> Segmenter | Cascade:
 
 def _load(options: SegmentOptions) -> Segmenter:
     found = read_model(options.model, options.folds, orientation=options.orientation)
+    if found.is_order_assumed:
+        message = (
+            f"the model {found.folder.name} does not say in which order of axes it saw its images; "
+            f"{found.orientation} is assumed. Look at the first masks; if they are wrong or mirrored, name the "
+            "order (orientation)"
+        )
+        warnings.warn(message, RadioboneWarning, stacklevel=2)
     return Segmenter(
         found,
         device=options.device,

@@ -7,6 +7,7 @@ the whole scan in double precision.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -122,7 +123,9 @@ def resample_image(
 
     matrices = [axis_matrix(*how) for how in zip(axes.old, axes.new, axes.orders, strict=True)]
     low, high = (torch.from_numpy(ends).to(device) for ends in _ends(image, normalise, axes))
-    depth = max(1, int(PIECE_BYTES / 4 / max(image[0].size, 1)))
+    # A slice of the result is made from several of the image, if it is coarser.
+    widest = max(math.prod(axes.old[1:]), math.prod(axes.new[1:])) * max(1.0, axes.old[0] / axes.new[0])
+    depth = max(1, int(PIECE_BYTES / 4 / widest))
     for start in range(0, axes.new[0], depth):
         rows = matrices[0][start : start + depth]
         used = np.flatnonzero(rows.any(axis=0))

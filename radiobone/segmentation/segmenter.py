@@ -105,22 +105,34 @@ class Segmenter:
         Returns
         -------
         Mask
-            On the image's own grid, the very same `Geometry`; all background if the model finds nothing.
+            On the image's own grid, the very same `Geometry`; all background if the model finds nothing. A note
+            tells if memory was short.
 
         Raises
         ------
         ImageError
-            If the image is empty, or would need more memory than the limit.
+            If the image is empty, would need more memory than the limit or the GPU has, or the network's outputs
+            are not finite.
         """
+        import torch
+
         view = self._turned(image.array, image.geometry)
         box = _filled(view)
         axes = self._axes(image.geometry, box)
         windows = place_windows(axes.new, self.model.patch, self.step_size)
         sums = self._sums(image, windows)
         with _threads(self._threads), progress_bar("segmenting", windows.count, progress) as advance:
-            data = self._prepare(view[box], axes, windows)
-            labels = self._decode(image.geometry, box, axes, data, windows, sums, advance)
-        return Mask(self.values.apply(labels), image.geometry)
+            try:
+                data = self._prepare(view[box], axes, windows)
+                labels = self._decode(image.geometry, box, axes, data, windows, sums, advance)
+            except torch.cuda.OutOfMemoryError as error:
+                raise ImageError(
+                    "the GPU has too little memory for one window of this model",
+                    got=f"{self.device}: {one_line(error)[:200]}",
+                    expected=f"room for {' x '.join(map(str, self.model.patch))} voxels",
+                    do="use --device cpu, or a larger GPU",
+                ) from None
+        return Mask(self.values.apply(labels), image.geometry, notes=_notes(sums))
 
     def forecast(self, image: Image) -> Forecast:
         """Say how much memory `predict` will take for an image.
@@ -250,37 +262,39 @@ class Segmenter:
         workers = self._workers(windows)
         passes = Passes(self._networks, self.model.n_outputs, mirrored, self.device, workers)
         back = self._back(geometry, axes)
-        # Only the sums grow with the image: where a GPU is too small for them, the machine's memory holds them.
-        for place in dict.fromkeys((sums.device, torch.device("cpu"))):
-            labels = np.zeros(geometry.shape, dtype=np.uint8 if self.model.n_outputs < 256 else np.uint16)
+        labels = np.zeros(geometry.shape, dtype=np.uint8 if self.model.n_outputs < 256 else np.uint16)
+
+        def decide(place: torch.device) -> None:
             decoder = Decoder(back, self.model.regions, self._turned(labels, geometry)[box])
-            if _run(
-                decoder, slide(data, windows, passes, Sums(place, sums.dtype), advance), pad(axes.new, windows)
-            ):
-                return labels
-            torch.cuda.empty_cache()
-        raise ImageError(
-            "the GPU has too little memory for one window of this model",
-            got=str(self.device),
-            expected=f"room for {' x '.join(map(str, self.model.patch))} voxels",
-            do="use --device cpu, or a larger GPU",
-        )
+            slabs = slide(data, windows, passes, Sums(place, sums.dtype), advance)
+            _decide(decoder, slabs, pad(axes.new, windows))
+
+        try:
+            decide(sums.device)
+            return labels
+        except torch.cuda.OutOfMemoryError as error:
+            logger.info("the GPU has too little memory: %s", one_line(error))
+        # Only the sums grow with the image: where a GPU is too small for them, the machine's memory holds them.
+        torch.cuda.empty_cache()
+        labels[...] = 0
+        decide(torch.device("cpu"))
+        return labels
 
 
-def _run(decoder: Decoder, slabs: Iterator[tuple[int, torch.Tensor]], inside: Box) -> bool:
-    """Decide all slabs, without the padding around the image; False if the GPU has too little memory."""
+def _decide(decoder: Decoder, slabs: Iterator[tuple[int, torch.Tensor]], inside: Box) -> None:
+    """Decide all slabs, without the padding around the image."""
+    for start, outputs in slabs:
+        begin, end = max(start, inside[0].start), min(start + outputs.shape[1], inside[0].stop)
+        if begin < end:
+            part = outputs[:, begin - start : end - start, inside[1], inside[2]]
+            decoder.take(begin - inside[0].start, part)
+
+
+def _notes(sums: Sums) -> tuple[str, ...]:
     import torch
 
-    try:
-        for start, outputs in slabs:
-            begin, end = max(start, inside[0].start), min(start + outputs.shape[1], inside[0].stop)
-            if begin < end:
-                part = outputs[:, begin - start : end - start, inside[1], inside[2]]
-                decoder.take(begin - inside[0].start, part)
-    except torch.cuda.OutOfMemoryError as error:
-        logger.info("the GPU has too little memory: %s", one_line(error))
-        return False
-    return True
+    short = sums.dtype != torch.float32
+    return ("outputs summed in half precision, for want of memory: single voxels may differ",) if short else ()
 
 
 def find_device(name: str) -> torch.device:

@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from radiobone.core.errors import ImageError
+
 if TYPE_CHECKING:
     import torch
 
@@ -183,6 +185,11 @@ def slide(
         First slice of the slab. Slabs overlap by one slice, so that what lies between two can be interpolated.
     tensor of shape (n_outputs, slices, y, x)
         Valid until the next slab is asked for.
+
+    Raises
+    ------
+    ImageError
+        If an output is not finite.
     """
     import torch
 
@@ -200,6 +207,7 @@ def slide(
                 advance()
         ready = end - begin
         total[:, 1 : ready + 1] /= weight[1 : ready + 1]
+        _check_finite(total[:, 1 : ready + 1], sums.dtype)
         known = 0 if begin else 1
         yield begin - 1 + known, total[:, known : ready + 1]
         _move_up(weight, ready)
@@ -268,6 +276,21 @@ def _weights(size: Shape, device: torch.device) -> torch.Tensor:
         tuple(flat), sigma_scale=1.0 / 8, value_scaling_factor=10, dtype=torch.float16, device=torch.device("cpu")
     )
     return half.float().reshape(size).to(device)
+
+
+def _check_finite(outputs: torch.Tensor, dtype: torch.dtype) -> None:
+    """Refuse outputs that no label can be read from: they would all count as background."""
+    import torch
+
+    if all(bool(torch.isfinite(output.sum(dtype=torch.float32))) for output in outputs):
+        return
+    raise ImageError(
+        "the network's outputs are not finite",
+        got=f"infinite values or NaN, summed as {str(dtype).removeprefix('torch.')}",
+        expected="finite ones",
+        do="check the model's weights, or try --device cpu and a higher --memory-limit-gb: a GPU, and a machine "
+        "short of memory, work in half precision, which ends at 65504",
+    )
 
 
 def _move_up(values: torch.Tensor, ready: int) -> None:

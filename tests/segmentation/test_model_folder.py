@@ -139,6 +139,24 @@ def test_a_second_stage_and_several_images_are_refused(folder):
         read_model(folder)
 
 
+@pytest.mark.parametrize("labels", [{"L1": 20, "L2": 21}, {"L1": 1, "L2": 1}, {}])
+def test_labels_that_are_not_the_networks_outputs_are_refused(folder, labels):
+    change(folder, "dataset.json", labels={"background": 0, **labels})
+    with pytest.raises(ModelError, match=r"labels do not count from 1 .*dataset\.json"):
+        read_model(folder)
+
+
+def test_a_label_that_was_ignored_in_training_is_no_output(tmp_path):
+    labels = {"L1": 1, "L2": 2, "ignore": 3}
+    model = read_model(write_folder(tmp_path / "m", [random_weights(0, 3)], labels, norm=True))
+    assert (dict(model.labels), model.n_outputs) == ({"L1": 1, "L2": 2}, 3)
+    regions = {"whole": [1, 2], "core": 2, "ignore": 3}
+    folder = write_folder(tmp_path / "regions", [random_weights(0, 2)], regions, norm=True)
+    change(folder, "dataset.json", regions_class_order=[1, 2])
+    assert dict(read_model(folder).labels) == {"whole": 1, "core": 2}
+    assert read_model(folder).n_outputs == 2
+
+
 def test_unknown_resampling_and_normalisation_are_refused(folder):
     from handmade import lopsided
 

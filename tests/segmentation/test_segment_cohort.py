@@ -309,6 +309,16 @@ def test_wrong_use_is_told_and_leaves_nothing(tmp_path, folders, capsys, argumen
     assert [path.name for path in tmp_path.iterdir()] == ["a.nii.gz"]
 
 
+def test_an_order_of_axes_that_nobody_named_is_told(tmp_path, capsys):
+    folder = write_folder(tmp_path / "silent", [edge_weights()], EDGE_LABELS, orientation=None)
+    write_image(lopsided(), tmp_path / "a.nii.gz")
+    command = ["segment", str(tmp_path / "a.nii.gz"), "-o", str(tmp_path / "m.nii.gz"), "-m", str(folder)]
+    assert run([*command, "--device", "cpu"]) == 0
+    assert "warning the model silent does not say" in " ".join(capsys.readouterr().err.split())
+    assert run([*command, "--device", "cpu", "--orientation", "RAS"]) == 0
+    assert not capsys.readouterr().err
+
+
 def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
     arguments = ["-m", str(folders["edges"]), "--device", "cpu"]
     assert run(["segment", "--cohort", str(data / "cohort.csv"), "-o", str(data / "out"), *arguments]) == 3

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from handmade import EDGE_LABELS, edge_weights, lopsided, random_weights, write_folder
 
-from radiobone.core.errors import ImageError, UsageError
+from radiobone.core.errors import ImageError, ModelError, UsageError
 from radiobone.imaging import Geometry, Image
 from radiobone.segmentation import Cascade, Segmenter, read_model
 from radiobone.segmentation.tiles import Sums
@@ -159,6 +159,8 @@ def test_half_precision_is_taken_only_when_memory_is_short(tmp_path):
     assert roomy._sums(image, windows) == Sums(torch.device("cpu"), torch.float32)
     assert tight._sums(image, windows) == Sums(torch.device("cpu"), torch.float16)
     one, other = roomy.predict(image).array, tight.predict(image).array
+    assert not roomy.predict(image).notes
+    assert "half precision, for want of memory" in tight.predict(image).notes[0]
     assert len(np.unique(one)) > 10
     assert (one != other).mean() < 3e-2
 
@@ -167,6 +169,56 @@ def roomy_windows(segmenter, image):
     from radiobone.segmentation.tiles import place_windows
 
     return place_windows(image.array.shape, segmenter.model.patch, segmenter.step_size)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), 1e30])
+def test_outputs_that_are_not_finite_are_no_background(tmp_path, broken):
+    weights = edge_weights()
+    weights["decoder.seg_layers.0.bias"] += broken
+    if broken == 1e30:
+        weights["decoder.seg_layers.0.weight"] *= 1e38
+    model = read_model(write_folder(tmp_path / "m", [weights], EDGE_LABELS))
+    with pytest.raises(ImageError, match="outputs are not finite"):
+        Segmenter(model, device="cpu", threads=1).predict(lopsided())
+
+
+def test_a_gpu_without_memory_is_told(edges, monkeypatch):
+    import torch
+
+    def full(*_, **__):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    for name in ("slide", "resample_image"):
+        monkeypatch.setattr(f"radiobone.segmentation.segmenter.{name}", full)
+        with pytest.raises(ImageError, match=r"too little memory for one window .*2\.00 GiB.*16 x 16 x 16"):
+            edges.predict(lopsided())
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(ModelError, match="too little memory for the model's networks"):
+        Segmenter(edges.model, device="cpu")
+
+
+def test_where_a_gpu_is_too_small_for_sums_the_machine_holds_them(edges, monkeypatch):
+    import torch
+
+    import radiobone.segmentation.segmenter as module
+
+    slide, asked = module.slide, []
+
+    def small(data, windows, passes, sums, advance):
+        asked.append(sums.dtype)
+        yield from slide(data, windows, passes, sums, advance)
+        if len(asked) == 1:
+            raise torch.cuda.OutOfMemoryError("full")
+
+    monkeypatch.setattr(module, "slide", small)
+    image = lopsided()
+    np.testing.assert_array_equal(edges.predict(image).array, truth(image.array))
+    assert asked == [torch.float32] * 2
+
+
+def test_networks_work_on_the_models_own_tensors(edges):
+    held = {tensor.data_ptr() for tensor in edges.model.weights[0].values()}
+    assert {part.data_ptr() for part in edges._networks[0].parameters()} <= held
 
 
 def test_a_scan_beyond_the_limit_is_refused_with_the_forecast(edges):
