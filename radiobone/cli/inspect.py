@@ -108,7 +108,7 @@ def _show_scans(console: Console, reports: list[ScanReport]) -> None:
     for name in ("scans", *names):
         table.add_column(name, overflow="fold")
     for kind, count in kinds.most_common(SHOWN):
-        table.add_row(str(count), *kind)
+        table.add_row(str(count), *map(escape, kind))
     if len(kinds) > SHOWN:
         table.add_row(
             str(sum(kinds.values()) - sum(count for _, count in kinds.most_common(SHOWN))), "other kinds"

@@ -71,7 +71,8 @@ class Strata:
         Returns
         -------
         ndarray of shape (n_samples,)
-            ``missing`` where there is no value; whole numbers without a decimal point (``120``).
+            ``missing`` where there is no value; whole numbers without a decimal point (``120``), text without
+            blanks around it.
 
         Raises
         ------
@@ -100,7 +101,7 @@ class Strata:
 
 
 def _plain(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
 def relative_difference(value: float, reference: float) -> float:

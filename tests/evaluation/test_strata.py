@@ -160,3 +160,8 @@ def test_strata_that_cannot_be_are_refused():
 def test_whole_numbers_are_named_without_a_decimal_point():
     kvp = pd.DataFrame({"kvp": [120.0, 100.0, np.nan, 120.5]})
     assert Strata("kvp", reference="120").of(kvp).tolist() == ["120", "100", "missing", "120.5"]
+
+
+def test_blanks_around_a_value_make_no_stratum_of_their_own():
+    attributes = pd.DataFrame({"sex": ["f", " f", "m ", " "]})
+    assert Strata("sex").of(attributes).tolist() == ["f", "f", "m", "missing"]
