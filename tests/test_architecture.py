@@ -38,6 +38,8 @@ MAY_IMPORT = {
 
 HEAVY = {"torch", "monai", "nnunetv2", "radiomics", "dask", "pydicom", "highdicom"}
 HEAVY_IMPORTED_IN = {
+    "features/deep/networks.py": {"torch", "monai"},
+    "features/deep/weights_loading.py": {"torch"},
     "features/radiomics/pyradiomics.py": {"radiomics"},
     "segmentation/decoding.py": {"torch"},
     "segmentation/loading.py": {"torch"},

@@ -25,6 +25,7 @@ from radiobone.cli import (
     segment_train,
     train,
     verify,
+    weights,
 )
 from radiobone.cli import run as run_verb
 from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
@@ -51,6 +52,7 @@ app.command("qc")(qc.qc)
 app.command("agree")(agree.agree)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)
+app.command("weights")(weights.weights)
 app.command("run")(run_verb.run)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 LAST_MAP = "last_map"
 """The feature map whose mean over all places is ``avgpool``: what attribution looks at."""
 
+VOLUME_AXES = "SPL"
+"""Where the axes (z, y, x) of a volume point as `patches` makes it: superior, posterior, left."""
+
+_OPPOSITE = {"S": "I", "I": "S", "A": "P", "P": "A", "L": "R", "R": "L"}
+
 _BLOCKS = {
     "resnet10_3d": ("basic", (1, 1, 1, 1)),
     "resnet18": ("basic", (2, 2, 2, 2)),
@@ -115,6 +120,29 @@ def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str) -> torch.T
         torch.nn.functional.adaptive_avg_pool2d if features.ndim == 4 else torch.nn.functional.adaptive_avg_pool3d
     )
     return torch.flatten(pool(features, 1), 1)
+
+
+def turn_axes(volume: torch.Tensor, axes: str, given: str = VOLUME_AXES) -> torch.Tensor:
+    """Put the axes of volumes, or of their feature maps, into another order, turned as the new order says.
+
+    Parameters
+    ----------
+    volume : torch.Tensor of shape (n, channels, ...)
+        With three axes of space.
+    axes : str
+        Where each axis is to point as its index grows, such as ``SRA`` (superior, right, anterior); see
+        `WeightsInfo.axes`.
+    given : str
+        Where the axes point now.
+
+    Returns
+    -------
+    torch.Tensor
+        The same values. ``turn_axes(turned, given, axes)`` turns them back.
+    """
+    sources = [next(i for i, now in enumerate(given) if wanted in (now, _OPPOSITE[now])) for wanted in axes]
+    flips = [place + 2 for place, source in enumerate(sources) if axes[place] != given[source]]
+    return volume.permute(0, 1, *(source + 2 for source in sources)).flip(flips)
 
 
 def _steps(net: torch.nn.Module) -> list[tuple[str, Any]]:
