@@ -28,8 +28,8 @@ MARGIN_MM, AXIAL_MARGIN_MM, AXIAL_MM = 30.0, 20.0, 100.0
 NAME_GAP, NEAR = 8.0, 12
 """A name ends so many pixels before the contour, as that lies in so many rows above and below."""
 
-NAME_ROWS, NAME_COLUMNS = 14.0, 30.0
-"""Room that a name takes."""
+NAME_ROWS, NAME_COLUMNS = 14.0, 40.0
+"""Room that a name takes beside the letter at the edge."""
 
 
 def scan_pictures(name: str, checked: CheckedScan) -> list[QcPicture]:
@@ -63,8 +63,19 @@ def scan_pictures(name: str, checked: CheckedScan) -> list[QcPicture]:
     picture = _mid_sagittal(image, masks, places)
     pictures = [_large(picture, told, tuple(f"{level}: no VOI" for level in failed))]
     for level, mask in masks.items():
-        pictures.append(_small(name, level, vois.get(level), axial_picture(image, masks, mask, places[level])))
+        pictures.append(_small(name, level, vois.get(level), axial_picture(image, masks, mask, _middle(mask))))
     return pictures
+
+
+def _middle(mask: Mask) -> Floats:
+    """Return the middle of a VOI, or where it is widest if its middle lies between its parts, as in a disc."""
+    index = np.argwhere(mask.array)
+    upwards = np.abs(mask.geometry.axes[:, 2]).argmax()
+    slices = index[:, upwards]
+    counts = np.bincount(slices)
+    if not counts[round(float(slices.mean()))]:
+        index = index[slices == counts.argmax()]
+    return mask.geometry.world(index.mean(axis=0) + mask.offset)
 
 
 def _outlined(checked: CheckedScan) -> tuple[dict[str, Mask], dict[str, Voi]]:

@@ -207,6 +207,18 @@ class TestPictures:
         assert small[0].facts == ("no VOI",)
         assert (small[0].contours > 0).any()
 
+    def test_a_voi_of_two_levels_is_shown_where_there_is_any_of_it(self, tmp_path, cohort):
+        _, both = scan_pictures("p1", check_scan(scan(tmp_path), request(levels=("L1+L2",))))
+        rows, columns = np.nonzero(both.contours)
+        assert [np.ptp(rows) * 0.6, np.ptp(columns) * 0.6] == pytest.approx([30.0, 24.0], abs=2.0)
+
+    def test_names_leave_room_for_the_letter_at_the_edge(self, tmp_path, cohort):
+        labels = read_mask(tmp_path / "mask.nii.gz").full()
+        labels[:, :10] = labels[:, 10:20]
+        write_mask(Mask(labels, GRID), tmp_path / "wide.nii.gz")
+        large, *_ = scan_pictures("p1", check_scan(scan(tmp_path, "wide.nii.gz"), request()))
+        assert [end for _, _, end in large.names] == [40.0, 40.0]
+
     def test_a_cut_voi_is_flagged(self, tmp_path, cohort):
         _, *small = scan_pictures("p1", check_scan(scan(tmp_path, "cut.nii.gz"), request()))
         assert [picture.flagged for picture in small] == [True, False]
