@@ -8,7 +8,7 @@ where thin places count as long. Bodies come out whole; at the joints some milli
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -29,6 +29,9 @@ AROUND_MM = 40.0
 
 FRAGMENT_SHARE = 0.1
 """Cores and pieces smaller than this share of the median one are no vertebrae."""
+
+SPECK_ML, CELL_MM = 0.3, 4.0
+"""What is smaller, and about this far from all else, is no vertebra: half an atlas has some 5 ml."""
 
 LEAST_STEP_MM = 8.0
 """Cores whose middles lie closer along the body are one vertebra (the two sides of an atlas, say)."""
@@ -93,13 +96,39 @@ def find_instances(mask: Mask, label: int) -> tuple[list[Instance], list[float]]
     chosen = mask.select(label)
     if not chosen.n_voxels:
         return [], []
+    chosen, specks = _without_specks(chosen)
     # One voxel of background around, but not beyond the grid: a vertebra that the border cuts goes on there.
     box = expand(chosen.box, (1, 1, 1), mask.geometry.shape)
     pieces = _pieces(chosen.within(box), box, mask.geometry)
     least = FRAGMENT_SHARE * _typical([piece.volume_ml for piece in pieces])
     kept = [Instance(piece, _centroid(piece)) for piece in pieces if piece.volume_ml >= least]
-    left = [piece.volume_ml for piece in pieces if piece.volume_ml < least]
+    left = [*(piece.volume_ml for piece in pieces if piece.volume_ml < least), *specks]
     return sorted(kept, key=lambda item: -item.height_mm), left
+
+
+def _without_specks(chosen: Mask) -> tuple[Mask, list[float]]:
+    """Take specks that lie by themselves out of a mask, which is not empty, and return their volumes in ml.
+
+    One in a foot would make all that follows as large as the scan. If there is nothing else, they stay.
+    """
+    from scipy import ndimage
+
+    steps = [max(1, round(CELL_MM / size)) for size in chosen.geometry.spacing_mm]
+    counts: NDArray[Any] = chosen.array
+    for axis, step in enumerate(steps):
+        counts = np.add.reduceat(counts, np.arange(0, counts.shape[axis], step), axis=axis, dtype=np.int32)
+    groups, count = ndimage.label(counts, structure=np.ones((3, 3, 3)))
+    voxels = ndimage.sum_labels(counts, groups, np.arange(1, count + 1))
+    volumes = voxels * chosen.geometry.voxel_volume_mm3 / 1000.0
+    specks = volumes < SPECK_ML
+    if specks.all() or not specks.any():
+        return chosen, []
+    kept = np.concatenate([[False], ~specks])[groups]
+    rows, columns = (np.arange(size) // step for size, step in zip(chosen.array.shape[1:], steps[1:], strict=True))
+    cleaned = np.empty_like(chosen.array)
+    for number, plane in enumerate(chosen.array):
+        cleaned[number] = plane & kept[number // steps[0]][np.ix_(rows, columns)]
+    return replace(chosen, array=cleaned).tight(), volumes[specks].tolist()
 
 
 def _pieces(array: Bools, box: Box, geometry: Geometry) -> list[Mask]:

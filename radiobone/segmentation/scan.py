@@ -23,7 +23,7 @@ from radiobone.tables.cohort import UnmaskedScan
 from radiobone.tables.level_names import find_level
 from radiobone.voi.schemes import VERSE, Scheme, find_scheme
 
-VALUES_REVISION = 1
+VALUES_REVISION = 2
 """Raised with every change of a voxel, so that kept masks of earlier versions are made anew."""
 
 _PACKAGES = ("torch", "nnunetv2", "numpy", "scipy", "SimpleITK", "pydicom")

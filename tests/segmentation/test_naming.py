@@ -77,6 +77,25 @@ def test_specks_are_left_out_and_told():
     assert not named.mask.array[1:4, 36:39, 1:4].any()
 
 
+def test_specks_far_away_cost_no_memory():
+    import tracemalloc
+
+    small = spine(3, joined=False)
+    array = np.zeros((small.array.shape[0], 240, 240), dtype=np.uint8)
+    array[:, 100:140, 100:140] = small.array
+    clean = Mask(array.copy(), Geometry(array.shape, (1.5, 1.5, 1.5)))
+    array[0, :2, :2] = array[-1, -3:, -2:] = 1
+    with_specks = Mask(array, clean.geometry)
+    expected = name_levels(clean, Anchor("lowest", "L5"))
+    tracemalloc.start()
+    named = name_levels(with_specks, Anchor("lowest", "L5"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(named.mask.array, expected.mask.array)
+    assert named.notes[0].startswith("2 pieces too small for a vertebra left out (0.013, 0.02")
+    assert peak < 8 * array.size, "bytes for each voxel of the scan"
+
+
 def test_a_missing_vertebra_is_not_counted_over():
     mask = spine(6, joined=False)
     mask.array[6 + 2 * 16 : 6 + 2 * 16 + 12] = 0
