@@ -6,7 +6,8 @@ each pixel is the mean of its surroundings, weighted by a triangle as wide as tw
 trabeculae would turn into false patterns (aliasing). It is what the pictures went through that ImageNet's networks
 were trained on. Nothing else is smoothed.
 
-Beyond its edge the array goes on as 0, which is the lower bound of the window.
+A scan ends where its outermost voxels end, half a voxel beyond their centres; a pixel whose centre lies further
+out is 0, which is the lower bound of the window.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+_ROUNDING = 1e-9
+"""A pixel whose centre lies on the very edge of the scan still belongs to it, on either side."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ def resample(array: NDArray[Any], lines: Sequence[Line]) -> Floats:
     Parameters
     ----------
     array : ndarray of n dimensions
-        Voxels; what lies beyond them is 0.
+        Voxels, at least one along each axis.
     lines : sequence of n Line
         The pixels along each axis, counted from the array's first voxel.
 
@@ -92,6 +96,8 @@ def resample(array: NDArray[Any], lines: Sequence[Line]) -> Floats:
     --------
     >>> resample(np.array([0.0, 4.0]), [Line(middle=0.5, step=0.5, size=3)])
     array([0., 2., 4.])
+    >>> resample(np.array([4.0, 4.0]), [Line(middle=0.5, step=1.0, size=4)])
+    array([0., 4., 4., 0.])
     """
     result = np.asarray(array, dtype=np.float64)
     for axis, line in enumerate(lines):
@@ -106,13 +112,9 @@ def _along(array: Floats, axis: int, line: Line) -> Floats:
     nearby = np.floor(centres - line.reach).astype(np.intp) + 1 + np.arange(int(np.ceil(2 * line.reach)))
     weights = np.maximum(1.0 - np.abs(nearby - centres) / line.reach, 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    weights[(nearby < 0) | (nearby >= size)] = 0.0
-    nearby = nearby.clip(0, max(size - 1, 0))
-    shape = [line.size if number == axis else edge for number, edge in enumerate(array.shape)]
-    result = np.zeros(shape)
-    if not size:
-        return result
+    weights[np.abs(centres[:, 0] - (size - 1) / 2) > size / 2 + _ROUNDING] = 0.0
+    result = np.zeros([line.size if number == axis else edge for number, edge in enumerate(array.shape)])
     across = [-1 if number == axis else 1 for number in range(array.ndim)]
-    for voxels, shares in zip(nearby.T, weights.T, strict=True):
+    for voxels, shares in zip(nearby.clip(0, size - 1).T, weights.T, strict=True):
         result += array.take(voxels, axis=axis) * shares.reshape(across)
     return result

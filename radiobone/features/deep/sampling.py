@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -68,7 +69,10 @@ def _inside(body: Body, lines: Mapping[int, Line], at: Mapping[int, int], seen: 
         if not body.box[axis].start <= number < body.box[axis].stop:
             return np.zeros([lines[axis].size for axis in seen], dtype=bool)
         chosen[axis] = number - body.box[axis].start
-    shares = resample(body.voi[tuple(chosen)], [lines[axis].from_voxel(body.box[axis].start) for axis in seen])
+    widths = [math.ceil(lines[axis].reach) for axis in seen]
+    voi = np.pad(body.voi[tuple(chosen)], [(width, width) for width in widths])
+    firsts = [body.box[axis].start - width for axis, width in zip(seen, widths, strict=True)]
+    shares = resample(voi, [lines[axis].from_voxel(first) for axis, first in zip(seen, firsts, strict=True)])
     return shares >= _HALF
 
 
