@@ -357,7 +357,7 @@ def test_voxels_without_a_number_are_refused_where_the_network_looks():
     make_inputs(scan(array), voi, params(*VIEWS))
     array[9, 12, 3] = np.inf
     make_inputs(scan(array), voi, params("axial", margin_mm=1))
-    with pytest.raises(CaseError, match="NaN or infinite values where the network looks | got: 1 of"):
+    with pytest.raises(CaseError, match=r"NaN or infinite values where the network looks \| got: 1 of"):
         make_inputs(scan(array), voi, params("axial", margin_mm=8))
 
 
