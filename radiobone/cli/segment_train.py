@@ -89,7 +89,7 @@ def segment_train(
         typer.Option("--workers", min=0, help="Processes that prepare batches. Default: none on a processor."),
     ] = None,
     jobs: JobsOption = 1,
-    seed: Annotated[int, typer.Option("--seed", help="Of weights, windows, augmentation and folds.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of weights, windows, augmentation and folds.")] = 0,
     work: Annotated[
         Path | None,
         typer.Option("--work", help="Folder for what is only needed meanwhile (gigabytes).", file_okay=False),
@@ -134,7 +134,7 @@ def segment_train(
 
 
 def draw_curves(summary: TrainingSummary) -> Path:
-    """Draw the curves of all folds into the model folder, and return the picture."""
+    """Draw the curves of all folds in the model folder, those of earlier runs included, and return the picture."""
     import pandas as pd
 
     from radiobone.reporting.losses import COLUMNS, training_curves
@@ -142,9 +142,11 @@ def draw_curves(summary: TrainingSummary) -> Path:
     from radiobone.segmentation.trainer import CURVES
 
     folds = {}
-    for fold in summary.folds:
-        table = pd.read_csv(fold.folder / CURVES)
-        folds[fold.fold] = {column: table[column].to_numpy(dtype=float) for column in COLUMNS}
+    for curves in sorted(summary.folder.glob(f"fold_*/{CURVES}")):
+        table = pd.read_csv(curves)
+        folds[curves.parent.name.removeprefix("fold_")] = {
+            column: table[column].to_numpy(dtype=float) for column in COLUMNS
+        }
     path = summary.folder / CURVES_PICTURE
     save_figure(training_curves(folds), path)
     return path
@@ -172,11 +174,18 @@ def _show(summary: TrainingSummary) -> None:
     console.print(f"[bold]{escape(str(summary.folder))}[/]: learned {escape(names)}")
     for fold in summary.folds:
         kept = " (trained before)" if fold.fold in summary.kept else ""
-        dice = summary.held_out_dice.get(fold.fold)
-        judged = "nothing held out" if fold.fold == "all" else "not judged"
-        if dice is not None:
-            judged = f"mean Dice of held-out scans {dice:.3f}"
         console.print(
             f"fold {fold.fold}: {fold.epochs} epochs, loss {fold.train_loss:.3f}, "
-            f"Dice of windows {fold.patch_dice:.3f}, {judged}{kept}"
+            f"Dice of windows {fold.patch_dice:.3f}, {_judged(fold.fold, summary)}{kept}"
         )
+
+
+def _judged(fold: str, summary: TrainingSummary) -> str:
+    """Say how a fold did on the scans that it held out, those that it failed on included."""
+    held_out = summary.held_out.get(fold)
+    if held_out is None:
+        return "nothing held out" if fold == "all" else "not judged"
+    n_done = held_out.n_scans - held_out.n_failed
+    done = f"mean Dice of {n_done} held-out scans {held_out.dice:.3f}" if held_out.dice is not None else ""
+    failed = f"{held_out.n_failed} held-out scans could not be segmented (fold_{fold}/held_out.csv)"
+    return ", ".join(part for part in (done, failed if held_out.n_failed else "") if part)

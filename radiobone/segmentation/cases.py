@@ -55,11 +55,12 @@ class ExportRequest:
 
     def __post_init__(self) -> None:
         check_kind(self.labels)
-        if self.unannotated not in (BACKGROUND, BEYOND) and not self.unannotated.isdecimal():
+        known = (BACKGROUND, BEYOND)
+        if self.unannotated not in known and not (self.unannotated.isdecimal() and int(self.unannotated)):
             raise UsageError(
                 "not known which voxels are not annotated",
                 got=self.unannotated,
-                expected=f"{BACKGROUND}, {BEYOND}, or a value of the masks",
+                expected=f"{BACKGROUND}, {BEYOND}, or a value of the masks above 0",
             )
         if self.unnamed not in ("refuse", BACKGROUND):
             raise UsageError("no use of unnamed labels", got=self.unnamed, expected=f"refuse or {BACKGROUND}")

@@ -29,6 +29,23 @@ _COLUMNS = ("case", "label", "dice", "true_ml", "predicted_ml", "reason")
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """How a fold did on the scans that it held out.
+
+    Parameters
+    ----------
+    dice : float or None
+        Mean over scans and labels; None if no scan could be segmented.
+    n_scans, n_failed : int
+        Held out; and those of them that could not be segmented, which the mean lacks.
+    """
+
+    dice: float | None
+    n_scans: int
+    n_failed: int
+
+
+@dataclass(frozen=True)
 class LabelScore:
     """One label of one scan.
 
@@ -133,8 +150,8 @@ def score_case(case: Case, segmenter: Segmenter, classes: Classes, request: Expo
     return scores
 
 
-def held_out_dice(out: Path, fold: str) -> float | None:
-    """Return the mean Dice over scans and labels that a fold held out; None if it was not judged.
+def read_held_out(out: Path, fold: str) -> HeldOut | None:
+    """Return how a fold did on the scans that it held out; None if it was not judged.
 
     Parameters
     ----------
@@ -147,5 +164,7 @@ def held_out_dice(out: Path, fold: str) -> float | None:
     if not path.is_file():
         return None
     with path.open(encoding="utf-8", newline="") as stream:
-        values = [float(row["dice"]) for row in csv.DictReader(stream) if row["dice"]]
-    return math.fsum(values) / len(values) if values else None
+        rows = list(csv.DictReader(stream))
+    values = [float(row["dice"]) for row in rows if row["dice"]]
+    mean = math.fsum(values) / len(values) if values else None
+    return HeldOut(mean, len({row["case"] for row in rows}), sum(bool(row["reason"]) for row in rows))

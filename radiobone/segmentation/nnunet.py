@@ -39,8 +39,8 @@ def nnunet_session(work: Path, *, workers: int | None = None) -> Iterator[None]:
     work : Path
         Holds the folders ``raw``, ``preprocessed`` and ``results``.
     workers : int, optional
-        Processes that prepare batches during a training, 0 for none. Planning must not see it, since it takes it
-        for a number of threads, which cannot be 0.
+        Processes that prepare batches during a training, 0 for none. Planning must not see it, nor what the user
+        set, since it takes it for a number of threads, which cannot be 0.
 
     Yields
     ------
@@ -52,15 +52,14 @@ def nnunet_session(work: Path, *, workers: int | None = None) -> Iterator[None]:
     MissingExtraError
         If nnU-Net is not installed.
     """
-    settings = {
+    settings: dict[str, str | None] = {
         "nnUNet_raw": str(work / RAW),
         "nnUNet_preprocessed": str(work / PREPROCESSED),
         "nnUNet_results": str(work / RESULTS),
         "nnUNet_compile": "f",
         "nnUNet_wandb_enabled": "0",
+        "nnUNet_n_proc_DA": None if workers is None else str(workers),
     }
-    if workers is not None:
-        settings["nnUNet_n_proc_DA"] = str(workers)
     with (
         _environment(settings),
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -73,14 +72,18 @@ def nnunet_session(work: Path, *, workers: int | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+def _environment(settings: Mapping[str, str | None]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
+    _set(settings)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        _set(before)
+
+
+def _set(settings: Mapping[str, str | None]) -> None:
+    for name, value in settings.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value

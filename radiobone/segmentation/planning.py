@@ -195,7 +195,8 @@ def _measure(
         cropped, labels, _ = crop_to_nonzero(image, labels)
     # Voxels that teach nothing are no part of any label: nnU-Net would count their HU as well.
     inside = cropped[(labels > 0) & (labels < exported.classes.ignore_value)]
-    chosen = np.random.RandomState(1234).choice(inside, min(n_voxels, len(inside)), replace=False)
+    # As many of each case, as nnU-Net draws them: a scan of small voxels weighs no more than others.
+    chosen = np.random.RandomState(1234).choice(inside, n_voxels if len(inside) else 0)
     share = math.prod(cropped.shape) / math.prod(image.shape)
     return (
         [int(size) for size in cropped.shape[1:]],

@@ -164,17 +164,21 @@ class TrainedFoldRecord(FileModel):
         Number, or ``all``.
     epochs : int
         Trained.
-    train_loss, patch_dice : float
-        Of the last epoch; the Dice is that of windows, not of scans.
+    train_loss, patch_dice : float, optional
+        Of the last epoch, if they are numbers; the Dice is that of windows, not of scans.
     held_out_dice : float, optional
         Mean over the scans that the fold held out, and their labels.
+    held_out_scans, held_out_failed : int, optional
+        Those scans; and how many of them could not be segmented, which the mean lacks.
     """
 
     fold: str
     epochs: int
-    train_loss: float
-    patch_dice: float
+    train_loss: float | None
+    patch_dice: float | None
     held_out_dice: float | None = None
+    held_out_scans: int | None = None
+    held_out_failed: int | None = None
 
 
 class TrainingManifest(FileModel):

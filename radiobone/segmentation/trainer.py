@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
+import math
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ import numpy as np
 from radiobone.core.batch import progress_bar
 from radiobone.core.errors import UsageError, one_line
 from radiobone.core.files import atomic_path, write_text
+from radiobone.segmentation.export import ORIENTATION
 from radiobone.segmentation.loading import load_checkpoint
 from radiobone.segmentation.nnunet import nnunet_session
+from radiobone.segmentation.orientation import head_axis
 from radiobone.segmentation.planning import Planned
 
 if TYPE_CHECKING:
@@ -33,6 +36,13 @@ LOG = "training.log"
 SAVE_EVERY = 10
 """Epochs after which a stopped training goes on; nnU-Net's own 50 are an hour or two."""
 
+UPRIGHT = math.radians(30.0)
+"""How far a window may be turned if spines are not to stand on their heads: nnU-Net's own bound for 3D windows.
+
+Flat windows it turns all the way round. Half a turn in a sagittal or coronal plane with a mirrored other axis is a
+spine that is mirrored from head to foot.
+"""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -41,19 +51,29 @@ class Schedule:
     Parameters
     ----------
     epochs : int, default 1000
-        nnU-Net's own number; the learning rate falls to 0 over them.
+        nnU-Net's own number, whatever a trainer of one's own would take; the learning rate falls to 0 over them.
     iterations : int, default 250
         Steps in each epoch.
     validation_iterations : int, default 50
         Batches on which each epoch is judged.
     seed : int, default 0
-        Of weights, windows and augmentation; exact only without worker processes.
+        Of weights, windows, augmentation and the division of patients into folds; exact only without worker
+        processes.
     """
 
     epochs: int = 1000
     iterations: int = 250
     validation_iterations: int = 50
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "iterations", "validation_iterations"):
+            if getattr(self, name) < 1:
+                raise UsageError(
+                    f"no number of {name.replace('_', ' ')}", got=getattr(self, name), expected="1 or more"
+                )
+        if not 0 <= self.seed < 2**31:
+            raise UsageError("no seed", got=self.seed, expected="0 to 2147483647")
 
 
 @dataclass(frozen=True)
@@ -69,7 +89,8 @@ class TrainedFold:
     epochs : int
         All of them, those of earlier runs included.
     train_loss, patch_dice : float
-        Of the last epoch; the Dice is that of windows, not of scans.
+        Of the last epoch; the Dice is that of windows, not of scans. NaN if the training diverged, or if no window
+        held a label.
     """
 
     fold: str
@@ -117,6 +138,8 @@ def train_fold(
     folder = out / f"fold_{fold}"
     with nnunet_session(planned.work, workers=workers), _seeded(schedule.seed), _fast_convolutions(device):
         trainer = _build(planned, out, fold, schedule, device, mirror, base)
+        for part in folder.glob(".part-*"):
+            part.unlink()  # half a checkpoint, of a run that was killed while it wrote it
         if (folder / LATEST).is_file():
             load_checkpoint(folder / LATEST)  # refuses a damaged one, and runs nothing that stands in it
             trainer.load_checkpoint(str(folder / LATEST))
@@ -211,7 +234,7 @@ def _trainer_class(base: type[Any] | None, mirror: Sequence[int], transpose: Seq
     parent: Any = base or nnUNetTrainer
 
     class Trainer(parent):  # type: ignore[misc]
-        """Mirrors only where it may, and writes whole files or none."""
+        """Mirrors and turns only as it may, and writes whole files or none."""
 
         after_epoch: Callable[[], None]
 
@@ -220,6 +243,10 @@ def _trainer_class(base: type[Any] | None, mirror: Sequence[int], transpose: Seq
             dropped = 3 - len(self.configuration_manager.patch_size)
             axes = tuple(axis for axis in axes or () if transpose[axis + dropped] in mirror)
             self.inference_allowed_mirroring_axes = axes
+            head = head_axis(ORIENTATION)
+            across = (dummy or dropped) and transpose[0] == head  # turned in planes across the spine alone
+            if head not in mirror and not across and isinstance(rotation, tuple):
+                rotation = (max(rotation[0], -UPRIGHT), min(rotation[1], UPRIGHT))
             return rotation, dummy, initial, axes
 
         def save_checkpoint(self, filename: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import math
 import os
 import shutil
 from collections.abc import Sequence
@@ -16,7 +18,7 @@ from radiobone.core.hashing import sha256_json
 from radiobone.core.provenance import machine, now, versions
 from radiobone.segmentation.cases import Case, classes_of, survey_cohort
 from radiobone.segmentation.export import ORIENTATION, export_cohort
-from radiobone.segmentation.judging import held_out_dice, judge_fold
+from radiobone.segmentation.judging import HeldOut, judge_fold, read_held_out
 from radiobone.segmentation.model import NOTES, ModelNotes
 from radiobone.segmentation.nnunet import DATASET, PREPROCESSED, RAW, check_nnunet
 from radiobone.segmentation.planning import Planned, plan_training
@@ -54,15 +56,15 @@ class TrainingSummary:
         In the order asked for.
     kept : tuple of str
         Folds that an earlier run had finished.
-    held_out_dice : dict of str to float
-        For each numbered fold that was judged, the mean Dice over the scans that it held out, and their labels.
+    held_out : dict of str to HeldOut
+        For each numbered fold that was judged, its Dice on the scans that it held out.
     """
 
     folder: Path
     labels: dict[str, int]
     folds: tuple[TrainedFold, ...]
     kept: tuple[str, ...]
-    held_out_dice: dict[str, float]
+    held_out: dict[str, HeldOut]
 
 
 def train_model(
@@ -124,11 +126,13 @@ def train_model(
     target = find_device(device)
     names = fold_names(folds, request, cohort)
     check_output(out / MANIFEST)
+    check_output(_cases_file(out))
     cases = survey_cohort(cohort, request.export, jobs=jobs, progress=progress)
     key = _key(cases, request, trainer)
     _check_folder(out, key)
-    # A folder of its own, so that nothing of the user's is ever removed, and two trainings never meet.
-    place = (work or out) / f"training-{key[:12]}"
+    # A folder of its own, so that nothing of the user's is ever removed, and folds that are trained side by side,
+    # on a GPU each, never meet.
+    place = (work or out) / f"training-{key[:12]}-{'-'.join(names)}"
     found = {name: read_fold(out, name) for name in names}
     kept = tuple(name for name, fold in found.items() if fold is not None)
     if len(kept) < len(names):
@@ -151,6 +155,7 @@ def train_model(
                     workers=workers,
                     progress=progress,
                 )
+                gc.collect()  # optimisers refer to themselves: the next fold would not fit beside this one
                 _write_manifest(out, key, cohort, cases, request, planned.dataset)
     if judge:
         _judge(out, names, cases, request, device, progress)
@@ -159,7 +164,7 @@ def train_model(
     if not keep_work:
         shutil.rmtree(place, ignore_errors=True)
     done = tuple(fold for fold in found.values() if fold is not None)
-    judged = {name: dice for name in names if (dice := held_out_dice(out, name)) is not None}
+    judged = {name: known for name in names if (known := read_held_out(out, name)) is not None}
     return TrainingSummary(out, dataset["labels"], done, kept, judged)
 
 
@@ -170,7 +175,8 @@ def _judge(
     groups = held_out(cases, request.n_folds, request.schedule.seed)
     classes = classes_of(cases, request.export)
     for name in names:
-        if name != ALL and held_out_dice(out, name) is None:
+        known = read_held_out(out, name)
+        if name != ALL and (known is None or known.n_failed):
             judge_fold(out, name, groups[int(name)], classes, request.export, device=device, progress=progress)
 
 
@@ -265,7 +271,12 @@ def _write_cases(out: Path, cases: Sequence[Case], request: TrainingRequest) -> 
         for case in cases
     ]
     table = pd.DataFrame(rows, columns=["patient_id", "scan_id", "repeat", "case", "held_out_in_fold"])
-    write_text(out.with_name(f"{out.name}.{CASES}"), table.to_csv(index=False, lineterminator="\n"))
+    write_text(_cases_file(out), table.to_csv(index=False, lineterminator="\n"))
+
+
+def _cases_file(out: Path) -> Path:
+    folder = Path(os.path.abspath(out))  # "." has no name
+    return folder.with_name(f"{folder.name}.{CASES}")
 
 
 def _write_manifest(
@@ -289,15 +300,19 @@ def _write_manifest(
         labels=dataset["labels"],
         schemes=sorted({case.how.partition(":")[0].partition(",")[0] for case in cases}),
         settings=_settings(request),
-        folds=[
-            TrainedFoldRecord(
-                fold=fold.fold,
-                epochs=fold.epochs,
-                train_loss=fold.train_loss,
-                patch_dice=fold.patch_dice,
-                held_out_dice=held_out_dice(out, fold.fold),
-            )
-            for fold in finished
-        ],
+        folds=[_record(out, fold) for fold in finished],
     )
     write_json(out / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def _record(out: Path, fold: TrainedFold) -> TrainedFoldRecord:
+    judged = read_held_out(out, fold.fold)
+    return TrainedFoldRecord(
+        fold=fold.fold,
+        epochs=fold.epochs,
+        train_loss=fold.train_loss if math.isfinite(fold.train_loss) else None,
+        patch_dice=fold.patch_dice if math.isfinite(fold.patch_dice) else None,
+        held_out_dice=judged.dice if judged else None,
+        held_out_scans=judged.n_scans if judged else None,
+        held_out_failed=judged.n_failed if judged else None,
+    )

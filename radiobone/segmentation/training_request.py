@@ -21,6 +21,9 @@ ALL = "all"
 
 AXES = {"z": 0, "y": 1, "x": 2}
 
+CONFIGURATIONS = ("3d_fullres", "3d_lowres", "2d")
+"""nnU-Net's, without the second stage of its own cascade."""
+
 
 @dataclass(frozen=True)
 class TrainingRequest:
@@ -39,7 +42,7 @@ class TrainingRequest:
     mirror : tuple of str, default ("x",)
         Axes along which the network learns from mirrored images: ``x`` is left and right, ``y`` front and back,
         ``z`` head and foot, which is refused where levels are told apart. Each one makes later predictions twice
-        as long.
+        as long. Without ``z`` no spine is turned upside down either.
     n_folds : int, default 5
         Into which patients are divided for the numbered folds.
     """
@@ -52,6 +55,8 @@ class TrainingRequest:
     n_folds: int = 5
 
     def __post_init__(self) -> None:
+        if self.configuration not in CONFIGURATIONS:
+            raise UsageError("no such configuration", got=self.configuration, expected=", ".join(CONFIGURATIONS))
         unknown = [axis for axis in self.mirror if axis not in AXES]
         if unknown:
             raise UsageError("no axes for mirroring", got=", ".join(unknown), expected="any of x, y, z")
@@ -89,7 +94,8 @@ def fold_names(folds: Sequence[int | str], request: TrainingRequest, cohort: Coh
     TableError
         If there are fewer patients than folds.
     """
-    names = list(dict.fromkeys(str(fold).strip() for fold in folds))
+    told = [str(fold).strip() for fold in folds]
+    names = list(dict.fromkeys(str(int(name)) if name.isdecimal() else name for name in told))
     wrong = [name for name in names if name != ALL and not (name.isdecimal() and int(name) < request.n_folds)]
     if wrong or not names:
         raise UsageError(

@@ -186,6 +186,7 @@ def test_a_row_without_a_mask_is_refused(tmp_path):
     [
         ({"labels": "bones"}, "no kind of labels"),
         ({"unannotated": "all"}, "not known which voxels"),
+        ({"unannotated": "0"}, "not known which voxels"),
         ({"unnamed": "drop"}, "no use of unnamed labels"),
     ],
 )

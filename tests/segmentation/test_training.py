@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
+import io
 import json
+import math
 import os
+import weakref
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from synthetic_spines import STEP_MM, TINY, synthetic_scan, write_cohort
 
+from radiobone.cli import segment_train
 from radiobone.cli.app import run
 from radiobone.core.errors import ConfigError, ModelError, TableError, UsageError
-from radiobone.imaging.reading import read_mask
+from radiobone.imaging.reading import read_image, read_mask
 from radiobone.segmentation import Segmenter, TrainingRequest, name_levels, parse_anchor, read_model, train_model
 from radiobone.segmentation import trainer as trainer_module
 from radiobone.segmentation.cases import ExportRequest, classes_of, survey_cohort
-from radiobone.segmentation.judging import judge_fold
+from radiobone.segmentation.judging import HeldOut, judge_fold, read_held_out
 from radiobone.segmentation.planning import PlanChanges, read_changes
 from radiobone.segmentation.trainer import Schedule
 from radiobone.segmentation.training_request import held_out
@@ -63,6 +70,23 @@ def test_vertebrae_of_new_scans_are_found_and_named_by_their_order(trained):
             assert dice(named.mask.array == value, truth.array == value) > 0.8
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_nnunets_own_predictor_takes_the_folder(trained):
+    import torch
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    image, _ = synthetic_scan(100, 5, "L5")
+    with contextlib.redirect_stdout(io.StringIO()):
+        predictor = nnUNetPredictor(
+            device=torch.device("cpu"), allow_tqdm=False, perform_everything_on_device=False
+        )
+        predictor.initialize_from_trained_model_folder(str(trained.folder), ("all",))
+        properties = {"spacing": list(image.geometry.spacing_mm)}
+        found = predictor.predict_single_npy_array(image.array[None].astype(np.float32), properties)
+    own = Segmenter(read_model(trained.folder), device="cpu", threads=1, scheme="model").predict(image)
+    assert dice(found > 0, own.array > 0) > 0.995  # nnU-Net sums in half precision
+
+
 def test_the_folder_says_how_it_was_trained(trained):
     model = read_model(trained.folder)
     assert (model.orientation, model.orientation_source) == ("LPS", "as radiobone.json says")
@@ -82,6 +106,11 @@ def test_the_folder_says_how_it_was_trained(trained):
     assert curves["train_loss"].iloc[-1] < curves["train_loss"].iloc[0] - 0.4
     manifest = json.loads((trained.folder / "training.manifest.json").read_text())
     assert manifest["folds"][0]["epochs"] == 8
+    pairs = [(read_image(scan.image), read_mask(scan.mask)) for scan in read_cohort(trained.cohort).scans()]
+    means = [image.array[mask.array > 0].mean() for image, mask in pairs]
+    fingerprint = json.loads((trained.folder / "dataset_fingerprint.json").read_text())
+    found = fingerprint["foreground_intensity_properties_per_channel"]["0"]
+    assert found["mean"] == pytest.approx(np.mean(means), abs=0.5)  # every case counts as much as any other
     assert manifest["n_patients"] == 6
     notes = json.loads((trained.folder / "radiobone.json").read_text())
     assert (notes["labels"], notes["mirror_axes"]) == ({"vertebra": 1}, [2])
@@ -132,6 +161,7 @@ def test_a_stopped_training_goes_on(spines, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             super().on_epoch_start()
 
+    monkeypatch.setenv("nnUNet_n_proc_DA", "0")  # planning would take it for a number of threads
     before = dict(os.environ)
     with pytest.raises(KeyboardInterrupt):
         quickly(spines, tmp_path / "model", request_of(epochs=4), trainer=Stopped)
@@ -144,6 +174,7 @@ def test_a_stopped_training_goes_on(spines, tmp_path, monkeypatch):
         read_model(tmp_path / "model")
     (prepared,) = (tmp_path / "model").glob("training-*/prepared.json")
     made = prepared.stat().st_mtime_ns
+    (fold / ".part-killed.pth").write_bytes(b"half")
     stop_at[0] = 3
     with pytest.raises(KeyboardInterrupt):
         quickly(spines, tmp_path / "model", request_of(epochs=4), trainer=Stopped)
@@ -162,14 +193,21 @@ def test_a_stopped_training_goes_on(spines, tmp_path, monkeypatch):
     assert read_model(tmp_path / "model").trainer == "Stopped"
 
 
-def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path):
+def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path, capsys):
     out = tmp_path / "model"
     request = request_of(n_folds=3, export=ExportRequest(labels="levels", unannotated="beyond"))
     assert quickly(spines, out, request, folds=[1]).kept == ()
     first = (out / "fold_1/checkpoint_final.pth").stat().st_mtime_ns
     summary = quickly(spines, out, request, folds=[0, 1])
     assert summary.kept == ("1",)
-    assert set(summary.held_out_dice) == {"0", "1"}
+    assert {name: (item.n_scans, item.n_failed) for name, item in summary.held_out.items()} == {
+        "0": (2, 0), "1": (2, 0),
+    }  # fmt: skip
+    judged = {"0": HeldOut(0.8125, 3, 1), "1": HeldOut(None, 2, 2)}
+    segment_train._show(dataclasses.replace(summary, held_out=judged))
+    told = capsys.readouterr().out
+    assert "mean Dice of 2 held-out scans 0.812, 1 held-out scans could not be segmented" in told
+    assert ", 2 held-out scans could not be segmented (fold_1/held_out.csv) (trained before)" in told
     held = pd.read_csv(tmp_path / "model.cases.csv")
     judged = pd.read_csv(out / "fold_0/held_out.csv")
     assert set(judged["case"]) == set(held.loc[held["held_out_in_fold"] == 0, "case"])
@@ -200,6 +238,8 @@ def test_a_fold_is_judged_on_whole_scans(trained, tmp_path):
             assert read_mask(case.scan.mask).volume_ml == pytest.approx(volume, abs=0.001)
     (tmp_path / "ct_300.nii.gz").unlink()
     table = pd.read_csv(judge_fold(trained.folder, "all", cases, classes_of(cases, request), request))
+    told = read_held_out(trained.folder, "all")
+    assert told == HeldOut(pytest.approx(table["dice"][1], abs=1e-5), n_scans=2, n_failed=1)
     (trained.folder / "fold_all/held_out.csv").unlink()
     assert "file not found" in table["reason"][0]
     assert table["dice"][1] > 0.85
@@ -238,15 +278,100 @@ def test_the_trainer_and_its_mirroring_are_as_asked_for(spines, tmp_path):
 
 
 def test_a_network_with_other_axes_is_mirrored_along_the_same_side(spines, tmp_path):
-    """Thick slices from left to right: nnU-Net puts that axis first."""
-    changes = PlanChanges(**{**TINY, "spacing_mm": (3.0, 3.0, 6.0), "patch": (32, 32, 16)})
-    request = dataclasses.replace(request_of(export=ExportRequest(labels="levels")), changes=changes)
-    quickly(spines, tmp_path / "model", request)
+    """Thick slices from left to right: nnU-Net puts that axis first, and would turn windows round it all the way.
+
+    Half a turn there and a mirrored back is a spine that is mirrored from head to foot.
+    """
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    turned = []
+
+    class Noting(nnUNetTrainer):
+        def get_training_transforms(self, patch_size, rotation, *others, **options):
+            turned.append((np.rad2deg(rotation).round().tolist(), others[2]))
+            return super().get_training_transforms(patch_size, rotation, *others, **options)
+
+    changes = PlanChanges(**{**TINY, "spacing_mm": (3.0, 3.0, 6.0), "patch": (32, 32, 8)})
+    request = request_of(export=ExportRequest(labels="levels"), mirror=("x", "y"))
+    quickly(spines, tmp_path / "model", dataclasses.replace(request, changes=changes), trainer=Noting)
     model = read_model(tmp_path / "model")
     assert model.transpose == (2, 0, 1)
-    assert (model.patch, model.spacing_mm) == ((16, 32, 32), (6.0, 3.0, 3.0))
-    assert model.mirror_axes == (0,)
-    assert json.loads((tmp_path / "model/radiobone.json").read_text())["mirror_axes"] == [2]
+    assert (model.patch, model.spacing_mm) == ((8, 32, 32), (6.0, 3.0, 3.0))
+    assert model.mirror_axes == (0, 2)
+    assert json.loads((tmp_path / "model/radiobone.json").read_text())["mirror_axes"] == [1, 2]
+    assert turned == [([-30.0, 30.0], True)]  # flat windows
+
+
+@pytest.mark.parametrize(
+    ("axes", "patch", "mirror", "degrees"),
+    [
+        ((0, 1, 2), (8, 32, 32), (1, 2), 180),  # axial windows, turned round the spine
+        ((2, 0, 1), (8, 32, 32), (1, 2), 30),
+        ((1, 0, 2), (32, 32), (2,), 30),  # coronal slices
+        ((0, 1, 2), (32, 32), (2,), 180),
+        ((2, 0, 1), (8, 32, 32), (0, 1, 2), 180),
+    ],
+)
+def test_spines_are_turned_upside_down_only_where_they_may_be_mirrored(axes, patch, mirror, degrees):
+    class Setup:
+        patch_size = patch
+
+    class Base:
+        configuration_manager = Setup
+
+        def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self):
+            return (-math.pi, math.pi), len(patch) == 3, list(patch), tuple(range(len(patch)))
+
+    rotation, *_ = trainer_module._trainer_class(
+        Base, mirror, axes
+    )().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+    assert np.rad2deg(rotation).round().tolist() == [-degrees, degrees]
+
+
+def test_folds_may_be_trained_side_by_side(spines, tmp_path):
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    request = request_of(n_folds=3)
+    started = []
+
+    class Beside(nnUNetTrainer):
+        def on_train_start(self):
+            super().on_train_start()
+            if not started:
+                started.append(self.fold)
+                train(1)
+
+    def train(fold):
+        return quickly(spines, tmp_path / "model", request, folds=[fold], trainer=Beside, judge=False)
+
+    train(0)
+    assert [item.fold for item in read_model(tmp_path / "model").checkpoints] == ["0", "1"]
+    assert not list(tmp_path.glob("model/training-*"))
+
+
+def test_a_training_that_diverges_is_told_and_frees_its_memory(spines, tmp_path, monkeypatch):
+    from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+    networks = []
+
+    class Diverging(nnUNetTrainer):
+        def train_step(self, batch):
+            networks.append(weakref.ref(self.network))
+            super().train_step(batch)
+            return {"loss": np.array(np.nan)}
+
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    gc.disable()
+    try:
+        summary = quickly(spines, Path(), trainer=Diverging)
+    finally:
+        gc.enable()
+    assert networks[0]() is None
+    assert math.isnan(summary.folds[0].train_loss)
+    manifest = json.loads((tmp_path / "here/training.manifest.json").read_text())
+    assert manifest["folds"][0]["train_loss"] is None
+    assert (tmp_path / "here.cases.csv").is_file()
 
 
 def test_the_same_seed_gives_the_same_weights(spines, tmp_path):
@@ -269,7 +394,13 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(spines, tm
     with pytest.raises(UsageError, match=r"no such fold .*5 .*0 to 4"):
         quickly(spines, out, folds=[5])
     with pytest.raises(UsageError, match="no such configuration"):
-        quickly(spines, out, request_of(configuration="3d_highres"))
+        request_of(configuration="3d_highres")
+    with pytest.raises(UsageError, match=r"plans no such configuration .*3d_lowres .*2d, 3d_fullres"):
+        quickly(spines, out, request_of(configuration="3d_lowres"))
+    with pytest.raises(UsageError, match=r"no number of validation iterations .*0"):
+        Schedule(validation_iterations=0)
+    with pytest.raises(UsageError, match=r"no seed .*-1"):
+        Schedule(seed=-1)
     crooked = dataclasses.replace(request_of(), changes=PlanChanges(**{**TINY, "patch": (18, 32, 32)}))
     with pytest.raises(UsageError, match=r"does not fit the network's stages .*patch \[18, 32, 32\]"):
         quickly(spines, out, crooked)
