@@ -107,8 +107,9 @@ def run_agreement(
     _check_folder(out, cohort)
     found = compare_pairs(pairs, request, jobs=jobs, progress=progress)
     parted = join_strata(found.table, cohort.table, of_cohort) if cohort is not None else {}
+    options = options or SummaryOptions()
     summary = summarise(found.table, parted, options)
-    write_agreement(out, found, request, names, cohort)
+    write_agreement(out, found, request, names, strata, options, cohort)
     write_features(out / SUMMARY, summary)
     # A figure that is no longer defined would be taken for one of these masks.
     for stale in _figure_paths(out):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +15,9 @@ from radiobone.tables.features import manifest_path, write_features
 from radiobone.voi.agreement import PERCENTILE
 
 if TYPE_CHECKING:
+    from radiobone.evaluation.strata import Strata
     from radiobone.study.agreement import Agreement, AgreementRequest
+    from radiobone.study.agreement_summary import SummaryOptions
 
 TABLE = "agreement.csv"
 
@@ -73,6 +76,10 @@ class AgreementManifest(FileModel):
         As asked for.
     align : bool
         Whether second masks on another grid were resampled.
+    strata : dict of str to tuple of float
+        Columns to sum up by, and the inner edges of their bands.
+    draws, seed : int
+        Of the intervals.
     definitions : dict of str to str
         What the figures are.
     counts : dict of str to int
@@ -94,6 +101,9 @@ class AgreementManifest(FileModel):
     scheme_a: str
     scheme_b: str
     align: bool
+    strata: dict[str, tuple[float, ...]]
+    draws: int
+    seed: int
     definitions: dict[str, str]
     counts: dict[str, int]
     pairs: list[PairRecord]
@@ -104,6 +114,8 @@ def write_agreement(
     agreement: Agreement,
     request: AgreementRequest,
     names: tuple[str, str],
+    strata: Sequence[Strata],
+    options: SummaryOptions,
     cohort: Cohort | None = None,
 ) -> None:
     """Write the table and its manifest.
@@ -118,6 +130,10 @@ def write_agreement(
         How masks were compared.
     names : tuple of str
         The two columns, or the names of the two files.
+    strata : sequence of Strata
+        By what it was summed up.
+    options : SummaryOptions
+        How intervals were made.
     cohort : Cohort, optional
         Where the pairs come from.
     """
@@ -135,6 +151,9 @@ def write_agreement(
         scheme_a=request.scheme_a,
         scheme_b=request.scheme_b,
         align=request.align,
+        strata={item.column: item.edges for item in strata},
+        draws=options.draws,
+        seed=options.seed,
         definitions=DEFINITIONS,
         counts=agreement.counts,
         pairs=agreement.records,

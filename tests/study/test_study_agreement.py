@@ -292,8 +292,8 @@ def test_the_folder_holds_table_manifest_summary_and_figures(tmp_path, cohort):
         out,
         names=("mask", "other"),
         cohort=cohort,
-        strata=parse_strata("sex"),
-        options=SummaryOptions(draws=100),
+        strata=parse_strata("sex,age:60"),
+        options=SummaryOptions(draws=100, seed=7),
         progress=False,
     )
     assert (
@@ -304,9 +304,11 @@ def test_the_folder_holds_table_manifest_summary_and_figures(tmp_path, cohort):
     assert manifest["table_sha256"] == sha256_file(out / "agreement.csv")
     assert manifest["counts"] == {"failed": 2, "ok": 3, "skipped": 1}
     assert manifest["cohort"] == "../cohort.csv"
+    assert manifest["strata"] == {"sex": [], "age": [60.0]}
+    assert (manifest["draws"], manifest["seed"]) == (100, 7)
     assert "95th percentiles" in manifest["definitions"]["hd95_mm"]
     assert len(manifest["pairs"]) == 6
-    assert set(read_text_table(out / "summary.csv")["part"]) == {"all", "level", "sex"}
+    assert set(read_text_table(out / "summary.csv")["part"]) == {"all", "level", "sex", "age"}
     pictures = sorted(path.name for path in (out / "figures").iterdir())
     assert len(pictures) == 10
     assert "dice.png" in pictures
