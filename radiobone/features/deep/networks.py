@@ -32,6 +32,9 @@ VOLUME_AXES = "SPL"
 
 _OPPOSITE = {"S": "I", "I": "S", "A": "P", "P": "A", "L": "R", "R": "L"}
 
+_DRAWING = ("kaiming_normal_", "kaiming_uniform_", "normal_", "uniform_")
+"""PyTorch's functions that draw weights."""
+
 _BLOCKS = {
     "resnet10_3d": ("basic", (1, 1, 1, 1)),
     "resnet18": ("basic", (2, 2, 2, 2)),
@@ -75,13 +78,39 @@ def build(backbone: str, n_channels: int | None = None, *, seed: int = 0) -> tor
         If PyTorch or MONAI is not installed.
     """
     torch = require("torch", "deep")
-    require("monai", "deep")
-    network = BACKBONES[backbone]
-    channels = network.n_channels if n_channels is None else n_channels
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
-        net = _densenet(channels) if network.family == "densenet" else _resnet(network, channels)
-    return net.eval().requires_grad_(False)
+        return _made(backbone, n_channels)
+
+
+def outline(backbone: str, n_channels: int | None = None) -> torch.nn.Module:
+    """Build a network whose weights have names and shapes, but neither values nor memory yet.
+
+    Parameters
+    ----------
+    backbone, n_channels : str, int
+        As `build` takes them.
+
+    Returns
+    -------
+    torch.nn.Module
+        On the device ``meta``; ``to_empty`` gives it memory, and `weights_loading.fill` values.
+    """
+    torch = require("torch", "deep")
+    from torch.overrides import TorchFunctionMode
+
+    class Undrawn(TorchFunctionMode):  # type: ignore[misc]
+        """Leaves out the drawing of weights, for which PyTorch would load hundreds of modules without a device."""
+
+        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            drawing = getattr(function, "__name__", "") in _DRAWING
+            # The tensor is the first argument, or the one named so.
+            if drawing:
+                return args[0] if args else (kwargs or {})["tensor"]
+            return function(*args, **(kwargs or {}))
+
+    with torch.device("meta"), Undrawn():
+        return _made(backbone, n_channels)
 
 
 def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str) -> torch.Tensor:
@@ -143,6 +172,14 @@ def turn_axes(volume: torch.Tensor, axes: str, given: str = VOLUME_AXES) -> torc
     sources = [next(i for i, now in enumerate(given) if wanted in (now, _OPPOSITE[now])) for wanted in axes]
     flips = [place + 2 for place, source in enumerate(sources) if axes[place] != given[source]]
     return volume.permute(0, 1, *(source + 2 for source in sources)).flip(flips)
+
+
+def _made(backbone: str, n_channels: int | None) -> torch.nn.Module:
+    require("monai", "deep")
+    network = BACKBONES[backbone]
+    channels = network.n_channels if n_channels is None else n_channels
+    net = _densenet(channels) if network.family == "densenet" else _resnet(network, channels)
+    return net.eval().requires_grad_(False)
 
 
 def _steps(net: torch.nn.Module) -> list[tuple[str, Any]]:

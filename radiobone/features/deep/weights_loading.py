@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 from radiobone.core.errors import ModelError, one_line
 from radiobone.core.extras import require
 from radiobone.features.deep.backbones import BACKBONES
-from radiobone.features.deep.networks import build
+from radiobone.features.deep.networks import outline
 from radiobone.features.deep.weights_keys import LAYOUTS, WRAPPER, differences, map_keys
 from radiobone.features.deep.weights_registry import WEIGHTS, WeightsInfo, get_weights
 
 if TYPE_CHECKING:
     import torch
+
+_ADVICE = ("Weights only load failed", "Check the documentation")
+"""How the lines begin in which PyTorch explains how to load a file all the same."""
 
 _SHOWN = 3
 """How many keys a message names."""
@@ -44,7 +48,7 @@ def load_network(path: Path, info: WeightsInfo, n_channels: int | None = None) -
     ModelError
         If the file cannot be read, or does not hold exactly the network's weights.
     """
-    net = build(info.backbone, info.n_channels if n_channels is None else n_channels)
+    net = outline(info.backbone, info.n_channels if n_channels is None else n_channels).to_empty(device="cpu")
     fill(net, load_state(path, info), info.backbone, str(path))
     return net
 
@@ -101,7 +105,7 @@ def fill(net: torch.nn.Module, state: Mapping[str, torch.Tensor], backbone: str,
     Parameters
     ----------
     net : torch.nn.Module
-        From `build`.
+        From `build` or `outline`.
     state : mapping of str to torch.Tensor
         From `load_state`. Shorter floating-point numbers become float32, which changes none of them.
     backbone : str
@@ -132,7 +136,9 @@ def fill(net: torch.nn.Module, state: Mapping[str, torch.Tensor], backbone: str,
         raise ModelError(
             "the weights hold NaN or infinite values", where=where, got=_some(spoilt), do="copy it anew"
         )
-    net.load_state_dict(dict(state), strict=False)  # the counters alone may be missing; see `differences`
+    # Counters of training steps may be missing (see `differences`), and play no part.
+    counters = {key: value.new_zeros(()) for key, value in net.state_dict().items() if key not in state}
+    net.load_state_dict({**counters, **state})
 
 
 def fitting(state: Mapping[str, torch.Tensor]) -> list[str]:
@@ -143,14 +149,12 @@ def fitting(state: Mapping[str, torch.Tensor]) -> list[str]:
     state : mapping of str to torch.Tensor
         With the keys of the file or of a network.
     """
-    torch = require("torch", "deep")
     names = []
+    channels = _channels(state)
     for backbone in BACKBONES:
         layouts = {get_weights(backbone, "file").layout}
         layouts |= {info.layout for (network, _), info in WEIGHTS.items() if network == backbone}
-        with torch.device("meta"):
-            net = build(backbone, _channels(state))
-        wanted = _forms(net.state_dict())
+        wanted = _forms(outline(backbone, channels).state_dict())
         for layout in sorted(layouts):
             try:
                 mapped = map_keys(state, layout, "")
@@ -197,7 +201,9 @@ def _unwrapped(content: Mapping[str, object], wrapper: str | None, path: Path) -
 def _read_torch(path: Path) -> object:
     torch = require("torch", "deep")
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch warns of its own old formats
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         raise ModelError(
             "the file is not safe to load: it holds more than numbers and text, or is no file of weights",
@@ -261,7 +267,7 @@ def _channels(state: Mapping[str, torch.Tensor]) -> int | None:
 
 
 def _told(error: pickle.UnpicklingError) -> str:
-    """Return the one line of torch's long advice that names what was found, without the advice to trust it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    named = [line for line in lines if "GLOBAL" in line]
-    return (named or lines or ["nothing"])[-1].removeprefix("WeightsUnpickler error: ")[:200]
+    """Return the part of PyTorch's long advice that names what was found, without the advice to trust the file."""
+    lines = [line for line in str(error).splitlines() if not line.startswith(_ADVICE)]
+    named = [line.rpartition("WeightsUnpickler error:")[2].strip() for line in lines]
+    return next(filter(None, named), "no pickle of tensors")[:200]
