@@ -10,8 +10,8 @@ from radiobone.features.deep.body import Body
 from radiobone.features.deep.params import DeepParams
 from radiobone.features.deep.resampling import Line
 
-_ROUNDING = 1e-6
-"""A VOI as large as the window fits: what differs in the last digits of a spacing, in pixels, is forgiven."""
+_ROUNDING = 1e-3
+"""By how many pixels a VOI may stick out: files keep their spacing in single precision, so that one may seem to."""
 
 
 def frame(body: Body, axes: Sequence[int], params: DeepParams) -> dict[int, Line]:

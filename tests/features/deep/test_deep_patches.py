@@ -290,9 +290,17 @@ class TestSizes:
         make_inputs(NOISE, voi, params("axial", "coronal", "sagittal", spacing_mm=0.5, size=35))
 
     def test_a_voi_as_large_as_its_window_fits(self):
-        image = scan(np.zeros((60, 60, 60), dtype=np.int16), (0.1, 0.1, 0.1))
+        edge = float(np.float32(0.7))
+        image = scan(np.zeros((60, 60, 60), dtype=np.int16), (edge, edge, edge))
         voi = box_voi(image, (slice(0, 33),) * 3)
-        assert make_inputs(image, voi, params("volume", spacing_mm=0.1, size=33)).mask.all()
+        assert make_inputs(image, voi, params("volume", spacing_mm=0.7, size=33)).mask.all()
+
+    def test_pixels_on_the_edge_of_the_voi_belong_to_it_on_either_side(self):
+        image = scan(np.zeros(SHAPE, dtype=np.int16))
+        voi = box_voi(image, (slice(6, 10), slice(8, 12), slice(10, 14)))
+        inside = make_inputs(image, voi, params("axial", spacing_mm=0.5, size=33)).mask[0, 0]
+        np.testing.assert_array_equal(np.flatnonzero(inside[16]), np.arange(12, 21))
+        np.testing.assert_array_equal(np.flatnonzero(inside[:, 16]), np.arange(12, 21))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
