@@ -157,10 +157,8 @@ def _show_classes(console: Console, classes: ClassComparison | None) -> None:
         table.add_column(name, no_wrap=True)
     for item in classes.found:
         colour = "[yellow]" if item.p < SUSPICIOUS_P else ""
-        missing = f" ({item.missing} missing)" if item.missing else ""
-        for number, (value, cells) in enumerate(item.cells.items()):
-            p = f"{colour}{item.p:.2g}" if number == 0 else ""
-            table.add_row(escape(f"{item.column} {value}{missing}"), *(cells[name] for name in rule.names), p)
+        for label, *cells, p in item.lines(rule.names):
+            table.add_row(escape(label), *cells, f"{colour}{p}")
     console.print(table)
     if classes.linked:
         console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -51,6 +52,21 @@ class Association:
     cells: dict[str, dict[str, str]]
     missing: int
     p: float
+
+    def lines(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return lines of a table: what is compared, a cell for each class, and p in the first line.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The classes.
+        """
+        missing = f" ({self.missing} missing)" if self.missing else ""
+        p = "" if math.isnan(self.p) else f"{self.p:.2g}"
+        return [
+            (f"{self.column} {value}{missing}", *(cells[name] for name in names), "" if number else p)
+            for number, (value, cells) in enumerate(self.cells.items())
+        ]
 
 
 @dataclass(frozen=True)

@@ -248,11 +248,7 @@ def _head(
 
 def _class_section(classes: ClassComparison) -> Html:
     names = classes.rule.names
-    rows = [
-        (f"{item.column} {value}", *(cells[name] for name in names), f"{item.p:.2g}" if number == 0 else "")
-        for item in classes.found
-        for number, (value, cells) in enumerate(item.cells.items())
-    ]
+    rows = [line for item in classes.found for line in item.lines(names)]
     told = f"{classes.counted}."
     if rows:
         told += " p by chi-square (categories) or Kruskal-Wallis (numbers)."

@@ -190,7 +190,10 @@ def test_confounded_columns_have_a_small_p_and_others_not():
     assert by_name["age"].p < 1e-6
     assert by_name["age"].cells["mean ± SD"]["normal"] == "64 ± 0"
     assert np.isnan(by_name["thickness"].p), "one value cannot be compared"
-    assert by_name["thickness"].missing == 1
+    assert by_name["thickness"].lines(["normal"]) == [("thickness mean ± SD (1 missing)", "1 ± 0", "")]
+    first, second = by_name["kVp"].lines(["osteoporosis"])
+    assert (first[:2], second[:2]) == (("kVp 120", "0 (0%)"), ("kVp 80", "20 (100%)"))
+    assert (float(first[2]) < 1e-6, second[2]) == (True, "")
 
 
 def test_labels_are_known_by_the_name_of_their_column():
