@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
@@ -18,9 +19,6 @@ from radiobone.features.deep.weights_registry import WEIGHTS, WeightsInfo, get_w
 
 if TYPE_CHECKING:
     import torch
-
-_ADVICE = ("Weights only load failed", "Check the documentation")
-"""How the lines begin in which PyTorch explains how to load a file all the same."""
 
 _SHOWN = 3
 """How many keys a message names."""
@@ -267,7 +265,6 @@ def _channels(state: Mapping[str, torch.Tensor]) -> int | None:
 
 
 def _told(error: pickle.UnpicklingError) -> str:
-    """Return the part of PyTorch's long advice that names what was found, without the advice to trust the file."""
-    lines = [line for line in str(error).splitlines() if not line.startswith(_ADVICE)]
-    named = [line.rpartition("WeightsUnpickler error:")[2].strip() for line in lines]
-    return next(filter(None, named), "no pickle of tensors")[:200]
+    """Return what PyTorch's long message says was found, without its advice to trust the file."""
+    named = re.search(r"GLOBAL ([\w.]+)", str(error))
+    return f"a pickle that calls {named[1]}" if named else "a pickle of other things than tensors, or none at all"

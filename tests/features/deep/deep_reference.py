@@ -1,4 +1,4 @@
-"""ResNets and DenseNet-121 written with plain functions, from the papers: torchvision's, MedicalNet's, inflated ones.
+"""ResNets and DenseNet-121 written with plain functions: torchvision's, MedicalNet's and inflated ones.
 
 State dicts are made with the key names and shapes of the published files, not by the networks under test.
 """

@@ -66,7 +66,7 @@ def test_code_in_a_file_is_refused_unread(tmp_path, how):
         saved({**small(), "more": Mischief(trace)}, path)
     else:
         saved(Mischief(trace), path, _use_new_zipfile_serialization=how == "torch")
-    with pytest.raises(ModelError, match=r"not safe to load.*(posix\.mkdir|Unsupported operand)") as raised:
+    with pytest.raises(ModelError, match=r"not safe to load.*(calls posix\.mkdir|none at all)") as raised:
         load_state(path, IMAGENET)
     assert "weights_only" not in str(raised.value)
     assert not trace.exists()
