@@ -11,7 +11,7 @@ from radiobone.features.deep.params import DeepParams
 from radiobone.features.deep.resampling import Line
 
 _ROUNDING = 1e-3
-"""By how many pixels a VOI may stick out: files keep their spacing in single precision, so that one may seem to."""
+"""By how many pixels a VOI may stick out: files keep spacings in single precision, so that one may seem to."""
 
 
 def frame(body: Body, axes: Sequence[int], params: DeepParams) -> dict[int, Line]:
