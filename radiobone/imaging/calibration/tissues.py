@@ -56,7 +56,7 @@ EDGE_MM = {"fat": 2.0, "muscle": 3.0, "air": 3.0}
 """How far from its edge a tissue is taken."""
 
 MIN_AREA_MM2 = 500.0
-"""Less of a tissue, summed over all planes, gives no reliable peak."""
+"""Less of a tissue, summed over all planes, gives no reliable peak; less air in one plane tells no skin."""
 
 PLAUSIBLE_HU = {"air": (-1030.0, -960.0), "fat": (-130.0, -70.0), "muscle": (33.0, 90.0)}
 """Peaks outside give a warning: contrast medium, fat within muscle, a region that is no such tissue.
@@ -196,7 +196,7 @@ def _regions(plane: Plane) -> dict[str, Bools]:
     hu = np.where(inside, plane.hu, -1000.0)
     smooth = ndimage.gaussian_filter(hu, 2.0 / STEP_MM)
     body = _body(smooth)
-    air = inside & ~body & (smooth < BODY_HU)
+    air = _room_air(inside & ~body & (smooth < BODY_HU), hu)
     depth: Floats = np.full(hu.shape, np.inf)
     if air.any():
         depth = ndimage.distance_transform_edt(~air) * STEP_MM
@@ -231,6 +231,18 @@ def _body(smooth: Floats) -> Bools:
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     filled: Bools = ndimage.binary_fill_holes(parts == largest)
     return filled
+
+
+def _room_air(dark: Bools, hu: Floats) -> Bools:
+    """Return the dark parts that are air, and not lung or bowel that the field of view cuts open."""
+    from scipy import ndimage
+
+    parts, count = ndimage.label(dark)
+    numbers = np.arange(1, count + 1)
+    wide = np.bincount(parts.ravel(), minlength=count + 1)[1:] * STEP_MM**2 >= MIN_AREA_MM2
+    as_dark = np.array([float(np.median(hu[parts == number])) <= AIR_HU[1] for number in numbers], dtype=bool)
+    kept: Bools = np.isin(parts, numbers[wide & as_dark])
+    return kept
 
 
 def _closed(bone: Bools) -> Bools:

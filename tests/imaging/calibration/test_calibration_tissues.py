@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from calibration_phantoms import Truth, patient
@@ -73,6 +75,22 @@ def test_no_vertebra_is_taken_for_blood_where_a_calibration_mask_is_missing():
     blood = {"density_mg_cm3": 21.0, "label": 20}  # 20 is L1
     with pytest.raises(CalibrationError, match=r"label of blood is not there .* got: 60, 61 .* expected: 20"):
         calibrate(image, mask, settings(fat=fat, muscle=muscle, blood=blood), Given(mask=own))
+
+
+@pytest.mark.slow
+def test_no_skin_is_seen_where_the_field_of_view_cuts_bowel_or_lung_open():
+    image, mask = patient(Truth(noise_hu=5.0))
+    hu = image.array.copy()
+    hu[:, 60:80, 60:180] = -60  # mesentery, before the spine
+    hu[:, 60:70, 65:77], hu[:, 60:70, 110:170] = -1000, -780  # bowel gas, and lung
+    box = (slice(None), slice(60, None), slice(None))
+    geometry = replace(image.geometry, shape=hu[box].shape, origin_mm=tuple(image.geometry.world((0, 60, 0))))
+    cut = Image(hu[box], geometry)
+    for part in find_tissues(cut, Mask(mask.array[box], geometry)):
+        fat = part.plane.hu[part.regions["fat"]]
+        assert len(fat) > 500
+        assert np.median(fat) == pytest.approx(-105.0, abs=2.0)
+        assert not np.any(np.abs(fat + 60) < 5)
 
 
 def test_a_field_of_view_without_skin_is_refused():
