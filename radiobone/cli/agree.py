@@ -142,6 +142,8 @@ def _show(study: AgreementStudy, out: Path) -> None:
         console.print(f"[red]failed[/] {escape(where)}: {escape(record.reason)}")
     if len(failed) > SHOWN_FAILURES:
         console.print(f"and {len(failed) - SHOWN_FAILURES} more, in the column reason")
+    if failed and table.row_count:
+        console.print("the means leave out failed pairs, those of an empty mask among them")
 
 
 def _table(summary: pd.DataFrame, before_interval: str) -> Table:

@@ -15,6 +15,7 @@ from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.agreement import Agreement
 from radiobone.study.agreement_outputs import AgreementStudy
+from radiobone.study.agreement_records import PairRecord
 from radiobone.tables.reading import read_text_table
 
 GRID = Geometry((40, 24, 24), (2.0, 1.5, 1.5))
@@ -82,12 +83,14 @@ def test_names_and_intervals_are_never_cut(monkeypatch, capsys, tmp_path, width,
         ],
         columns=["part", "name", "metric", "n_rows", "n_only_a", "n_only_b", "mean", "mean_low", "mean_high"],
     )
-    _show(AgreementStudy(Agreement(pd.DataFrame(), []), summary), tmp_path)
+    failed = PairRecord(patient_id="p", scan_id="1", status="failed", reason="mask is empty")
+    _show(AgreementStudy(Agreement(pd.DataFrame(), [failed]), summary), tmp_path)
     text = capsys.readouterr().out
     assert "…" not in text
     assert [name in text for name in ("all", "T12", "age 50 to < 65")] == [True] * 3
     assert text.count("(0.691-0.785)") == text.count("(-30 to -11)") == 3
     assert ("0.741 (0.691-0.785)" in text) == together
+    assert "the means leave out failed pairs" in text
 
 
 @pytest.mark.slow
