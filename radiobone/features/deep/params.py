@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from radiobone.core.config import FileModel, nearest, read_yaml, validate
 from radiobone.core.errors import ConfigError
@@ -57,7 +58,7 @@ class DeepParams(FileModel):
         Edge of a pixel (of a voxel along z, y and x). Pictures then show each VOI in its true size. Without it the
         VOI's box, with its margin, fills the picture.
     size : int or tuple of 3 ints, default 224
-        Edge of a picture or cube in pixels, or the edges of a volume along (z, y, x).
+        Edge of a picture or cube in pixels, or the edges of a volume along (z, y, x), which has no default.
     masking : {"crop", "mask", "crop_mask"}, default "crop"
         ``crop`` shows the surroundings of the VOI; ``crop_mask`` gives them the lower bound of the window;
         ``mask`` does so with the whole slice instead of a crop round the VOI.
@@ -92,6 +93,25 @@ class DeepParams(FileModel):
     normalisation: Normalisation | None = None
     min_voxels: _Count = 50
     micro_batch: _Count = 16
+
+    @field_validator("size", "spacing_mm", mode="before")
+    @classmethod
+    def _one_or_three(cls, value: object, info: ValidationInfo) -> object:
+        parts = value if isinstance(value, list | tuple) else (value,)
+        kinds, what = (int, "whole number") if info.field_name == "size" else (int | float, "number")
+        numbers = [part for part in parts if isinstance(part, kinds) and not isinstance(part, bool)]
+        if value is not None and (
+            len(parts) not in (1, 3) or numbers != list(parts) or not all(0 < n < math.inf for n in numbers)
+        ):
+            raise ValueError(f"should be a {what} above 0, or three of them along z, y and x")
+        return value
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _list_of_views(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError(f"should be a list, such as [{value}]")
+        return value
 
     @model_validator(mode="after")
     def _network(self) -> Self:
@@ -138,6 +158,8 @@ class DeepParams(FileModel):
         for key in ("size", "spacing_mm"):
             if flat and isinstance(getattr(self, key), tuple):
                 raise ValueError(f"{key}: pictures are square; give one number")
+        if not flat and not self._given("size"):
+            raise ValueError("size: say how large the volume is, such as 96; the default is meant for pictures")
         if min(self.sizes) < self.network.smallest:
             raise ValueError(f"size: {self.backbone} needs at least {self.network.smallest} along each edge")
         low, high = self.window_hu

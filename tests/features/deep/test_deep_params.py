@@ -59,7 +59,14 @@ def solid(**keys: object) -> DeepParams:
         ({"size": 31}, "size: resnet18 needs at least 32 along each edge"),
         ({"size": [64, 64, 64]}, "size: pictures are square; give one number"),
         ({"spacing_mm": [1, 1, 1]}, "spacing_mm: pictures are square; give one number"),
-        ({"spacing_mm": 0}, "spacing_mm.*greater than 0"),
+        ({"size": 224.5}, "size: should be a whole number above 0, or three of them along z, y and x, got 224.5"),
+        ({"size": [64, 64]}, r"size: should be a whole number above 0, or three .* got \[64, 64\]"),
+        ({"size": "224"}, "size: should be a whole number above 0"),
+        ({"size": True}, "size: should be a whole number above 0"),
+        ({"size": None}, "size"),
+        ({"spacing_mm": 0}, "spacing_mm: should be a number above 0, or three .* got 0"),
+        ({"spacing_mm": [1, 1, float("inf")]}, "spacing_mm: should be a number above 0"),
+        ({"views": "axial"}, r"views: should be a list, such as \[axial\]"),
         (
             {"spacing_mm": 0.5, "margin_mm": 5},
             "margin_mm: takes no effect, since spacing_mm sets how much is seen",
@@ -93,6 +100,11 @@ def test_what_does_not_go_together_is_refused(keys, message):
 def test_what_volumes_do_not_go_with_is_refused(keys, message):
     with pytest.raises(ConfigError, match=message):
         solid(**keys)
+
+
+def test_a_volume_has_no_usual_size():
+    with pytest.raises(ConfigError, match="size: say how large the volume is"):
+        validate(DeepParams, {key: value for key, value in SOLID.items() if key != "size"}, "deep.yaml")
 
 
 @pytest.mark.parametrize("key", ["backbone", "weights", "views"])
