@@ -80,6 +80,7 @@ def test_wrong_use_is_told(tmp_path, capsys):
 
 
 @pytest.mark.deep
+@pytest.mark.slow
 def test_a_file_that_is_not_known_is_named_by_its_keys(tmp_path, capsys):
     import torch
 

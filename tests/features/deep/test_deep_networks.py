@@ -48,6 +48,7 @@ def test_2d_resnets_compute_what_torchvisions_do_to_the_bit(backbone):
     assert 0.01 < wanted["avgpool"].mean() < 100
 
 
+@pytest.mark.slow
 def test_densenet_computes_what_torchvisions_does_to_the_bit():
     import torch
     from deep_reference import densenet_maps, densenet_state
@@ -66,7 +67,7 @@ def test_densenet_computes_what_torchvisions_does_to_the_bit():
     "backbone",
     [
         "resnet10_3d",
-        "resnet18_3d",
+        pytest.param("resnet18_3d", marks=pytest.mark.slow),
         pytest.param("resnet34_3d", marks=pytest.mark.slow),
         pytest.param("resnet50_3d", marks=pytest.mark.slow),
         pytest.param("i3resnet152_3d", marks=pytest.mark.slow),
@@ -81,7 +82,7 @@ def test_3d_resnets_compute_what_their_publishers_do(backbone):
     layout = "astra" if backbone.startswith("i3") else "medicalnet"
     keys = state if backbone.startswith("i3") else published["state_dict"]
     net = filled(backbone, keys, layout)
-    inputs = picture(1, RESNETS[backbone].channels, 32, 40, 32)
+    inputs = picture(1, RESNETS[backbone].channels, *((32, 40, 32) if backbone.startswith("i3") else (16, 24, 16)))
     with torch.no_grad():
         wanted = resnet_maps(RESNETS[backbone], state, inputs)
         for layer in BACKBONES[backbone].layers:
@@ -89,9 +90,10 @@ def test_3d_resnets_compute_what_their_publishers_do(backbone):
             assert got.shape == wanted[layer].shape
             torch.testing.assert_close(got, wanted[layer], rtol=1e-6, atol=0)
     # The published geometry: 8 times coarser for MedicalNet, 16 and 32 times for the inflated one.
-    assert wanted["layer4"].shape[2:] == ((2, 2, 1) if backbone.startswith("i3") else (4, 5, 4))
+    assert wanted["layer4"].shape[2:] == ((2, 2, 1) if backbone.startswith("i3") else (2, 3, 2))
 
 
+@pytest.mark.slow
 def test_all_layers_have_the_described_widths_and_sizes():
     import torch
 
@@ -105,6 +107,7 @@ def test_all_layers_have_the_described_widths_and_sizes():
             assert min(shape) >= 1
 
 
+@pytest.mark.slow
 def test_the_keys_of_each_network_are_those_of_its_published_files():
     from deep_reference import RESNETS, resnet_state
 
