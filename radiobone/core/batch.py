@@ -26,6 +26,9 @@ EXIT_CRASH = 1
 EXIT_USAGE = 2
 EXIT_SOME_FAILED = 3
 
+_SPEED_SECONDS = 6 * 3600.0
+"""Over how long progress bars look back for the time left: a case, or an epoch, may take many minutes."""
+
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
@@ -231,6 +234,9 @@ class progress_bar:
             TextColumn("left"),
             TimeRemainingColumn(),
             console=Console(stderr=True),
+            speed_estimate_period=_SPEED_SECONDS,
+            # Text that goes to a file, or nowhere, is not to come up between bars.
+            redirect_stdout=sys.stdout.isatty(),
         )
         self._progress.start()
         task = self._progress.add_task(self._description, total=self._total)

@@ -1,5 +1,7 @@
+import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import time
@@ -165,11 +167,39 @@ def test_an_output_is_checked_before_the_work(tmp_path):
         check_output(source / "features.csv")
 
 
-def test_a_progress_bar_of_unknown_length_counts_what_is_done(monkeypatch):
+def terminal(monkeypatch):
+    """Let a text stand for a terminal, and return it."""
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
     screen = io.StringIO()
     screen.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr(sys, "stderr", screen)
+    return screen
+
+
+def test_a_progress_bar_tells_the_time_left_of_slow_cases(monkeypatch):
+    screen = terminal(monkeypatch)
+    clock = [0.0]
+    monkeypatch.setattr("rich.console.monotonic", lambda: clock[0])
+    with progress_bar("segmenting scans", 10, True) as advance:
+        for _ in range(3):
+            clock[0] += 300.0
+            advance()
+    assert re.search(r"3/10.*left \S*0:35:00", screen.getvalue())
+
+
+def test_text_that_is_sent_nowhere_does_not_come_up_between_progress_bars(monkeypatch):
+    screen = terminal(monkeypatch)
+    elsewhere = io.StringIO()
+    with contextlib.redirect_stdout(elsewhere), progress_bar("training", 2, True) as advance:
+        print("said by a library")
+        advance()
+    assert elsewhere.getvalue() == "said by a library\n"
+    assert "library" not in screen.getvalue()
+
+
+def test_a_progress_bar_of_unknown_length_counts_what_is_done(monkeypatch):
+    screen = terminal(monkeypatch)
     with progress_bar("drawing figures", None, True) as advance:
         advance()
         advance()
