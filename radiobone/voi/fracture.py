@@ -98,6 +98,9 @@ def measure_heights(body: Mask, axes: VertebraAxes) -> Heights | None:
     Each height is the mean length of rays from the lowest to the highest bone. Front and back are measured
     ``WALL_SHARE`` inside their walls, and carried on to the walls by the slope between both. Along the back wall
     both heights of a wedge are those that a reader measures; along the axis that halves it, they are not.
+
+    In slices of up to 3 mm heights are right within 1 mm. In slices of 5 mm those of the test suite's spines are
+    off by 2 mm, so that one healthy vertebra in ten is suspected of a fracture.
     """
     frame = measure_frame(body, axes)
     side, back = (np.linspace(-0.5, 0.5, count) for count in RAYS)
