@@ -214,9 +214,11 @@ def _read_torch(path: Path) -> object:
         raise ModelError(
             "the weights cannot be read",
             where=str(path),
-            got=one_line(error)[:200] or type(error).__name__,
+            got="a TorchScript archive, which is a program"
+            if "TorchScript" in str(error)
+            else one_line(error)[:200],
             expected="a whole file that torch.save wrote, or one of safetensors with that suffix",
-            do="copy it anew",
+            do="copy it anew, or ask for the state dict alone",
         ) from None
 
 
@@ -236,11 +238,13 @@ def _read_safetensors(path: Path) -> object:
 
 
 def _forms(state: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """Describe each tensor: its shape, and its type where that is none of floating-point numbers."""
+    """Describe each tensor: its shape, and what else it is if not a dense array of floating-point numbers."""
     forms = {}
     for key, value in state.items():
-        shape = " x ".join(map(str, value.shape)) or "one number"
-        forms[key] = shape if value.is_floating_point() else f"{shape} of {value.dtype}"
+        parts = [" x ".join(map(str, value.shape)) or "one number"]
+        parts += [] if value.is_floating_point() else [str(value.dtype)]
+        parts += [] if str(value.layout) == "torch.strided" else [str(value.layout)]
+        forms[key] = " of ".join(parts)
     return forms
 
 

@@ -145,10 +145,11 @@ def test_the_package_that_holds_weights_is_asked_and_its_file_checked(tmp_path, 
 
     def package(body: str) -> None:
         module.write_text(PACKAGE.format(body=body))
-        monkeypatch.delitem(sys.modules, module.stem, raising=False)
+        del sys.modules[module.stem]
         sys.path_importer_cache.clear()
 
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setitem(sys.modules, module.stem, None)  # so that what is imported goes away after the test
     package(f"return {str(joined)!r}")
     joined.write_bytes(CONTENT)
     assert find_weights("i3resnet152_3d", "astra").path == joined

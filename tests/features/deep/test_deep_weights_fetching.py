@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import socket
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -72,6 +74,20 @@ def test_a_file_is_fetched_whole(server, tmp_path):
     fetch(server.url, path, SHA256)
     assert path.read_bytes() == CONTENT
     assert [item.name for item in path.parent.iterdir()] == ["weights.pth"]
+
+
+def test_a_terminal_shows_how_far_it_is(server, tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    fetch(server.url, tmp_path / "weights.pth", SHA256)
+    assert "fetching weights.pth" in shown.getvalue()
+    assert "1.3/1.3 MB" in shown.getvalue()
+    fetch(server.url, tmp_path / "quiet.pth", SHA256, show=False)
+    assert "quiet" not in shown.getvalue()
 
 
 @pytest.mark.parametrize("takes_ranges", [True, False])

@@ -82,6 +82,17 @@ def test_a_whole_network_is_refused_unread(tmp_path):
         load_state(path, IMAGENET)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_program_is_refused_by_its_name(tmp_path):
+    import torch
+
+    path = tmp_path / "program.pt"
+    torch.jit.save(torch.jit.script(torch.nn.ReLU()), path)
+    with pytest.raises(ModelError, match="a TorchScript archive") as raised:
+        load_state(path, OWN)
+    assert "weights_only" not in str(raised.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"no weights at all, just text", b"PK\x03\x04 no archive", b"\x80\x02."])
 def test_what_is_no_file_of_weights_is_told(tmp_path, content):
     path = tmp_path / "weights.pth"
@@ -196,6 +207,9 @@ def test_other_shapes_and_types_are_named(net):
         fill(net, state, "resnet18", "w.pth")
     state = without_head(resnet18(**{"bn1.bias": torch.zeros(64, dtype=torch.int32)}))
     with pytest.raises(ModelError, match=r"bn1\.bias 64 of torch\.int32 instead of 64"):
+        fill(net, state, "resnet18", "w.pth")
+    state = without_head(resnet18(**{"bn1.bias": torch.zeros(64).to_sparse()}))
+    with pytest.raises(ModelError, match=r"bn1\.bias 64 of torch\.sparse_coo instead of 64"):
         fill(net, state, "resnet18", "w.pth")
 
 
