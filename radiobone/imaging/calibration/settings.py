@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -79,7 +79,7 @@ class PhantomSettings(_Settings):
 
     kind: Literal["phantom"]
     standard: Standard
-    rods: Annotated[tuple[Rod, ...], Field(min_length=2)]
+    rods: tuple[Rod, ...]
     spacing_mm: PositiveFloat | None = None
     rods_from: Literal["find", "labels", "positions"] = "find"
     positions_mm: tuple[tuple[float, float, float], ...] | None = None
@@ -225,11 +225,13 @@ class AsynchronousSettings(_Settings):
     standard: Standard
     key_columns: tuple[str, ...] = ()
     date_column: str | None = None
-    equations: Annotated[tuple[Equation, ...], Field(min_length=1)]
+    equations: tuple[Equation, ...]
     max_residual_mg_cm3: PositiveFloat = MAX_RESIDUAL_MG_CM3
 
     @model_validator(mode="after")
     def _one_equation_for_each_scan(self) -> Self:
+        if not self.equations:
+            raise ValueError("equations: there is none")
         for number, equation in enumerate(self.equations, start=1):
             if set(equation.match) != set(self.key_columns):
                 raise ValueError(

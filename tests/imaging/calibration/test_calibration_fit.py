@@ -109,6 +109,8 @@ TOO_FLAT = [
         ({**PHANTOM, "spacing_m": 3}, "did you mean 'spacing_mm'"),
         ({**PHANTOM, "standard": "water"}, "standard"),
         ({**PHANTOM, "rods": RODS[:2]}, "three of different density"),
+        ({**PHANTOM, "rods": RODS[:1]}, "a line needs two different densities"),
+        ({"kind": "asynchronous", "standard": "HA", "equations": []}, "equations: there is none"),
         ({**PHANTOM, "spacing_mm": None}, "either spacing_mm, or x_mm"),
         ({**PHANTOM, "rods": [{"density_mg_cm3": 1.0}, *RODS]}, "diameter_mm is needed"),
         ({**PHANTOM, "rods": [{**RODS[0], "water_mg_cm3": 1000.0}, *RODS[1:]]}, "for all or none"),
@@ -202,6 +204,16 @@ def test_a_calibration_file_that_means_nothing_is_refused(tmp_path, content, tol
     path.write_text(json.dumps(content).replace("NaN", ".nan"))
     with pytest.raises(ConfigError, match=told):
         read_calibration(path)
+
+
+def test_one_mistake_in_an_equation_is_told_alone(tmp_path):
+    path = tmp_path / "calibration.yaml"
+    path.write_text(
+        "kind: asynchronous\nstandard: HA\nequations: [{slope_mg_cm3_per_hu: -1, intercept_mg_cm3: 0}]"
+    )
+    with pytest.raises(ConfigError) as told:
+        read_calibration(path)
+    assert told.value.got == "equations.0.slope_mg_cm3_per_hu: Input should be greater than 0, got -1"
 
 
 def equations(**changes):
