@@ -135,10 +135,18 @@ def _show(summary: SegmentationSummary) -> int:
     from rich.console import Console
     from rich.markup import escape
 
+    from radiobone.segmentation.earlier import MANIFEST
+
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
     kept = f" ({summary.kept} kept from an earlier run)" if summary.kept else ""
-    console.print(f"[bold]{escape(str(summary.table))}[/]: {counts}{kept}; read with --scheme {summary.scheme}")
+    console.print(
+        f"[bold]{escape(str(summary.table))}[/]: {counts}{kept}; read with --scheme {escape(summary.scheme)}"
+    )
+    if summary.noted:
+        manifest = escape(str(summary.folder / MANIFEST))
+        scans = f"{summary.noted} of {sum(summary.counts.values())} scans"
+        console.print(f"[yellow]note[/] what was assumed or left out in {scans} stands in {manifest}")
     for name, reason in summary.failures[:SHOWN_FAILURES]:
         console.print(f"[red]failed[/] {escape(name)}: {escape(reason)}")
     if len(summary.failures) > SHOWN_FAILURES:

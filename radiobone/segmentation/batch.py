@@ -61,6 +61,8 @@ class SegmentationSummary:
         Name and reason of each failed scan.
     kept : int
         Scans that an earlier run had finished.
+    noted : int
+        Scans of which the manifest notes what was assumed or left out.
     """
 
     folder: Path
@@ -69,6 +71,7 @@ class SegmentationSummary:
     counts: dict[str, int]
     failures: list[tuple[str, str]]
     kept: int
+    noted: int
 
 
 def segment_cohort(
@@ -144,7 +147,8 @@ def segment_cohort(
         if result.status == "failed"
     ]
     kept = sum(result.status == "ok" and result.seconds is None for result in results)
-    return SegmentationSummary(out, out / TABLE if table else None, told, counts, failed, kept)
+    noted = sum(bool(result.notes) for result in results)
+    return SegmentationSummary(out, out / TABLE if table else None, told, counts, failed, kept, noted)
 
 
 def segment_file(

@@ -132,6 +132,8 @@ def _make(recipe: Recipe, cohort: Cohort, out: Path, progress: bool, say: Say) -
     )
     told = ", ".join(f"{count} {status}" for status, count in done.counts.items())
     say(f"{STEP}: {told}" + (f" ({done.kept} kept from an earlier run)" if done.kept else ""))
+    if done.noted:
+        say(f"{STEP}: what was assumed or left out in {done.noted} of {n_scans} scans stands in {MANIFEST}")
     manifest = read_manifest(out)
     if not done.failures:
         named = [] if manifest.scheme in SHIPPED else [out / SCHEME_FILE]

@@ -232,6 +232,20 @@ def test_levels_are_counted_from_the_anchor_of_each_scan(tmp_path, folders):
     assert read_mask(tmp_path / "out/masks/p1_1.nii.gz").labels() == [20, 21, 22, 23]
 
 
+def test_notes_are_told_in_one_line(tmp_path, folders, capsys):
+    image = bones()
+    image.array[1:3, 1:3, 1:3] = 700
+    write_image(image, tmp_path / "speck.nii.gz")
+    (tmp_path / "cohort.csv").write_text("patient_id,image\np1,speck.nii.gz\n")
+    command = ["segment", "--cohort", str(tmp_path / "cohort.csv"), "-o", str(tmp_path / "out"), "--device", "cpu"]
+    assert run([*command, "-m", str(folders["one"]), "--anchor", "lowest=L4"]) == 0
+    assert "note what was assumed or left out in 1 of 1 scans stands in" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    manifest = json.loads((tmp_path / "out/segmentation.manifest.json").read_text())
+    assert "1 pieces too small for a vertebra" in manifest["scans"][0]["notes"][0]
+
+
 def test_a_wrong_anchor_in_the_table_is_found_before_any_work(tmp_path, folders):
     (tmp_path / "cohort.csv").write_text("patient_id,image,anchor\np1,a.nii.gz,lowest=X\n")
     cohort = read_cohort(tmp_path / "cohort.csv", masks=False)
