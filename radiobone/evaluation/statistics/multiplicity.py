@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from radiobone.learning.data import DataError
+from radiobone.learning.selection.univariate import adjust
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -34,9 +33,7 @@ def holm(p_values: ArrayLike) -> NDArray[np.float64]:
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.06, 0.06]
     """
-    from statsmodels.stats.multitest import multipletests
-
-    return _adjusted(p_values, lambda known: multipletests(known, method="holm")[1])
+    return _adjusted(p_values, "holm")
 
 
 def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -62,18 +59,16 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.04, 0.04]
     """
-    from scipy.stats import false_discovery_control
-
-    return _adjusted(p_values, false_discovery_control)
+    return _adjusted(p_values, "fdr_bh")
 
 
-def _adjusted(p_values: ArrayLike, adjust: Callable[[NDArray[np.float64]], ArrayLike]) -> NDArray[np.float64]:
+def _adjusted(p_values: ArrayLike, correction: str) -> NDArray[np.float64]:
     given = np.asarray(p_values, dtype=np.float64)
     undefined = np.isnan(given)
     if given.ndim != 1 or (given[~undefined] < 0).any() or (given[~undefined] > 1).any():
         raise DataError("p values are not valid", got=given.tolist(), expected="one list of numbers from 0 to 1")
     if not given.size:
         return given
-    adjusted = np.array(adjust(np.where(undefined, 1.0, given)), dtype=np.float64)
+    adjusted = adjust(np.where(undefined, 1.0, given), correction)
     adjusted[undefined] = np.nan
     return adjusted
