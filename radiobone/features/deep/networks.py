@@ -212,6 +212,11 @@ def _resnet(backbone: Backbone, channels: int) -> torch.nn.Module:
     if backbone.spatial_dims == 3 and not inflated:
         for stage, dilation in _DILATIONS.items():
             _dilate(getattr(net, stage), dilation)
+        for stage in ("layer2", "layer3", "layer4"):
+            first = getattr(net, stage)[0]
+            if backbone.name in _PADDED_SHORTCUTS:
+                planes = first.conv1.out_channels
+                first.downsample = partial(_padded, channels=planes, stride=first.conv1.stride[0])
     return net
 
 
@@ -224,9 +229,17 @@ def _dilate(stage: torch.nn.Module, dilation: int) -> None:
             module.stride = (1, 1, 1)
             if module.kernel_size == (3, 3, 3):
                 module.dilation = module.padding = (dilation,) * 3
-    first: Any = stage[0]
-    if isinstance(first.downsample, partial):
-        first.downsample = partial(first.downsample.func, **{**first.downsample.keywords, "stride": 1})
+
+
+def _padded(features: torch.Tensor, channels: int, stride: int) -> torch.Tensor:
+    """Take every ``stride``-th place, and fill channels up with zeros: a shortcut of type A.
+
+    MONAI's own gives the same values, but cuts gradients off, which attribution needs.
+    """
+    from torch.nn.functional import pad
+
+    thinned = features[:, :, ::stride, ::stride, ::stride]
+    return pad(thinned, (0, 0, 0, 0, 0, 0, 0, channels - features.shape[1]))
 
 
 def _densenet(channels: int) -> torch.nn.Module:

@@ -94,6 +94,22 @@ def test_3d_resnets_compute_what_their_publishers_do(backbone):
 
 
 @pytest.mark.slow
+def test_gradients_pass_the_padded_shortcuts():
+    import torch
+    from deep_reference import RESNETS, resnet_maps, resnet_state
+
+    state = resnet_state(RESNETS["resnet18_3d"], head=False)
+    net = filled("resnet18_3d", {f"module.{key}": value for key, value in state.items()}, "medicalnet")
+    gradients = []
+    reference = RESNETS["resnet18_3d"]
+    for run in (lambda x: run_layer(net, x, "avgpool"), lambda x: resnet_maps(reference, state, x)["avgpool"]):
+        inputs = picture(1, 1, 16, 16, 16).requires_grad_()
+        run(inputs).sum().backward()
+        gradients.append(inputs.grad)
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.slow
 def test_all_layers_have_the_described_widths_and_sizes():
     import torch
 
