@@ -262,7 +262,8 @@ class Segmenter:
         workers = self._workers(windows)
         passes = Passes(self._networks, self.model.n_outputs, mirrored, self.device, workers)
         back = self._back(geometry, axes)
-        labels = np.zeros(geometry.shape, dtype=np.uint8 if self.model.n_outputs < 256 else np.uint16)
+        highest = max(self.model.labels.values())
+        labels = np.zeros(geometry.shape, dtype=np.uint8 if highest < 256 else np.uint16)
 
         def decide(place: torch.device) -> None:
             decoder = Decoder(back, self.model.regions, self._turned(labels, geometry)[box])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -225,6 +226,15 @@ def test_a_scan_beyond_the_limit_is_refused_with_the_forecast(edges):
     segmenter = Segmenter(edges.model, device="cpu", memory_limit_gb=0.5)
     with pytest.raises(ImageError, match=r"more memory than the limit .*30 x 22 x 26 .*GB \(program"):
         segmenter.predict(lopsided())
+
+
+def test_regions_may_have_high_values(tmp_path):
+    regions = {"whole": [1, 300], "core": [300]}
+    folder = write_folder(tmp_path / "m", [random_weights(0, 2)], regions, norm=True)
+    dataset = json.loads((folder / "dataset.json").read_text())
+    (folder / "dataset.json").write_text(json.dumps(dataset | {"regions_class_order": [1, 300]}))
+    mask = Segmenter(read_model(folder), device="cpu", threads=1, scheme="model").predict(lopsided())
+    assert 300 in mask.labels()
 
 
 def test_an_empty_image_is_refused(edges):
