@@ -258,6 +258,11 @@ def _trainer_class(base: type[Any] | None, mirror: Sequence[int], transpose: Seq
             super().on_epoch_end()
             self.after_epoch()
 
+        def print_to_log_file(self, *told: Any, **options: Any) -> None:
+            # The log stays in the model folder, which names no folder of the machine that trained it.
+            place = str(self.preprocessed_dataset_folder_base)
+            super().print_to_log_file(*(str(item).replace(place, "") for item in told), **options)
+
         def plot_network_architecture(self) -> None:
             """Nothing: it takes a package that few have."""
 

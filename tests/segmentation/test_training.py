@@ -200,6 +200,7 @@ def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path, 
     first = (out / "fold_1/checkpoint_final.pth").stat().st_mtime_ns
     summary = quickly(spines, out, request, folds=[0, 1])
     assert summary.kept == ("1",)
+    assert str(tmp_path) not in (out / "fold_0/training.log").read_text()
     assert {name: (item.n_scans, item.n_failed) for name, item in summary.held_out.items()} == {
         "0": (2, 0), "1": (2, 0),
     }  # fmt: skip
