@@ -72,6 +72,7 @@ def test_a_later_process_finds_the_kernel_compiled(package: Path) -> None:
     assert call(package) == ["7.0 1"]
 
 
+@pytest.mark.slow
 def test_a_changed_helper_is_never_stale(package: Path) -> None:
     # Numba alone looks at kernel.py, which does not change, and would give 7 again.
     call(package)
@@ -99,6 +100,7 @@ def test_a_damaged_file_counts_as_missing_and_is_mended(package: Path, damage: b
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file size are POSIX")
+@pytest.mark.slow
 def test_a_full_disk_is_said_once_and_kernels_still_run(package: Path) -> None:
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
     more = "from radiobone.features.radiomics.kernels.helper import factor\nfactor(2)\n"

@@ -9,6 +9,8 @@ engine adds in another order, so its features may differ by 1e-9 from the same i
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
+def crossed(*values: Iterable[Any]) -> list[Any]:
+    """Cross lists of values. Every third combination is quick: these hold each value with several of the others."""
+    return [
+        pytest.param(*chosen, marks=() if sum(places) % 3 == 0 else pytest.mark.slow)
+        for places, chosen in (zip(*numbered, strict=True) for numbered in product(*map(enumerate, values)))
+    ]
+
+
 def is_log(column: str) -> bool:
     return column.startswith("log-sigma")
 
@@ -88,16 +98,15 @@ def check(image: Image, mask: Mask, content: dict[str, Any]) -> dict[str, VoiVal
     return found
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("scan", SCANS)
+@pytest.mark.parametrize(("scan", "setting"), crossed(SCANS, SETTINGS))
 def test_values_are_those_of_the_whole_volume(scan: str, setting: str) -> None:
     image, mask = make_scan(**SCANS[scan])
     check(image, mask, {"imageType": EVERYTHING, "featureClass": ALL_FAMILIES, "setting": SETTINGS[setting]})
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("normalised", [False, True])
-@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.float32])
+@pytest.mark.parametrize(
+    ("dtype", "normalised", "setting"), crossed([np.int16, np.int32, np.float32], [False, True], SETTINGS)
+)
 def test_statistics_come_from_the_whole_region(dtype: type, normalised: bool, setting: str) -> None:
     # Air and metal lie in two corners, far from the VOI.
     image, mask = make_scan(dtype=dtype)
@@ -124,9 +133,14 @@ def test_other_interpolators(interpolator: str, dtype: type) -> None:
     check(image, mask, content)
 
 
-@pytest.mark.parametrize("wavelet", ["haar", "db4", "bior2.2", "dmey"])
-@pytest.mark.parametrize("depths", [{}, {"level": 2}, {"start_level": 1, "level": 2}])
-@pytest.mark.parametrize("centre", [(9.0, 10.0, 11.0), (52.0, 55.0, 58.0), (30.0, 30.0, 30.0)])
+@pytest.mark.parametrize(
+    ("wavelet", "depths", "centre"),
+    crossed(
+        ["haar", "db4", "bior2.2", "dmey"],
+        [{}, {"level": 2}, {"start_level": 1, "level": 2}],
+        [(9.0, 10.0, 11.0), (52.0, 55.0, 58.0), (30.0, 30.0, 30.0)],
+    ),
+)
 def test_wavelets_of_any_support_wrap_round_the_image(
     wavelet: str, depths: dict[str, int], centre: tuple[float, float, float]
 ) -> None:
@@ -161,13 +175,17 @@ def test_one_slice_with_2d_shape(axis: int, radii: tuple[float, float, float], s
     check(image, mask, content)
 
 
-@pytest.mark.parametrize("shape_too", [False, True])
 @pytest.mark.parametrize(
-    ("mode", "limits"), [("absolute", [60, 200]), ("relative", [0.4]), ("sigma", [-1.2, 1.5]), ("absolute", [150])]
+    ("setting", "limited", "shape_too"),
+    crossed(
+        SETTINGS,
+        [("absolute", [60, 200]), ("relative", [0.4]), ("sigma", [-1.2, 1.5]), ("absolute", [150])],
+        [False, True],
+    ),
 )
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_resegmentation(setting: str, mode: str, limits: list[float], shape_too: bool) -> None:
+def test_resegmentation(setting: str, limited: tuple[str, list[float]], shape_too: bool) -> None:
     image, mask = make_scan()
+    mode, limits = limited
     content = {
         "imageType": {"Original": {}, "Wavelet": {}},
         "featureClass": {"shape": [], "firstorder": [], "glcm": []},
