@@ -54,7 +54,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def crossed(*values: Iterable[Any]) -> list[Any]:
-    """Cross lists of values. Every third combination is quick: these hold each value with several of the others."""
+    """Cross lists of values. Every third is quick: these hold each value with several of the others."""
     return [
         pytest.param(*chosen, marks=() if sum(places) % 3 == 0 else pytest.mark.slow)
         for places, chosen in (zip(*numbered, strict=True) for numbered in product(*map(enumerate, values)))
