@@ -107,8 +107,8 @@ def keep_foreign(out: Path, names: Iterable[str]) -> None:
             f"{len(foreign)} masks were changed after they were made, or not made here",
             where=str(out),
             got=told + (f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""),
-            do="move them, and name them in the column mask of the cohort table; or delete them, to have them "
-            "made anew",
+            do="move them to another folder (`radiobone run` keeps those that the column mask of its cohort "
+            "names), or delete them, to have them made anew",
         )
 
 

@@ -30,7 +30,8 @@ class Anchor:
     Parameters
     ----------
     end : {"lowest", "highest"}
-        Which vertebra of the mask, one that the image's border cuts included.
+        Which vertebra of the mask, one that the image's border cuts included; but a sliver, less than a tenth of
+        the others, is no vertebra.
     level : str
         Its name.
     """
@@ -129,6 +130,12 @@ def name_levels(
     if anchor is None:
         anchor = _above_sacrum(instances, base)
         notes.append("the vertebra above the sacrum taken for L5, as where there are five lumbar ones")
+    end = instances[-1 if anchor.end == "lowest" else 0]
+    if end.is_cut():
+        notes.append(
+            f"the {anchor.end} vertebra, taken for {anchor.level}, is cut by the image's border: a sliver of the "
+            "next one is not counted"
+        )
     _check_steps(instances)
     levels = _count(len(instances), anchor)
     parts = {level: item.mask for level, item in zip(levels, instances, strict=True)}

@@ -96,6 +96,14 @@ def test_specks_far_away_cost_no_memory():
     assert peak < 8 * array.size, "bytes for each voxel of the scan"
 
 
+def test_an_anchor_at_the_border_is_told():
+    whole, cut = spine(4, bottom=6), spine(4, bottom=0)
+    assert name_levels(whole, Anchor("lowest", "L5")).notes == ()
+    assert name_levels(cut, Anchor("highest", "L2")).notes == ()
+    named = name_levels(cut, Anchor("lowest", "L5"))
+    assert named.notes[0].startswith("the lowest vertebra, taken for L5, is cut by the image's border")
+
+
 def test_a_missing_vertebra_is_not_counted_over():
     mask = spine(6, joined=False)
     mask.array[6 + 2 * 16 : 6 + 2 * 16 + 12] = 0
