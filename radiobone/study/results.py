@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.hashing import sha256_file
@@ -47,7 +48,7 @@ def results_content(
     """
     results = validated.results()
     return {
-        "recipe": {"name": recipe.name, "sha256": recipe.sha256, "content": recipe.model_dump(mode="json")},
+        "recipe": {"name": recipe.name, "sha256": recipe.sha256, "content": _content(recipe)},
         "inputs": {"features_sha256": None} | file_hashes(tables, cohort, masks),
         **({} if masks is None else {"segmentation": dict(masks)}),
         **results,
@@ -56,6 +57,17 @@ def results_content(
         "versions": versions(),
         "machine": machine(),
     }
+
+
+def _content(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe with names of files instead of where they lie, which is nobody else's business."""
+    content = recipe.model_dump(mode="json")
+    if recipe.segment is not None:
+        content["segment"] = recipe.segment.content()
+    extraction = content.get("extraction") or {}
+    for key in {"params", "calibration"} & {name for name, value in extraction.items() if value}:
+        extraction[key] = Path(extraction[key]).name
+    return content
 
 
 def file_hashes(tables: Tables, cohort: Cohort, masks: Mapping[str, Any] | None = None) -> dict[str, str]:

@@ -163,6 +163,8 @@ def test_the_study_tells_models_and_names_and_where_each_mask_lies(made):
     assert model["sha256"] == manifest["models"][0]["sha256"] == results["inputs"]["segmentation_one_sha256"]
     assert results["segmentation"]["levels"].endswith("from a vertebra that is known: lowest=L4")
     assert results["segmentation"]["counts"] == {"given": 2, "failed": 2, "ok": 10}
+    assert results["recipe"]["content"]["segment"]["model"] == "one"
+    assert str(folder) not in (out / "results.json").read_text(), "where files lie is nobody else's business"
     saved = json.loads((out / "model/manifest.json").read_text())
     assert saved["inputs"]["segmentation_one_sha256"] == model["sha256"]
     table = pd.read_csv(out / "segmented.csv", dtype=str, keep_default_na=False).set_index("patient_id")
