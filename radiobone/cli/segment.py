@@ -124,13 +124,14 @@ def segment(
 
 def _cohort(cohort: Path, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None, fresh: bool) -> int:
     from radiobone.segmentation.batch import segment_cohort
-    from radiobone.tables.cohort import read_cohort
+    from radiobone.tables.cohort import MASK, read_cohort
 
     table = read_cohort(cohort, masks=False)
-    return _show(segment_cohort(table, predictor, out, scheme=scheme, anchor=anchor, resume=not fresh))
+    given = MASK in table.table and bool((table.table[MASK] != "").any())
+    return _show(segment_cohort(table, predictor, out, scheme=scheme, anchor=anchor, resume=not fresh), given)
 
 
-def _show(summary: SegmentationSummary) -> int:
+def _show(summary: SegmentationSummary, given: bool) -> int:
     """Print what became of a cohort, and return the exit code."""
     from rich.console import Console
     from rich.markup import escape
@@ -143,6 +144,8 @@ def _show(summary: SegmentationSummary) -> int:
     console.print(
         f"[bold]{escape(str(summary.table))}[/]: {counts}{kept}; read with --scheme {escape(summary.scheme)}"
     )
+    if given:
+        console.print("[yellow]note[/] masks that the cohort had stand in the column mask_given")
     if summary.noted:
         manifest = escape(str(summary.folder / MANIFEST))
         scans = f"{summary.noted} of {sum(summary.counts.values())} scans"

@@ -336,7 +336,9 @@ def test_an_order_of_axes_that_nobody_named_is_told(tmp_path, capsys):
 def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
     arguments = ["-m", str(folders["edges"]), "--device", "cpu"]
     assert run(["segment", "--cohort", str(data / "cohort.csv"), "-o", str(data / "out"), *arguments]) == 3
-    assert "failed patient 0013, scan a: file not found" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "failed patient 0013, scan a: file not found" in told
+    assert "masks that the cohort had stand in the column mask_given" in told
     assert run(["segment", str(data / "dark.nii.gz"), "-o", str(data / "m.nii.gz"), *arguments]) == 1
     assert not list(data.glob("m.nii.gz*"))
     assert not list(data.glob(".part*"))
