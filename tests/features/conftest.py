@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from radiobone.core.errors import VoiError
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.tables.cohort import Cohort, read_cohort
+from radiobone.voi import axes
 
 GRID = Geometry((40, 24, 24), (2.0, 1.5, 1.5))
 
@@ -23,6 +27,27 @@ def write_scan(folder: Path, name: str, seed: int) -> None:
     labels[8:18, 6:18, 5:17] = 21
     write_image(Image(hu, GRID), folder / f"{name}_ct.nii.gz")
     write_mask(Mask(labels, GRID), folder / f"{name}_mask.nii.gz")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _seek_each_canal_once() -> Iterator[None]:
+    """Remember the canals of the phantoms: to seek one takes longer than all that these tests look at."""
+    seek, known = axes.find_canal, {}
+
+    def once(points: NDArray[np.float64], towards_head: NDArray[np.float64]) -> Any:
+        key = points.tobytes(), towards_head.tobytes()
+        if key not in known:
+            try:
+                known[key] = seek(points, towards_head)
+            except VoiError as error:
+                known[key] = error
+        if isinstance(known[key], VoiError):
+            raise known[key].with_traceback(None)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(axes, "find_canal", once)
+        yield
 
 
 @pytest.fixture
