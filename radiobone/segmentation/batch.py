@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,19 @@ import yaml
 from radiobone.core.batch import Outcome, run_cases
 from radiobone.core.errors import TableError, UsageError
 from radiobone.core.files import check_output, write_json, write_text
+from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
 from radiobone.imaging.writing import SUFFIXES
-from radiobone.segmentation.earlier import MANIFEST, MASKS, RESUME, keep_foreign, keep_foreign_file, mask_names
+from radiobone.segmentation.earlier import (
+    MANIFEST,
+    MASKS,
+    RESUME,
+    keep_foreign,
+    keep_foreign_file,
+    keep_table,
+    mask_names,
+)
 from radiobone.segmentation.labels import AUTO, scheme_file
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
@@ -115,7 +125,8 @@ def segment_cohort(
     ------
     UsageError
         If an anchor is none or of no use, the scheme lacks a level, one scan has several images, the folder cannot
-        be written, or it holds masks of these scans that were not made here or were changed since.
+        be written, or it holds a cohort table or masks of these scans that were not made here or were changed
+        since.
     """
     scans = cohort.unmasked_scans()
     names = mask_names(scans)
@@ -138,9 +149,11 @@ def segment_cohort(
     ]
     counts = dict(sorted(Counter(result.status for result in results).items()))
     told = _tell_scheme(naming, out / SCHEME_FILE)
-    if table:
-        _write_table(out, cohort, names, results, told)
-    _write_manifest(out / MANIFEST, predictor, naming, results, cohort)
+    text = _table_text(out, cohort, names, results, told) if table else None
+    # The manifest knows the old table as well as the new one: a run that is killed between them finds its own.
+    _write_manifest(out / MANIFEST, predictor, naming, results, cohort, text)
+    if text is not None:
+        write_text(out / TABLE, text)
     failed = [
         (scan.name, result.reason)
         for scan, result in zip(scans, results, strict=True)
@@ -219,7 +232,9 @@ def _write_manifest(
     naming: Naming,
     results: Sequence[SegmentedScan],
     cohort: Cohort | None = None,
+    table: str | None = None,
 ) -> None:
+    old = path.with_name(TABLE)
     manifest = SegmentationManifest(
         created=now(),
         versions=versions(),
@@ -229,6 +244,8 @@ def _write_manifest(
         scheme=naming.scheme.name,
         cohort=os.path.relpath(cohort.path.resolve(), path.parent.resolve()) if cohort else None,
         cohort_sha256=cohort.sha256 if cohort else None,
+        table_sha256=None if table is None else hashlib.sha256(table.encode()).hexdigest(),
+        replaced_table_sha256=sha256_file(old) if table is not None and old.exists() else None,
         counts=dict(sorted(Counter(result.status for result in results).items())),
         scans=sorted(results, key=lambda item: (item.patient_id, item.scan_id)),
     )
@@ -264,6 +281,7 @@ def _check_folder(out: Path, cohort: Cohort, table: bool) -> None:
         raise UsageError("the output is a file", where=str(out), expected="a folder, for a cohort")
     if table:
         check_output(out / TABLE, [cohort.path])
+        keep_table(out / TABLE)
     check_output(out / MASKS / "mask.nii.gz")
 
 
@@ -274,14 +292,14 @@ def _result(scan: UnmaskedScan, outcome: Outcome[SegmentedScan], name: str) -> S
     return result.model_copy(update={"mask": f"{MASKS}/{name}"})
 
 
-def _write_table(
+def _table_text(
     out: Path,
     cohort: Cohort,
     names: Mapping[tuple[str, str], str],
     results: Sequence[SegmentedScan],
     scheme: str,
-) -> None:
-    """Write the cohort table with the new masks; masks that it had are kept as ``mask_given``.
+) -> str:
+    """Return the cohort table with the new masks; masks that it had are kept as ``mask_given``.
 
     A failed scan keeps its row and the place of its mask: later verbs tell it as failed, with the reason that
     stands here, and lose no patient.
@@ -300,4 +318,4 @@ def _write_table(
     table[SCHEME] = scheme if scheme in SHIPPED else SCHEME_FILE
     table[SEGMENTATION_STATUS] = [by_key[key].status for key in keys]
     table[SEGMENTATION_REASON] = [by_key[key].reason for key in keys]
-    write_text(out / TABLE, table.to_csv(index=False, lineterminator="\n"))
+    return table.to_csv(index=False, lineterminator="\n")

@@ -44,6 +44,32 @@ def read_manifest(out: Path) -> SegmentationManifest:
     return _read(out / MANIFEST)
 
 
+def keep_table(path: Path) -> None:
+    """Refuse to replace a cohort table that an earlier run did not write, or that was worked on since.
+
+    Parameters
+    ----------
+    path : Path
+        The table, beside its manifest.
+
+    Raises
+    ------
+    UsageError
+        If there is such a table.
+    """
+    if not path.exists():
+        return
+    if (path.parent / MANIFEST).is_file():
+        manifest = read_manifest(path.parent)
+        if sha256_file(path) in (manifest.table_sha256, manifest.replaced_table_sha256):
+            return
+    raise UsageError(
+        "the folder holds a cohort table that was changed after it was written, or was not written here",
+        where=str(path),
+        do="give that table another name (paths in it stay right in the same folder), or choose another folder",
+    )
+
+
 def mask_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
     """Return the file name of each scan's mask, with a hash of its key where a plain one would be ambiguous.
 

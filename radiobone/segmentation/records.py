@@ -111,6 +111,8 @@ class SegmentationManifest(FileModel):
         Under which masks are to be read.
     cohort, cohort_sha256 : str, optional
         The table that the scans come from.
+    table_sha256, replaced_table_sha256 : str, optional
+        Of the cohort table that was written, and of the one that stood in its place.
     counts : dict of str to int
         Scans by status.
     scans : list of SegmentedScan
@@ -125,6 +127,8 @@ class SegmentationManifest(FileModel):
     scheme: str
     cohort: str | None = None
     cohort_sha256: str | None = None
+    table_sha256: str | None = None
+    replaced_table_sha256: str | None = None
     counts: dict[str, int]
     scans: list[SegmentedScan]
 

@@ -12,11 +12,12 @@ from test_naming import spine
 
 from radiobone.cli.app import run
 from radiobone.core.errors import TableError, UsageError
+from radiobone.core.files import write_text
 from radiobone.imaging import Geometry, Image
 from radiobone.imaging.geometry import differences
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image
-from radiobone.segmentation import Segmenter, parse_anchor, read_model, segment_cohort, segment_file
+from radiobone.segmentation import Segmenter, batch, parse_anchor, read_model, segment_cohort, segment_file
 from radiobone.segmentation.scan import plan_naming
 from radiobone.tables.cohort import read_cohort
 
@@ -155,11 +156,41 @@ def test_a_run_that_was_stopped_goes_on_after_a_change_of_settings(data, folders
 def test_what_was_corrected_after_a_stopped_run_is_kept(data, folders, monkeypatch):
     cohort = read_cohort(data / "cohort.csv", masks=False)
     segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
-    (data / "out/segmentation.manifest.json").unlink()  # as if it had been stopped before the end
+    for name in ("segmentation.manifest.json", "cohort.csv"):
+        (data / "out" / name).unlink()  # as if it had been stopped before the end
     (data / "out/masks/0012_a.nii.gz").write_bytes(b"corrected by hand")
     with pytest.raises(UsageError, match=r"1 masks were changed .*masks/0012_a\.nii\.gz"):
         segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
     assert (data / "out/masks/0012_a.nii.gz").read_bytes() == b"corrected by hand"
+
+
+def test_a_table_that_was_worked_on_is_kept(data, folders, monkeypatch):
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    table = data / "out/cohort.csv"
+    for _ in range(2):
+        segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    before = table.read_text()
+    # Killed between manifest and table, the next run still knows the old table for its own.
+    (data / "cohort.csv").write_text((data / "cohort.csv").read_text().replace(",61,", ",66,"))
+    cohort = read_cohort(data / "cohort.csv", masks=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "write_text", _stopped_at_the_table)
+        with pytest.raises(KeyboardInterrupt):
+            segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert table.read_text() == before
+    segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert table.read_text() == before.replace(",61,", ",66,")
+    worked_on = table.read_text().replace("age", "age,bmd_mg_cm3", 1)
+    table.write_text(worked_on)
+    with pytest.raises(UsageError, match=r"cohort table that was changed .*cohort\.csv .*another name"):
+        segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
+    assert table.read_text() == worked_on
+
+
+def _stopped_at_the_table(path, text):
+    if path.name == "cohort.csv":
+        raise KeyboardInterrupt
+    write_text(path, text)
 
 
 def test_a_mask_of_one_scan_that_was_corrected_is_kept(data, folders):
