@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -29,21 +30,24 @@ def write_scan(folder: Path, name: str, seed: int) -> None:
     write_mask(Mask(labels, GRID), folder / f"{name}_mask.nii.gz")
 
 
-@pytest.fixture(scope="session", autouse=True)
+KNOWN: dict[tuple[bytes, bytes], Any] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _seek_each_canal_once() -> Iterator[None]:
     """Remember the canals of the phantoms: to seek one takes longer than all that these tests look at."""
-    seek, known = axes.find_canal, {}
+    seek = axes.find_canal
 
     def once(points: NDArray[np.float64], towards_head: NDArray[np.float64]) -> Any:
         key = points.tobytes(), towards_head.tobytes()
-        if key not in known:
+        if key not in KNOWN:
             try:
-                known[key] = seek(points, towards_head)
+                KNOWN[key] = seek(points, towards_head)
             except VoiError as error:
-                known[key] = error
-        if isinstance(known[key], VoiError):
-            raise known[key].with_traceback(None)
-        return known[key]
+                KNOWN[key] = error.with_traceback(None)
+        if isinstance(KNOWN[key], VoiError):
+            raise copy(KNOWN[key])
+        return KNOWN[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(axes, "find_canal", once)
