@@ -168,7 +168,8 @@ def read_model(
         Holds ``dataset.json``, ``plans.json`` and a folder ``fold_...`` for each fold, such as
         ``nnUNetTrainer__nnUNetPlans__3d_fullres``.
     folds : sequence of int or str, optional
-        Folds to be averaged, by number, or ``all``. By default every numbered fold that is there, else ``all``.
+        Folds to be averaged, by number, or ``all``. By default every numbered fold, none of which may lack its
+        weights; where none has any, ``all``.
     checkpoint : str, default "checkpoint_final.pth"
         Which weights of each fold.
     orientation : str, optional
@@ -270,8 +271,10 @@ def _fold_files(folder: Path, folds: Sequence[int | str] | None, checkpoint: str
     """Return the checkpoint of each fold wanted, and refuse a fold that lacks it."""
     present = {path.parent.name.removeprefix("fold_"): path for path in folder.glob(f"fold_*/{checkpoint}")}
     if folds is None:
-        numbered = sorted((fold for fold in present if fold.isdecimal()), key=int)
-        wanted = numbered or [fold for fold in present if fold == "all"]
+        begun = [path.name.removeprefix("fold_") for path in folder.glob("fold_*") if path.is_dir()]
+        numbered = sorted((fold for fold in begun if fold.isdecimal()), key=int)
+        is_numbered = any(fold in present for fold in numbered)
+        wanted = numbered if is_numbered else [fold for fold in present if fold == "all"]
     else:
         wanted = list(dict.fromkeys(str(fold).strip() for fold in folds))
     missing = [fold for fold in wanted if fold not in present]
@@ -281,7 +284,9 @@ def _fold_files(folder: Path, folds: Sequence[int | str] | None, checkpoint: str
             where=str(folder),
             got=f"{checkpoint} in folds {', '.join(sorted(present)) or 'none'}",
             expected=", ".join(f"fold_{fold}/{checkpoint}" for fold in missing or ("0",)),
-            do="name the folds that are there, or copy the missing ones",
+            do="name the folds that are wanted (--folds), or copy or finish the missing ones"
+            if wanted
+            else "give the folder of a finished training",
         )
     return {fold: present[fold] for fold in wanted}
 

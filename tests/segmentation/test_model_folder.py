@@ -55,6 +55,19 @@ def test_a_missing_fold_is_named(folder):
         read_model(folder, [0, 3])
 
 
+def test_a_fold_that_was_never_finished_is_not_passed_over(folder):
+    (folder / "fold_1/checkpoint_final.pth").unlink()
+    with pytest.raises(ModelError, match=r"lacks a fold .*in folds 0 .*fold_1/check.* do: name the folds"):
+        read_model(folder)
+    assert [item.fold for item in read_model(folder, [0]).checkpoints] == ["0"]
+    (folder / "fold_1").rename(folder / "unfinished")
+    assert [item.fold for item in read_model(folder).checkpoints] == ["0"]
+    # A model of all scans stands for itself beside folds that were only begun.
+    (folder / "fold_0").rename(folder / "fold_all")
+    (folder / "fold_0").mkdir()
+    assert [item.fold for item in read_model(folder).checkpoints] == ["all"]
+
+
 def test_an_untrained_folder_is_refused(folder):
     for fold in (0, 1):
         (folder / f"fold_{fold}/checkpoint_final.pth").unlink()
