@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from radiobone.core.batch import run_cases
 from radiobone.core.files import write_json
 from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.orientation import Turn, head_axis, turn_to
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.segmentation.cases import (
     BEYOND,
@@ -29,7 +30,6 @@ from radiobone.segmentation.cases import (
     survey_cohort,
 )
 from radiobone.segmentation.classes import Classes
-from radiobone.segmentation.orientation import Turn, head_axis, turn_to
 from radiobone.tables.cohort import Cohort
 
 ORIENTATION = "LPS"

@@ -14,12 +14,12 @@ import numpy as np
 
 from radiobone.core.batch import run_cases
 from radiobone.core.files import write_text
+from radiobone.imaging.orientation import turn_to
 from radiobone.segmentation.cases import Case, ExportRequest, read_pair
 from radiobone.segmentation.classes import Classes
 from radiobone.segmentation.export import ORIENTATION, teaching_labels
 from radiobone.segmentation.labels import MODEL
 from radiobone.segmentation.model import read_model
-from radiobone.segmentation.orientation import turn_to
 from radiobone.segmentation.segmenter import Segmenter
 
 HELD_OUT = "held_out.csv"

@@ -16,8 +16,8 @@ from radiobone.core.config import FileModel, validate
 from radiobone.core.errors import ModelError, UsageError
 from radiobone.core.extras import require
 from radiobone.core.hashing import sha256_file, sha256_json
+from radiobone.imaging.orientation import check_orientation
 from radiobone.segmentation.loading import load_checkpoint, take_weights
-from radiobone.segmentation.orientation import check_orientation
 
 if TYPE_CHECKING:
     import torch

@@ -16,6 +16,7 @@ from radiobone.core.batch import progress_bar
 from radiobone.core.errors import ImageError, UsageError, one_line
 from radiobone.core.extras import require
 from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging.orientation import AS_IS, head_axis, orientation_of, turn_to
 from radiobone.imaging.volumes import Box
 from radiobone.segmentation.decoding import Decoder
 from radiobone.segmentation.labels import AUTO, Values, choose_values, names_levels
@@ -23,7 +24,6 @@ from radiobone.segmentation.memory import Forecast, check_memory, forecast, memo
 from radiobone.segmentation.model import Model
 from radiobone.segmentation.network import build_networks
 from radiobone.segmentation.normalising import needs_whole, normaliser
-from radiobone.segmentation.orientation import AS_IS, head_axis, orientation_of, turn_to
 from radiobone.segmentation.resampling import Axes, Shape, Spacing, plan_axes, resample_image
 from radiobone.segmentation.tiles import Passes, Sums, Windows, pad, place_windows, slide
 

@@ -17,10 +17,10 @@ import numpy as np
 from radiobone.core.batch import progress_bar
 from radiobone.core.errors import UsageError, one_line
 from radiobone.core.files import atomic_path, write_text
+from radiobone.imaging.orientation import head_axis
 from radiobone.segmentation.export import ORIENTATION
 from radiobone.segmentation.loading import load_checkpoint
 from radiobone.segmentation.nnunet import nnunet_session
-from radiobone.segmentation.orientation import head_axis
 from radiobone.segmentation.planning import Planned
 
 if TYPE_CHECKING:

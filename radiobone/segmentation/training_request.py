@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from radiobone.core.errors import TableError, UsageError
+from radiobone.imaging.orientation import head_axis
 from radiobone.segmentation.cases import Case, ExportRequest
 from radiobone.segmentation.classes import LEVELS
 from radiobone.segmentation.export import ORIENTATION
-from radiobone.segmentation.orientation import head_axis
 from radiobone.segmentation.planning import PlanChanges
 from radiobone.segmentation.trainer import Schedule
 from radiobone.tables.cohort import Cohort

@@ -30,9 +30,9 @@ from pathlib import Path
 import numpy as np
 
 from radiobone.imaging import Image
+from radiobone.imaging.orientation import turn_to
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image
-from radiobone.segmentation.orientation import turn_to
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "segmentation"))
 

@@ -11,12 +11,12 @@ import pytest
 from radiobone.core.errors import TableError, UsageError
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.geometry import differences
+from radiobone.imaging.orientation import orientation_of, turn_to
 from radiobone.imaging.reading import read_image, read_mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.segmentation.cases import ExportRequest
 from radiobone.segmentation.classes import label_of, plan_classes
 from radiobone.segmentation.export import export_cohort, turned_geometry
-from radiobone.segmentation.orientation import orientation_of, turn_to
 from radiobone.tables.cohort import read_cohort
 
 

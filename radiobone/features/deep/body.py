@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.imaging import Geometry, Image, Mask
+from radiobone.imaging import Image, Mask
+from radiobone.imaging.orientation import turn_to
 from radiobone.imaging.volumes import Box
 
 
@@ -60,29 +60,15 @@ def body(image: Image, voi: Mask) -> Body:
     voi : Mask
         The VOI on the scan's grid; every voxel that is not 0 belongs to it.
     """
-    order, flipped = _turn(image.geometry)
+    turn = turn_to(image.geometry, "LPS")
     tight = voi.tight()
     parts = [
-        slice(size - part.stop, size - part.start) if number in flipped else part
-        for number, (part, size) in enumerate(
-            (tight.box[source], image.geometry.shape[source]) for source in order
-        )
+        slice(size - part.stop, size - part.start) if number in turn.flipped else part
+        for number, (part, size) in enumerate((tight.box[axis], image.geometry.shape[axis]) for axis in turn.order)
     ]
-    spacing = [image.geometry.spacing_mm[source] for source in order]
     return Body(
-        hu=np.flip(image.array.transpose(order), flipped),
-        voi=np.flip(tight.array.transpose(order), flipped) != 0,
+        hu=turn.there(image.array),
+        voi=turn.there(tight.array) != 0,
         box=(parts[0], parts[1], parts[2]),
-        spacing_mm=(spacing[0], spacing[1], spacing[2]),
+        spacing_mm=turn.values(image.geometry.spacing_mm),
     )
-
-
-def _turn(geometry: Geometry) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return the scan's axis for each of the body's axes (z, y, x), and those of the latter that run backwards."""
-    axes = geometry.axes[:, ::-1]  # row: axis of the scan; column: the body's z, y, x
-    order = max(
-        itertools.permutations(range(3)),
-        # All three at once: one by one, two axes of an oblique scan might claim the same axis of the body.
-        key=lambda order: sum(abs(axes[source, number]) for number, source in enumerate(order)),
-    )
-    return order, tuple(number for number, source in enumerate(order) if axes[source, number] < 0)

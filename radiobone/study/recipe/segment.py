@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from radiobone.core.config import FileModel
+from radiobone.imaging.orientation import check_orientation
 from radiobone.segmentation.labels import AUTO, MODEL
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.options import SegmentOptions
-from radiobone.segmentation.orientation import check_orientation
 from radiobone.study.recipe.checks import as_value_error
 from radiobone.voi.schemes import find_scheme
 

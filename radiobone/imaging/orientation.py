@@ -1,9 +1,9 @@
-"""The axis order that a network knows: turning an image there, and a mask back, without touching a voxel's value.
+"""The order of a grid's axes: turning an array to another one, and back, without touching a voxel's value.
 
-nnU-Net's usual reader does not look at directions: it hands the voxels to the network in the order of the file. A
-network that learned from files of one order returns rubbish, or a mirrored mask, for files of another. So an image
-is brought to the model's order by a permutation and flips of its axes, never by resampling, and the mask is
-brought back the same way.
+Files store the same body in any of 48 orders, and networks know one of them: nnU-Net's usual reader hands the
+voxels over in the order of the file, and a network that learned from files of one order returns rubbish, or a
+mirrored mask, for files of another; a picture of a vertebra is to have its front on the same side however it is
+stored. So arrays are brought to an order by a permutation and flips of their axes, never by resampling.
 
 An order is named as NIfTI tools and ITK name it: three letters for the axes x, y and z, each the side of the body
 to which the index grows. ``LPS`` grows to the left, to the back (posterior) and to the head (superior).
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
-from radiobone.imaging import Geometry
+from radiobone.imaging.geometry import Geometry
 
 AS_IS = "as_is"
 """No turning: the network takes the axes of the file."""

@@ -9,7 +9,7 @@ import pytest
 
 from radiobone.core.errors import UsageError
 from radiobone.imaging import Geometry, Image
-from radiobone.segmentation.orientation import check_orientation, head_axis, orientation_of, turn_to
+from radiobone.imaging.orientation import check_orientation, head_axis, orientation_of, turn_to
 
 CODES = [
     "".join(letters) for axes in itertools.permutations(["LR", "PA", "SI"]) for letters in itertools.product(*axes)
