@@ -8,7 +8,12 @@ from typing import Literal
 from radiobone.core.config import nearest
 from radiobone.core.errors import ConfigError
 
-Kind = Literal["params", "pipelines"]
+Kind = Literal["params", "deep", "pipelines"]
+"""Radiomics parameter files, deep parameter files, study recipes."""
+
+_FOLDERS: dict[Kind, str] = {"deep": "params"}
+_DEEP = "deep_"
+"""Begins the files of deep presets, which lie beside those of radiomics."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _CHECKOUT = _PACKAGE.parent
@@ -19,11 +24,12 @@ def folder(kind: Kind) -> Path:
 
     Parameters
     ----------
-    kind : {"params", "pipelines"}
-        Radiomics parameter files, or study recipes.
+    kind : {"params", "deep", "pipelines"}
+        Which files.
     """
-    packaged = _PACKAGE / kind
-    return packaged if packaged.is_dir() else _CHECKOUT / kind
+    name = _FOLDERS.get(kind, kind)
+    packaged = _PACKAGE / name
+    return packaged if packaged.is_dir() else _CHECKOUT / name
 
 
 def names(kind: Kind) -> list[str]:
@@ -31,15 +37,17 @@ def names(kind: Kind) -> list[str]:
 
     Parameters
     ----------
-    kind : {"params", "pipelines"}
-        Radiomics parameter files, or study recipes.
+    kind : {"params", "deep", "pipelines"}
+        Which files.
 
     Returns
     -------
     list of str
-        Without suffix, as `find` takes them.
+        Without suffix, and deep ones without the ``deep_`` of their file, as `find` takes them.
     """
-    return sorted(path.stem for path in folder(kind).glob("*.yaml"))
+    found = [path.stem for path in folder(kind).glob("*.yaml")]
+    deep = [name.removeprefix(_DEEP) for name in found if name.startswith(_DEEP)]
+    return sorted(deep if kind == "deep" else [name for name in found if not name.startswith(_DEEP)])
 
 
 def find(kind: Kind, name_or_path: str | Path) -> Path:
@@ -49,8 +57,8 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
 
     Parameters
     ----------
-    kind : {"params", "pipelines"}
-        Radiomics parameter files, or study recipes.
+    kind : {"params", "deep", "pipelines"}
+        Which files.
     name_or_path : str or Path
         A name from `names`, or a path, relative to the working folder.
 
@@ -64,12 +72,14 @@ def find(kind: Kind, name_or_path: str | Path) -> Path:
         if not path.is_file():
             raise ConfigError(f"{kind} file not found", where=str(path), do="check the path")
         return path
-    shipped = folder(kind) / f"{path}.yaml"
-    if not shipped.is_file():
-        hint = nearest(str(path), names(kind))
+    name = str(path).removeprefix(_DEEP) if kind == "deep" else str(path)
+    known = names(kind)
+    if name not in known:
+        deep = kind == "params" and name.removeprefix(_DEEP) in names("deep")
         raise ConfigError(
-            f"no shipped {kind} file of this name{hint}",
+            f"no shipped {kind} file of this name{nearest(name, known)}",
             got=str(path),
-            expected=f"one of {', '.join(names(kind))}, or a path that ends in .yaml",
+            expected=f"one of {', '.join(known)}, or a path that ends in .yaml",
+            do="deep parameter files are given with --deep, or as extraction.deep of a recipe" if deep else None,
         )
-    return shipped
+    return folder(kind) / (f"{_DEEP}{name}.yaml" if kind == "deep" else f"{name}.yaml")

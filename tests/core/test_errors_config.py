@@ -80,6 +80,17 @@ def test_a_missing_file_is_never_a_silent_default(tmp_path):
         find("params", "orginal")
 
 
+def test_deep_presets_are_no_radiomics_presets():
+    with pytest.raises(ConfigError) as raised:
+        find("params", "orginal")
+    assert "resnet" not in str(raised.value)
+    with pytest.raises(ConfigError, match=r"no shipped params file.*given with --deep"):
+        find("params", "deep_resnet18_random")
+    with pytest.raises(ConfigError, match="given with --deep"):
+        find("params", "resnet18_random")
+    assert find("deep", "resnet18_random") == find("deep", "deep_resnet18_random")
+
+
 def test_a_missing_extra_is_named_with_its_command():
     with pytest.raises(MissingExtraError, match=r"pip install \"radiobone\[deep\]\""):
         require("no_such_module_of_radiobone", "deep")

@@ -10,16 +10,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from radiobone.core.config import FileModel, nearest, read_yaml, validate
-from radiobone.core.errors import ConfigError
 from radiobone.core.hashing import sha256_json
 from radiobone.core.resources import find, names
 from radiobone.features.deep.backbones import BACKBONES, Backbone
-from radiobone.features.deep.weights_registry import FILE, RANDOM, Normalisation, get_weights, weights_names
+from radiobone.features.deep.weights_registry import (
+    FILE,
+    IMAGENET_MEAN,
+    RANDOM,
+    Normalisation,
+    get_weights,
+    weights_names,
+)
 
 View = Literal["axial", "sagittal", "coronal", "triplanar", "volume"]
-
-PREFIX = "deep_"
-"""Begins the names of deep presets, which lie beside those of radiomics."""
 
 _Real = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[_Real, Field(gt=0)]
@@ -125,6 +128,10 @@ class DeepParams(FileModel):
             raise ValueError(_expected("weights", self.weights, known))
         if self.weights == FILE and self.normalisation is None:
             raise ValueError("normalisation: say what your own weights were trained with")
+        if self.input_normalisation == "imagenet" and self.n_channels != len(IMAGENET_MEAN):
+            raise ValueError(
+                f"normalisation: imagenet is meant for 3 channels, and {self.backbone} is shown {self.n_channels}"
+            )
         if self.layer == "avgpool" and self.pooling != "mean":
             raise ValueError(
                 f"pooling: avgpool is the mean of {layers[-2]}; for {self.pooling} set layer: {layers[-2]}"
@@ -257,21 +264,13 @@ def read_deep_params(name_or_path: str | Path) -> DeepParams:
     ConfigError
         If there is no such file, or if it is not valid: with the path of each wrong key.
     """
-    path = Path(name_or_path)
-    is_path = path.suffix in {".yaml", ".yml"} or path.parent != Path()
-    if not is_path and path.name.removeprefix(PREFIX) not in deep_names():
-        raise ConfigError(
-            f"no shipped deep parameter file of this name{nearest(path.name.removeprefix(PREFIX), deep_names())}",
-            got=str(name_or_path),
-            expected=f"one of {', '.join(deep_names())}, or a path that ends in .yaml",
-        )
-    found = find("params", path if is_path else PREFIX + path.name.removeprefix(PREFIX))
-    return validate(DeepParams, read_yaml(found), str(found))
+    path = find("deep", name_or_path)
+    return validate(DeepParams, read_yaml(path), str(path))
 
 
 def deep_names() -> list[str]:
     """List the shipped deep presets, sorted, as `read_deep_params` takes them."""
-    return [name.removeprefix(PREFIX) for name in names("params") if name.startswith(PREFIX)]
+    return names("deep")
 
 
 def _expected(key: str, got: str, known: list[str]) -> str:

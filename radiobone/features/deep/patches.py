@@ -22,6 +22,7 @@ from radiobone.features.deep.resampling import Line
 from radiobone.features.deep.sampling import sample
 from radiobone.features.deep.slices import chosen_slices, middle_slice
 from radiobone.imaging import Image, Mask
+from radiobone.imaging.geometry import differences
 
 ACROSS: dict[View, int] = {"axial": 0, "coronal": 1, "sagittal": 2}
 """The axis (0 is z) across which the slices of a view lie."""
@@ -93,8 +94,8 @@ def make_inputs(image: Image, voi: Mask, params: DeepParams) -> Inputs:
     Raises
     ------
     EngineError
-        If the VOI has too few voxels or sticks out of its window, if nothing of it is left in a picture, or if the
-        scan holds NaN or infinite values there.
+        If the VOI lies on another grid, has too few voxels or sticks out of its window, if nothing of it is left
+        in a picture, or if the scan holds NaN or infinite values there.
 
     Notes
     -----
@@ -103,6 +104,14 @@ def make_inputs(image: Image, voi: Mask, params: DeepParams) -> Inputs:
     a VOI at the scan's border fails in no other block either. A neighbour (``channels: adjacent``) beyond the
     first or last slice is that slice once more: a black channel would look like no picture that the network knows.
     """
+    found = differences(image.geometry, voi.geometry)
+    if found:
+        raise EngineError(
+            "image and mask do not lie on the same grid",
+            got="; ".join(found) + " (image, mask)",
+            expected="one grid",
+            do="check that they belong together, or resample the mask to the image's grid",
+        )
     n_voxels = voi.n_voxels
     if n_voxels < params.min_voxels:
         raise EngineError(

@@ -94,9 +94,10 @@ def find_weights(
         If the file is not there and cannot be fetched, or has another hash.
     """
     info = get_weights(backbone, weights)
-    path = file or cached(info) or _from_package(info)
+    kept = cached(info)
+    path = file or kept or _from_package(info)
     if path is not None:
-        return _checked(path, info, sha256)
+        return _checked(path, info, sha256, mine=path == kept)
     if info.url is None or info.sha256 is None or not download:
         raise _absent(info, download)
     path = cache_folder() / info.file_name
@@ -115,7 +116,7 @@ def recognise(sha256: str) -> WeightsInfo | None:
     return next((info for info in WEIGHTS.values() if info.sha256 == sha256), None)
 
 
-def _checked(path: Path, info: WeightsInfo, sha256: str | None) -> WeightsFile:
+def _checked(path: Path, info: WeightsInfo, sha256: str | None, mine: bool) -> WeightsFile:
     try:
         found = sha256_file(path)
     except OSError as error:
@@ -130,7 +131,9 @@ def _checked(path: Path, info: WeightsInfo, sha256: str | None) -> WeightsFile:
             where=str(path),
             got=f"SHA-256 {found}" + (f", which is {other.label}" if other else ""),
             expected=wanted,
-            do="copy or fetch it anew; for weights of your own set weights: file",
+            do="remove the file, and have it fetched or copy it anew"
+            if mine
+            else "copy or fetch it anew; for weights of your own set weights: file",
         )
     return WeightsFile(path, found, info)
 

@@ -105,7 +105,7 @@ def fill(net: torch.nn.Module, state: Mapping[str, torch.Tensor], backbone: str,
     net : torch.nn.Module
         From `build` or `outline`.
     state : mapping of str to torch.Tensor
-        From `load_state`. Shorter floating-point numbers become float32, which changes none of them.
+        From `load_state`. Floating-point numbers become float32: shorter ones exactly, longer ones rounded.
     backbone : str
         Name of the network, for the message.
     where : str
@@ -129,7 +129,10 @@ def fill(net: torch.nn.Module, state: Mapping[str, torch.Tensor], backbone: str,
             if fits
             else "they fit no network that radiobone knows; check the file",
         )
-    spoilt = [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]
+    # As float32, in which a number of more digits may be infinite.
+    spoilt = [
+        key for key, value in state.items() if value.is_floating_point() and not value.float().isfinite().all()
+    ]
     if spoilt:
         raise ModelError(
             "the weights hold NaN or infinite values", where=where, got=_some(spoilt), do="copy it anew"

@@ -95,6 +95,7 @@ def test_what_does_not_go_together_is_refused(keys, message):
         ({"masking": "mask"}, "masking: mask shows whole slices, which a volume does not go with"),
         ({"size": [16, 64, 64]}, "size: resnet18_3d needs at least 32"),
         ({"size": [64, 64]}, "size"),
+        ({"normalisation": "imagenet"}, "normalisation: imagenet is meant for 3 channels, .* is shown 1"),
     ],
 )
 def test_what_volumes_do_not_go_with_is_refused(keys, message):

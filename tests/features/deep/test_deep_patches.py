@@ -81,6 +81,23 @@ def test_planes_of_an_oblique_scan_are_its_own():
         np.testing.assert_array_equal(make_inputs(oblique, box_voi(oblique), wanted).array, straight.array)
 
 
+def test_axes_halfway_between_those_of_the_body_are_told_apart_alike_whatever_the_last_bit():
+    half = np.sqrt(0.5)
+    seen = []
+    for more in (0.0, 1e-15, -1e-15):
+        direction = (half + more, -half, 0.0, half, half + more, 0.0, 0.0, 0.0, 1.0)
+        image = scan(NOISE.array, NOISE.geometry.spacing_mm, direction=direction)
+        seen.append(make_inputs(image, box_voi(image), params(*VIEWS)).array)
+    np.testing.assert_array_equal(seen[1], seen[0])
+    np.testing.assert_array_equal(seen[2], seen[0])
+
+
+def test_a_voi_on_another_grid_is_refused():
+    other = scan(NOISE.array, (2.5, 0.8, 0.75))
+    with pytest.raises(CaseError, match=r"do not lie on the same grid.*spacing"):
+        make_inputs(NOISE, box_voi(other), params("axial"))
+
+
 @pytest.mark.parametrize("code", ["LPS", "RAS", "PIR", "SAL"])
 def test_pixels_are_those_of_itk_in_the_world(code):
     import SimpleITK as sitk
@@ -307,8 +324,9 @@ class TestSizes:
 def test_the_pixel_type_plays_no_part(dtype):
     array = RNG.integers(0, 250, SHAPE)
     wanted = params(*VIEWS)
-    expected = make_inputs(scan(array.astype(np.int64)), box_voi(NOISE), wanted).array
-    found = make_inputs(scan(array.astype(dtype)), box_voi(NOISE), wanted).array
+    first, other = scan(array.astype(np.int64)), scan(array.astype(dtype))
+    expected = make_inputs(first, box_voi(first), wanted).array
+    found = make_inputs(other, box_voi(other), wanted).array
     np.testing.assert_array_equal(found, expected)
 
 

@@ -180,3 +180,10 @@ def test_published_files_are_recognised_by_their_hash():
     info = WEIGHTS["resnet50", "imagenet"]
     assert recognise(info.sha256) is info
     assert recognise("0" * 64) is None
+
+
+@pytest.mark.usefixtures("known", "no_network")
+def test_a_spoilt_file_of_the_cache_is_to_be_removed(cache):
+    (cache / WEIGHTS["resnet18", "imagenet"].file_name).write_bytes(CONTENT[:-1])
+    with pytest.raises(ModelError, match="do: remove the file, and have it fetched"):
+        find_weights("resnet18", "imagenet")

@@ -217,9 +217,11 @@ def test_other_shapes_and_types_are_named(net):
 def test_values_that_are_not_finite_are_refused(net):
     import torch
 
-    state = without_head(resnet18(**{"bn1.bias": torch.full((64,), torch.nan)}))
-    with pytest.raises(ModelError, match=r"NaN or infinite.*bn1\.bias"):
-        fill(net, state, "resnet18", "w.pth")
+    # The last number is finite in double precision, but not in the network.
+    for number in (torch.nan, -torch.inf, 1e300):
+        state = without_head(resnet18(**{"bn1.bias": torch.full((64,), number, dtype=torch.float64)}))
+        with pytest.raises(ModelError, match=r"NaN or infinite.*bn1\.bias"):
+            fill(net, state, "resnet18", "w.pth")
 
 
 def test_weights_of_another_network_name_it(net):
