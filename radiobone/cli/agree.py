@@ -67,7 +67,8 @@ def agree(
 ) -> None:
     """Compare two masks level by level: Dice, HD95, ASSD and volume, with intervals over patients.
 
-    A level that one of them lacks is a row, too. Differences are the second mask less the first.
+    A level that one of them lacks, or a whole mask that is empty, counts with a Dice of 0 and has no distances.
+    Differences are the second mask less the first.
     """
     from radiobone.study.agreement import AgreementRequest
     from radiobone.study.agreement_outputs import run_agreement
@@ -134,8 +135,13 @@ def _show(study: AgreementStudy, out: Path) -> None:
         table = _table(study.summary, "\n")
     if table.row_count:
         console.print(table)
-    if (study.summary[["n_only_a", "n_only_b"]] > 0).any(axis=None):
-        console.print("* some levels are in one mask only: their Dice is 0, and they have no distances")
+    if table.row_count:
+        only_a, only_b = (int(study.summary.iloc[0][name]) for name in ("n_only_a", "n_only_b"))
+        if only_a or only_b:
+            console.print(
+                f"* in the first mask only: {only_a}; in the second only: {only_b}; such levels have a Dice of 0, "
+                "and no distances"
+            )
     failed = [record for record in study.agreement.records if record.status == "failed"]
     for record in failed[:SHOWN_FAILURES]:
         where = f"patient {record.patient_id}, scan {record.scan_id}"
@@ -143,7 +149,7 @@ def _show(study: AgreementStudy, out: Path) -> None:
     if len(failed) > SHOWN_FAILURES:
         console.print(f"and {len(failed) - SHOWN_FAILURES} more, in the column reason")
     if failed and table.row_count:
-        console.print("the means leave out failed pairs, those of an empty mask among them")
+        console.print("the means leave out failed pairs")
 
 
 def _table(summary: pd.DataFrame, before_interval: str) -> Table:

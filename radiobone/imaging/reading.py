@@ -15,7 +15,7 @@ from radiobone.imaging.detached import detached_files
 from radiobone.imaging.dicom import SeriesChoice, is_dicom, read_series, series_files
 from radiobone.imaging.masks.forms import folder_files, is_stored_apart, read_form
 from radiobone.imaging.masks.placing import place_on
-from radiobone.imaging.masks.segments import Segments, combine
+from radiobone.imaging.masks.segments import Segments, check_filled, combine
 from radiobone.imaging.volume_files import read_volume
 from radiobone.imaging.volumes import Image, Mask
 
@@ -153,7 +153,9 @@ def _open_mask(source: Path, segments: Sequence[str]) -> tuple[list[Path], bool]
     return folder_files(files, segments, str(source)), True
 
 
-def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] = ()) -> Mask:
+def read_mask(
+    source: Path, image: Image | None = None, segments: Sequence[str] = (), *, may_be_empty: bool = False
+) -> Mask:
     """Read a mask as a label map, with the names of its labels where its files carry them.
 
     Parameters
@@ -173,6 +175,8 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
     segments : sequence of str
         Names of the segments that are read, or levels that these mean. By default those whose names mean levels,
         and all where there is no such name.
+    may_be_empty : bool, default False
+        Take a mask without any label, or without one in a segment that is wanted, for what it is.
 
     Returns
     -------
@@ -190,4 +194,6 @@ def read_mask(source: Path, image: Image | None = None, segments: Sequence[str] 
     files, folder = _open_mask(source, segments)
     found = read_form(files, folder, image, segments, str(source))
     mask = combine(found, str(source), segments) if isinstance(found, Segments) else found
+    if not may_be_empty:
+        check_filled(mask, segments, str(source))
     return mask if image is None else place_on(image.geometry, mask, boxed=is_stored_apart(files))

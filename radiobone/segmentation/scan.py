@@ -19,7 +19,7 @@ from radiobone.segmentation.labels import AUTO, MODEL, SACRUM, Values, instance_
 from radiobone.segmentation.model import Model
 from radiobone.segmentation.naming import Anchor, name_levels
 from radiobone.segmentation.records import SegmentedScan
-from radiobone.tables.cohort import UnmaskedScan
+from radiobone.tables.cohort import NOTHING_FOUND, UnmaskedScan
 from radiobone.tables.level_names import find_level
 from radiobone.voi.schemes import VERSE, Scheme, find_scheme
 
@@ -193,18 +193,17 @@ def segment_scan(
         return SegmentedScan(**{**kept, **own})
     out.unlink(missing_ok=True)
     mask = predictor.predict(read_image(scan.image, scan.series), progress=progress)
-    notes = mask.notes
-    if naming.wanted:
-        named = name_levels(mask, anchor, label=naming.label, sacrum=naming.sacrum, scheme=naming.scheme)
-        mask, notes = named.mask, (*notes, *named.notes)
-    values = mask.labels()
-    if not values:
+    if not mask.array.any():
         raise ImageError(
-            "the model found nothing in the image",
+            NOTHING_FOUND,
             got="only background",
             expected=", ".join(predictor.models[-1].labels),
             do="check that the image is a CT that shows the spine, and the model's order of axes (--orientation)",
         )
+    notes = mask.notes
+    if naming.wanted:
+        named = name_levels(mask, anchor, label=naming.label, sacrum=naming.sacrum, scheme=naming.scheme)
+        mask, notes = named.mask, (*notes, *named.notes)
     with atomic_path(out) as part:
         write_mask(mask, part)
         result = SegmentedScan(
@@ -215,7 +214,7 @@ def segment_scan(
             image_sha256=image_sha256,
             mask_sha256=sha256_file(part),
             anchor=None if anchor is None else str(anchor),
-            levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in values),
+            levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in mask.labels()),
             notes=notes,
             seconds=round(time.perf_counter() - begin, 3),
         )

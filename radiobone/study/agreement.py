@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from radiobone.core.batch import Outcome, run_cases
 from radiobone.core.errors import CaseError, ConfigError, ImageError, UsageError, VoiError
 from radiobone.core.hashing import sha256_file
-from radiobone.imaging import Mask
+from radiobone.imaging import Image, Mask
 from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.masks.forms import is_stored_apart
 from radiobone.imaging.masks.placing import place_on
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PRESENT = "present"
+EMPTY = "empty: it misses all levels of the other one, with a Dice of 0"
 METRICS = ("dice", "hd95_mm", "assd_mm", "volume_difference_ml", "volume_difference_percent")
 COLUMNS = (PRESENT, *METRICS[:3], "volume_a_ml", "volume_b_ml", *METRICS[3:])
 
@@ -75,7 +78,8 @@ class Agreement:
     ----------
     table : DataFrame
         Keys, ``status``, ``reason``, then `COLUMNS`; one row for each level of each pair, and one row without a
-        level for a pair that could not be compared.
+        level for a pair that could not be compared. A level that one mask lacks is ``ok``, with a Dice of 0, and
+        the reason says which mask; so are all levels where one mask is empty.
     records : list of PairRecord
         Each pair.
     """
@@ -141,7 +145,7 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
     Raises
     ------
     CaseError
-        If a mask cannot be read, both do not lie on one grid, or a scheme cannot be told.
+        If a mask cannot be read, both are empty or do not lie on one grid, or a scheme cannot be told.
     """
     sides = (pair.mask_a, pair.mask_b)
     missing = [name for name, side in zip(("first", "second"), sides, strict=True) if side.path is None]
@@ -149,17 +153,19 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
         return _record(pair, "skipped", reason=f"no {' and no '.join(missing)} mask in the cohort table"), []
     files = [_files(side) for side in sides]
     # Only what is drawn on a DICOM series needs that series: reading every image would take longer than all else.
-    apart = [is_stored_apart(found) for found in files]
+    apart = [bool(found) and is_stored_apart(found) for found in files]
     image = read_image(pair.image, pair.series) if any(apart) and pair.image is not None else None
-    mask_a = read_mask(pair.mask_a.path, image, pair.mask_a.segments)
-    mask_b = read_mask(pair.mask_b.path, image, pair.mask_b.segments)
-    # Without the image, a mask that keeps only a box of it may lie on the grid of the other one.
-    if apart[0] and not apart[1]:
-        mask_a = place_on(mask_b.geometry, mask_a, boxed=True)
-    mask_b = place_on(mask_a.geometry, mask_b, boxed=apart[1])
-    mask_b, placed = _on_one_grid(mask_a, mask_b, pair, request.align)
-    scheme_a, told_a = _scheme(mask_a, pair.mask_a, request.scheme_a)
-    scheme_b, told_b = _scheme(mask_b, pair.mask_b, request.scheme_b)
+    mask_a, mask_b = _read(pair.mask_a, image), _read(pair.mask_b, image)
+    placed: tuple[str, ...] = ()
+    if mask_a is None or mask_b is None:
+        mask_a, mask_b = _beside_empty(mask_a, mask_b, pair)
+    else:
+        # Without the image, a mask that keeps only a box of it may lie on the grid of the other one.
+        if apart[0] and not apart[1]:
+            mask_a = place_on(mask_b.geometry, mask_a, boxed=True)
+        mask_b = place_on(mask_a.geometry, mask_b, boxed=apart[1])
+        mask_b, placed = _on_one_grid(mask_a, mask_b, pair, request.align)
+    (scheme_a, told_a), (scheme_b, told_b) = _schemes(mask_a, mask_b, pair, request)
     try:
         levels = compare_masks(mask_a, mask_b, scheme_a, scheme_b, request.levels)
     except UsageError as error:
@@ -179,11 +185,42 @@ def _on_one_grid(mask_a: Mask, mask_b: Mask, pair: MaskPair, align: bool) -> tup
     return aligned, (f"second {note}",) if note else ()
 
 
+def _read(side: MaskFile, image: Image | None) -> Mask | None:
+    """Read a mask; None where it is empty, or its model found nothing."""
+    if side.is_empty:
+        return None
+    assert side.path is not None
+    mask = read_mask(side.path, image, side.segments, may_be_empty=True)
+    return mask if mask.array.any() else None
+
+
+def _beside_empty(mask_a: Mask | None, mask_b: Mask | None, pair: MaskPair) -> tuple[Mask, Mask]:
+    """Return both masks on the grid of that which holds labels; where neither does, nothing can be compared."""
+    held = mask_a or mask_b
+    if held is None:
+        raise VoiError("both masks are empty: their agreement is not defined", where=pair.name)
+    empty = Mask(np.zeros((1, 1, 1), dtype=np.uint8), held.geometry)
+    return mask_a or empty, mask_b or empty
+
+
 def _files(side: MaskFile) -> list[Path]:
+    if side.is_empty:
+        return []
     if side.unsegmented:
         raise ImageError(f"segmentation failed: {side.unsegmented}")
     assert side.path is not None
     return mask_files(side.path, side.segments)
+
+
+def _schemes(
+    mask_a: Mask, mask_b: Mask, pair: MaskPair, request: AgreementRequest
+) -> tuple[tuple[Scheme, str], tuple[Scheme, str]]:
+    """Choose the schemes of both masks; an empty one is read by the other's."""
+    if not mask_b.array.any():
+        found = _scheme(mask_a, pair.mask_a, request.scheme_a)
+        return found, (found[0], EMPTY)
+    found = _scheme(mask_b, pair.mask_b, request.scheme_b)
+    return _scheme(mask_a, pair.mask_a, request.scheme_a) if mask_a.array.any() else (found[0], EMPTY), found
 
 
 def _scheme(mask: Mask, side: MaskFile, asked: str) -> tuple[Scheme, str]:
@@ -244,4 +281,6 @@ def _row(record: PairRecord, item: LevelAgreement | None) -> dict[str, Any]:
         return row | {PRESENT: ""} | dict.fromkeys(COLUMNS[1:], math.nan)
     if item.present == "none":
         row |= {STATUS: "skipped", REASON: "in neither mask"}
+    elif item.present != "both":
+        row[REASON] = f"not in the {'second' if item.present == 'a' else 'first'} mask"
     return row | {name: getattr(item, name) for name in COLUMNS}

@@ -11,6 +11,7 @@ from radiobone.core.errors import UsageError
 from radiobone.tables.cohort import (
     IMAGE,
     MASK,
+    NOTHING_FOUND,
     SCHEME,
     SEGMENTS,
     SERIES,
@@ -42,6 +43,11 @@ class MaskFile:
     scheme: str = ""
     segments: tuple[str, ...] = ()
     unsegmented: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no file because the model found nothing, which is an empty mask."""
+        return self.unsegmented.startswith(NOTHING_FOUND)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ DEFINITIONS = {
     "surface": "centres of voxels that share a face with a voxel outside the level; beyond the grid is outside",
     "hd95_mm": f"larger one of the {PERCENTILE:g}th percentiles of the surface distances in both directions",
     "assd_mm": "mean of the surface distances of both directions together",
-    "dice": "0 where only one mask holds the level; distances are then empty",
+    "dice": "0 where only one mask holds the level, or one is empty; distances are then empty",
     "volume_difference": "second mask less the first; in percent of the first",
 }
 
@@ -38,7 +38,7 @@ class PairRecord(FileModel):
     patient_id, scan_id, repeat : str
         Whose.
     status, reason : str
-        ``ok``, ``failed`` or ``skipped``, and why.
+        ``ok``, ``failed`` or ``skipped``, and why; an empty mask beside one with levels is ``ok``.
     mask_a_sha256, mask_b_sha256 : tuple of str
         Of each file's bytes.
     notes : tuple of str

@@ -1,7 +1,8 @@
 """Agreement summed up: mean, median, SD and interval over all rows, for each level, and for each stratum.
 
 Patients are drawn, with all their rows: levels of one spine are no independent cases. A level that only one mask
-holds counts with a Dice of 0, and is missing from the distances, whose numbers of rows say so.
+holds counts with a Dice of 0, as challenges of segmentation have it, and is missing from the distances, whose
+numbers of rows say so; ``n_only_a`` and ``n_only_b`` count such levels.
 """
 
 from __future__ import annotations

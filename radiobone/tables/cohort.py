@@ -31,6 +31,9 @@ SERIES = "series"
 SEGMENTS = "segments"
 SCHEME = "mask_scheme"
 SEGMENTATION_STATUS, SEGMENTATION_REASON = "segmentation_status", "segmentation_reason"
+NOTHING_FOUND = "the model found nothing in the image"
+"""How the reason begins where a model left its mask empty."""
+
 CALIBRATION_MASK = "calibration_mask"
 CONTRAST = "contrast"
 

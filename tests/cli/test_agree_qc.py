@@ -83,7 +83,7 @@ def test_names_and_intervals_are_never_cut(monkeypatch, capsys, tmp_path, width,
         ],
         columns=["part", "name", "metric", "n_rows", "n_only_a", "n_only_b", "mean", "mean_low", "mean_high"],
     )
-    failed = PairRecord(patient_id="p", scan_id="1", status="failed", reason="mask is empty")
+    failed = PairRecord(patient_id="p", scan_id="1", status="failed", reason="file not found")
     _show(AgreementStudy(Agreement(pd.DataFrame(), [failed]), summary), tmp_path)
     text = capsys.readouterr().out
     assert "…" not in text

@@ -20,7 +20,7 @@ from radiobone.study.agreement import AgreementRequest, compare_pair, compare_pa
 from radiobone.study.agreement_outputs import agreement_figures, run_agreement
 from radiobone.study.agreement_pairs import MaskFile, MaskPair, mask_pairs
 from radiobone.study.agreement_summary import SummaryOptions, cohort_strata, join_strata, parse_strata, summarise
-from radiobone.tables.cohort import read_cohort
+from radiobone.tables.cohort import NOTHING_FOUND, read_cohort
 from radiobone.tables.reading import read_text_table
 
 GRID = Geometry((42, 12, 12), (4.0, 1.0, 1.0))
@@ -118,6 +118,44 @@ def test_a_box_of_the_grid_is_compared_in_its_place_without_the_image(tmp_path):
     for pair in (files, files[::-1]):
         _, levels = compare_pair(MaskPair("p", "1", *pair), AgreementRequest())
         assert [(level.level, level.dice) for level in levels] == [("L1", 1.0), ("L2", 1.0)]
+
+
+def test_a_mask_left_empty_misses_all_levels_of_the_other(tmp_path):
+    held, empty = tmp_path / "held.nii.gz", tmp_path / "empty.nii.gz"
+    write_mask(mask(20, 21), held)
+    write_mask(mask(), empty)
+    files = {"held": MaskFile(held), "empty": MaskFile(empty)}
+    files["found nothing"] = MaskFile(tmp_path / "none.nii.gz", unsegmented=f"{NOTHING_FOUND} | got: background")
+    sides = [("held", "held"), ("held", "empty"), ("empty", "held"), ("held", "found nothing"), ("empty", "empty")]
+    pairs = [MaskPair(f"p{number}", "1", files[a], files[b]) for number, (a, b) in enumerate(sides)]
+    found = compare_pairs(pairs, AgreementRequest(), progress=False)
+    assert found.counts == {"failed": 1, "ok": 4}
+    table = found.table
+    assert table["level"].tolist() == ["L1", "L2"] * 4 + [""]
+    assert table["dice"][:8].tolist() == [1, 1, 0, 0, 0, 0, 0, 0]
+    assert table["present"][:8].tolist() == ["both"] * 2 + ["a"] * 2 + ["b"] * 2 + ["a"] * 2
+    assert table["hd95_mm"][:2].tolist() == [0, 0]
+    assert table[["hd95_mm", "assd_mm"]][2:].isna().all(axis=None)
+    assert table["volume_difference_percent"][[2, 3, 6]].tolist() == [-100, -100, -100]
+    assert table["reason"][[1, 2, 4]].tolist() == ["", "not in the second mask", "not in the first mask"]
+    assert table["reason"][8].startswith("both masks are empty")
+    assert found.records[1].notes[1].startswith("second mask: empty")
+    overall = line(summarise(table), "all", "all", "dice")
+    assert overall[["n_rows", "n_only_a", "n_only_b", "mean"]].tolist() == [8, 4, 2, 0.25]
+
+
+def test_a_segment_left_empty_is_missed_and_stops_no_other(tmp_path):
+    """Two readers were to outline L1 and L2; the second left L2 empty."""
+    for name, values in (("one", (20, 21)), ("two", (20,))):
+        image = sitk.GetImageFromArray(mask(*values).array)
+        image.SetSpacing(GRID.spacing_mm[::-1])
+        for number, (level, value) in enumerate((("L1", "20"), ("L2", "21"))):
+            for key, text in {"Name": level, "LabelValue": value, "Layer": "0"}.items():
+                image.SetMetaData(f"Segment{number}_{key}", text)
+        sitk.WriteImage(image, tmp_path / f"{name}.seg.nrrd")
+    files = [MaskFile(tmp_path / f"{name}.seg.nrrd", segments=("L1", "L2")) for name in ("one", "two")]
+    _, levels = compare_pair(MaskPair("p", "1", *files), AgreementRequest())
+    assert [(item.level, item.present, item.dice) for item in levels] == [("L1", "both", 1.0), ("L2", "a", 0.0)]
 
 
 def test_levels_asked_for_are_there_whatever_the_masks_hold(cohort):

@@ -50,8 +50,8 @@ def read_label_map(files: Sequence[Path], wanted: Sequence[str], where: str) -> 
     Raises
     ------
     ImageError
-        If the file is truncated, not 3D, not scalar, only background, or holds values that are no labels; or names
-        are wanted that it does not carry.
+        If the file is truncated, not 3D, not scalar, or holds values that are no labels; or names are wanted that
+        it does not carry.
     """
     image = read_volume(files)
     labels = as_labels(image.array, where)
@@ -76,31 +76,14 @@ def named_mask(mask: Mask, names: dict[int, str], wanted: Sequence[str], where: 
     Raises
     ------
     ImageError
-        If the label map is empty, or lacks a name or label that is wanted.
+        If it lacks a name that is wanted.
     """
-    if not mask.array.any():
-        raise ImageError(
-            "mask is empty",
-            where=where,
-            got="only background",
-            expected="at least one label",
-            do="check that the right file was given",
-        )
     if not names and not wanted:
         return mask
     present = mask.labels()
     chosen = choose_segments(
         {value: name for value, name in names.items() if value in present or wanted}, wanted, where
     )
-    empty = [name for value, name in chosen.items() if value not in present]
-    if empty:
-        raise ImageError(
-            "a segment that was asked for is empty",
-            where=where,
-            got=f"no voxel in {', '.join(map(repr, empty))}",
-            expected="at least one voxel in each segment",
-            do="check that the right file was exported",
-        )
     array = np.where(np.isin(mask.array, list(chosen)), mask.array, 0) if wanted else mask.array
     return Mask(array, mask.geometry, mask.offset, chosen, mask.notes)
 

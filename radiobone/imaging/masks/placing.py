@@ -70,12 +70,14 @@ def place_on(grid: Geometry, mask: Mask, *, boxed: bool) -> Mask:
     Returns
     -------
     Mask
-        On the image's grid, with a note if axes were turned; or the same mask, if it is there already, its voxels
-        lie between those of the image, or labels lie outside.
+        On the image's grid, with a note if axes were turned; or the same mask, if it is there already, is empty,
+        its voxels lie between those of the image, or labels lie outside.
     """
     if not boxed and not differences(grid, mask.geometry):
         return mask
     part = mask.tight()
+    if not part.array.size:
+        return mask
     # Of a box, only what holds labels must fit.
     whole = part.box if boxed else _whole(mask.geometry)
     turn = _turn(grid, mask.geometry, whole)

@@ -170,21 +170,24 @@ def combine(found: Segments, where: str, wanted: Sequence[str] = ()) -> Mask:
     where : str
         The file, for messages.
     wanted : sequence of str
-        The names that were asked for: none of them may be empty.
+        The names that were asked for.
 
     Returns
     -------
     Mask
-        In the smallest box that holds all segments, with their names; an empty segment is noted.
+        In the smallest box that holds all segments, with their names, those of empty ones that were asked for
+        among them; an empty segment is noted.
 
     Raises
     ------
     ImageError
-        If all segments are empty, or one that was asked for, or segments overlap.
+        If segments overlap.
     """
     full = [segment for segment in found.segments if segment.mask.n_voxels]
     empty = [segment.name for segment in found.segments if not segment.mask.n_voxels]
-    _check_filled(full, empty, wanted, where)
+    names = {segment.value: segment.name for segment in (found.segments if wanted or not full else full)}
+    if not full:
+        return Mask(np.zeros((1, 1, 1), dtype=np.uint8), found.geometry, names=names, notes=tuple(found.notes))
     box = functools.reduce(union, (segment.mask.box for segment in full))
     highest = max(segment.value for segment in full)
     array = np.zeros([part.stop - part.start for part in box], dtype=np.min_scalar_type(highest))
@@ -201,18 +204,38 @@ def combine(found: Segments, where: str, wanted: Sequence[str] = ()) -> Mask:
     if empty:
         notes.append(f"segments without a voxel: {', '.join(map(repr, empty))}")
     z, y, x = (part.start for part in box)
-    names = {segment.value: segment.name for segment in full}
     return Mask(array, found.geometry, (z, y, x), names, tuple(notes))
 
 
-def _check_filled(full: Sequence[Segment], empty: Sequence[str], wanted: Sequence[str], where: str) -> None:
-    if not full or (wanted and empty):
+def check_filled(mask: Mask, wanted: Sequence[str], where: str) -> None:
+    """Refuse a mask without labels, or without those that were asked for.
+
+    Parameters
+    ----------
+    mask : Mask
+        As it was read.
+    wanted : sequence of str
+        The names that were asked for: none of them may be empty.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    ImageError
+        If it, or one of them, is empty.
+    """
+    filled = bool(mask.array.any())
+    if filled and not wanted:
+        return
+    present = mask.labels()
+    empty = [name for value, name in mask.names.items() if value not in present]
+    if not filled or empty:
         raise ImageError(
-            "a segment that was asked for is empty" if full else "mask is empty",
+            "a segment that was asked for is empty" if filled else "mask is empty",
             where=where,
-            got=f"no voxel in {_listed(empty)}",
-            expected="at least one voxel in each segment" if full else "at least one label",
-            do="check that the right file was exported",
+            got=f"no voxel in {_listed(empty)}" if empty else "only background",
+            expected="at least one voxel in each segment" if filled else "at least one label",
+            do="check that the right file was given, and exported whole",
         )
 
 

@@ -111,7 +111,7 @@ def read_slicer(
     Raises
     ------
     ImageError
-        If the file is truncated, lacks a layer or a name that is wanted, or its only layer is empty.
+        If the file is truncated, or lacks a layer or a name that is wanted.
     """
     layers, geometry = read_layers(files)
     missing = sorted({item.layer for item in listed if not 0 <= item.layer < len(layers)})
