@@ -113,7 +113,9 @@ def outline(backbone: str, n_channels: int | None = None) -> torch.nn.Module:
         return _made(backbone, n_channels)
 
 
-def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str) -> torch.Tensor:
+def run_layer(
+    net: torch.nn.Module, inputs: torch.Tensor, layer: str, *, after: str | None = None
+) -> torch.Tensor:
     """Run a network up to one of its layers.
 
     Parameters
@@ -124,6 +126,8 @@ def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str) -> torch.T
         Normalised inputs, with two or three axes of space, on the device of the network.
     layer : str
         A layer that `BACKBONES` lists for the network, or ``last_map``.
+    after : str, optional
+        The layer whose map is given in place of inputs: only what comes behind it is run.
 
     Returns
     -------
@@ -133,18 +137,20 @@ def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str) -> torch.T
     Raises
     ------
     ValueError
-        If the network has no such layer.
+        If the network has no such layer, or none behind ``after``.
     """
     torch = require("torch", "deep")
+    if layer == after:
+        return inputs
     features = inputs
-    for name, step in _steps(net):
+    for name, step in _steps_after(net, after):
         features = step(features)
         if name == layer:
             return features
     if layer == LAST_MAP:
         return features
     if layer != "avgpool":
-        raise ValueError(f"the network has no layer {layer!r}")
+        raise ValueError(f"the network has no layer {layer!r}" + (f" behind {after!r}" if after else ""))
     pool = (
         torch.nn.functional.adaptive_avg_pool2d if features.ndim == 4 else torch.nn.functional.adaptive_avg_pool3d
     )
@@ -190,6 +196,14 @@ def _steps(net: torch.nn.Module) -> list[tuple[str, Any]]:
         return [*net.features.named_children(), ("relu", torch.nn.functional.relu)]
     names = ("conv1", "bn1", "act", "maxpool", "layer1", "layer2", "layer3", "layer4")
     return [(name, getattr(net, name)) for name in names]
+
+
+def _steps_after(net: torch.nn.Module, layer: str | None) -> list[tuple[str, Any]]:
+    steps = _steps(net)
+    if layer is None:
+        return steps
+    names = [name for name, _ in steps]
+    return [] if layer == LAST_MAP else steps[names.index(layer) + 1 :]
 
 
 def _resnet(backbone: Backbone, channels: int) -> torch.nn.Module:
