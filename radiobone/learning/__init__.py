@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from radiobone.learning.harmonisation.combat import ComBat
     from radiobone.learning.hierarchical import HierarchicalClassifier
     from radiobone.learning.hu_rule import HuThresholdClassifier, hu_alone, hu_columns
+    from radiobone.learning.network.classifier import NetworkClassifier
+    from radiobone.learning.network.volumes import VolumeStack
     from radiobone.learning.nodes import Node, NodeError, NodeTree, chain, normal_first, osteoporosis_first
     from radiobone.learning.penalised.lasso import LassoSelector
     from radiobone.learning.selection.blocks import BlockSelector
+    from radiobone.learning.selection.components import PrincipalComponents
     from radiobone.learning.selection.correlation import CorrelationFilter
     from radiobone.learning.selection.icc import intraclass_correlation
     from radiobone.learning.selection.missing import MissingValues
@@ -48,14 +51,17 @@ __all__ = [
     "LinearFormula",
     "MRMRSelector",
     "MissingValues",
+    "NetworkClassifier",
     "Node",
     "NodeError",
     "NodeTree",
+    "PrincipalComponents",
     "Repeats",
     "SelectiveClassifierCV",
     "StabilityFilter",
     "UnivariateFilter",
     "VarianceFilter",
+    "VolumeStack",
     "chain",
     "hu_alone",
     "hu_columns",
@@ -84,14 +90,17 @@ _MODULES = {
     "LinearFormula": "disk.formula",
     "MRMRSelector": "selection.mrmr",
     "MissingValues": "selection.missing",
+    "NetworkClassifier": "network.classifier",
     "Node": "nodes",
     "NodeError": "nodes",
     "NodeTree": "nodes",
+    "PrincipalComponents": "selection.components",
     "Repeats": "selection.repeats",
     "SelectiveClassifierCV": "selective",
     "StabilityFilter": "selection.stability",
     "UnivariateFilter": "selection.univariate",
     "VarianceFilter": "selection.variance",
+    "VolumeStack": "network.volumes",
     "chain": "nodes",
     "hu_alone": "hu_rule",
     "hu_columns": "hu_rule",

@@ -51,6 +51,7 @@ TRUSTED_TYPES = (
     "radiobone.learning.prior.PriorClassifier",
     "radiobone.learning.search.Alignment",
     "radiobone.learning.selection.blocks.BlockSelector",
+    "radiobone.learning.selection.components.PrincipalComponents",
     "radiobone.learning.selection.correlation.CorrelationFilter",
     "radiobone.learning.selection.missing.MissingValues",
     "radiobone.learning.selection.mrmr.MRMRSelector",

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from radiobone.core.config import FileModel
 from radiobone.core.errors import ConfigError
-from radiobone.learning.protocol.choices import Positive, StepContext
+from radiobone.learning.protocol.choices import Positive, Several, StepContext
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -214,6 +214,35 @@ class Importance(FileModel):
             criterion=self.criterion,
             class_weight=self.class_weight,
             random_state=context.seed,
+        )
+
+
+class Pca(FileModel):
+    """Put principal components in the place of columns.
+
+    Parameters
+    ----------
+    columns : tuple of str, optional
+        Names or patterns, such as ``"*deep-*"``; by default all columns. Columns of other names pass as they are.
+    share : float
+        Share of the variance that the components hold together.
+    components : int, optional
+        Largest number of components.
+    whiten : bool
+        Divide each component by its standard deviation.
+    """
+
+    columns: Several[str] | None = None
+    share: float = Field(default=0.95, gt=0, le=1)
+    components: int | None = Field(default=None, ge=1)
+    whiten: bool = False
+
+    def build(self, context: StepContext) -> BaseEstimator:
+        """Return the transformer."""
+        from radiobone.learning.selection.components import PrincipalComponents
+
+        return PrincipalComponents(
+            columns=self.columns, share=self.share, n_components=self.components, whiten=self.whiten
         )
 
 

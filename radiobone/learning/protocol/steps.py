@@ -17,6 +17,7 @@ from radiobone.learning.protocol.step_filters import (
     Importance,
     Missing,
     Mrmr,
+    Pca,
     Rfe,
     Stability,
     Univariate,
@@ -194,6 +195,8 @@ class SelectionStep(OneKey):
         Eliminate columns by the weights of a linear machine.
     importance : Importance, optional
         Keep columns that matter to a random forest.
+    pca : Pca, optional
+        Put principal components in the place of columns.
     blocks : Blocks, optional
         Steps within blocks of columns.
     """
@@ -210,6 +213,7 @@ class SelectionStep(OneKey):
     elastic_net: ElasticNet | None = None
     rfe: Rfe | None = None
     importance: Importance | None = None
+    pca: Pca | None = None
     blocks: Blocks | None = None
 
 

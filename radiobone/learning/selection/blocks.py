@@ -129,7 +129,15 @@ class BlockSelector(TransformerMixin, BaseEstimator):
             self.notes_ += [f"{block}: {note}" for note in step_notes(fitted)]
             if not kept.shape[1]:
                 self.notes_.append(f"block {block} keeps none of its {len(places)} columns")
+        self._part_names()
         return self
+
+    def _part_names(self) -> None:
+        """Put the block before names that several blocks give to what they have made anew, such as ``pca_001``."""
+        counts = Counter(name for names in self.names_.values() for name in names.tolist())
+        for block, names in self.names_.items():
+            told = [f"{block}_{name}" if counts[name] > 1 else name for name in names.tolist()]
+            self.names_[block] = np.array(told, dtype=object)
 
     def _places(self, names: list[Any]) -> dict[str, NDArray[np.intp]]:
         blocks: Mapping[str, Any] = {"all": None} if self.blocks is None else self.blocks

@@ -54,6 +54,10 @@ OPTIONS = {
         {"method": "pearson", "threshold": 0.8, "keep": "largest_univariate"},
     ),
     "mrmr": ({"k": 30, "form": "MID"}, {"k": 30, "form": "MID"}),
+    "pca": (
+        {"columns": "*deep-*", "share": 0.8, "components": 9, "whiten": True},
+        {"columns": ("*deep-*",), "share": 0.8, "n_components": 9, "whiten": True},
+    ),
     "rfe": (
         {"k": 5, "step": 0.2, "C": 0.5, "class_weight": None},
         {"k": 5, "step": 0.2, "C": 0.5, "class_weight": None},
