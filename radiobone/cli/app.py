@@ -28,8 +28,8 @@ from radiobone.cli import (
     weights,
 )
 from radiobone.cli import run as run_verb
-from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_USAGE
-from radiobone.core.errors import RadioboneError, RadioboneWarning, UsageError
+from radiobone.core.batch import EXIT_CRASH, EXIT_OK, EXIT_SOME_FAILED, EXIT_USAGE
+from radiobone.core.errors import CaseError, RadioboneError, RadioboneWarning, UsageError
 
 EXIT_STOPPED = 130
 """Exit code of a command that the user stopped by Ctrl-C, as shells have it."""
@@ -40,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    epilog="Exit codes: 0 all well; 2 wrong use; 3 finished, but some cases failed (see the table); 1 crash; "
+    epilog="Exit codes: 0 all well; 2 wrong use; 3 some cases, or the only one, failed, and why is told; 1 crash; "
     "130 stopped.",
 )
 app.command("demo")(demo.demo)
@@ -102,7 +102,10 @@ def run(arguments: list[str] | None = None) -> int:
         for name in ("where", "got", "expected", "do"):
             if getattr(error, name) is not None:
                 errors.print(f"  [dim]{name + ':':<10}[/]{escape(str(getattr(error, name)))}")
-        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_CRASH
+        if isinstance(error, UsageError):
+            return EXIT_USAGE
+        # A verb for one scan ends as a cohort of that scan does.
+        return EXIT_SOME_FAILED if isinstance(error, CaseError) else EXIT_CRASH
     return EXIT_OK
 
 

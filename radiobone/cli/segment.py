@@ -88,6 +88,14 @@ def segment(
     ] = None,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Default: all processors.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Segment all anew; keep no earlier masks.")] = False,
+    existing: Annotated[
+        str,
+        typer.Option(
+            "--existing",
+            help="Masks of a cohort that were corrected in the folder, or not made there: refuse, or keep (they are "
+            "used as they are, and only the others made).",
+        ),
+    ] = "refuse",
 ) -> None:
     """Segment vertebrae in every scan of a cohort, or in one, with an nnU-Net v2 model that is loaded once.
 
@@ -99,6 +107,10 @@ def segment(
         raise typer.BadParameter("give either --cohort, or an IMAGE")
     if cohort is not None and series:
         raise typer.BadParameter("--series is for one scan; a cohort table has a column series")
+    if existing not in ("refuse", "keep"):
+        raise typer.BadParameter(f"{existing!r} is neither 'refuse' nor 'keep'", param_hint="--existing")
+    if cohort is None and existing == "keep":
+        raise typer.BadParameter("is for a cohort", param_hint="--existing")
     known = parse_anchor(anchor) if anchor else None
 
     predictor = make_predictor(
@@ -117,18 +129,24 @@ def segment(
         )
     )
     if cohort is not None:
-        raise typer.Exit(_cohort(cohort, predictor, out, scheme, known, fresh))
+        raise typer.Exit(_cohort(cohort, predictor, out, scheme, known, fresh, existing == "keep"))
     assert image is not None
     _one(image, series, predictor, out, scheme, known)
 
 
-def _cohort(cohort: Path, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None, fresh: bool) -> int:
-    from radiobone.segmentation.batch import segment_cohort
+def _cohort(
+    cohort: Path, predictor: Predictor, out: Path, scheme: str, anchor: Anchor | None, fresh: bool, keep: bool
+) -> int:
+    from radiobone.segmentation.batch import KEEP, REFUSE, segment_cohort
     from radiobone.tables.cohort import MASK, read_cohort
 
     table = read_cohort(cohort, masks=False)
     given = MASK in table.table and bool((table.table[MASK] != "").any())
-    return _show(segment_cohort(table, predictor, out, scheme=scheme, anchor=anchor, resume=not fresh), given)
+    existing = KEEP if keep else REFUSE
+    return _show(
+        segment_cohort(table, predictor, out, scheme=scheme, anchor=anchor, resume=not fresh, existing=existing),
+        given,
+    )
 
 
 def _show(summary: SegmentationSummary, given: bool) -> int:
@@ -137,6 +155,7 @@ def _show(summary: SegmentationSummary, given: bool) -> int:
     from rich.markup import escape
 
     from radiobone.segmentation.earlier import MANIFEST
+    from radiobone.segmentation.records import GIVEN
 
     console = Console(soft_wrap=True)
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
@@ -144,6 +163,10 @@ def _show(summary: SegmentationSummary, given: bool) -> int:
     console.print(
         f"[bold]{escape(str(summary.table))}[/]: {counts}{kept}; read with --scheme {escape(summary.scheme)}"
     )
+    if summary.counts.get(GIVEN):
+        console.print(
+            "[yellow]note[/] masks counted as given were corrected, or not made here: they are used as they are"
+        )
     if given:
         console.print("[yellow]note[/] masks that the cohort had stand in the column mask_given")
     if summary.noted:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -23,6 +23,7 @@ from radiobone.segmentation.earlier import (
     MANIFEST,
     MASKS,
     RESUME,
+    foreign_masks,
     keep_foreign,
     keep_foreign_file,
     keep_table,
@@ -31,7 +32,7 @@ from radiobone.segmentation.earlier import (
 from radiobone.segmentation.labels import AUTO, scheme_file
 from radiobone.segmentation.naming import Anchor, parse_anchor
 from radiobone.segmentation.records import SegmentationManifest, SegmentedScan, model_records
-from radiobone.segmentation.scan import Naming, Predictor, plan_naming, segment_scan
+from radiobone.segmentation.scan import Naming, Predictor, given_scan, plan_naming, segment_scan
 from radiobone.tables.cohort import (
     IMAGE,
     MASK,
@@ -48,6 +49,12 @@ from radiobone.voi.schemes import TOTALSEGMENTATOR, VERSE
 TABLE, SCHEME_FILE = "cohort.csv", "scheme.yaml"
 
 SHIPPED = (VERSE.name, TOTALSEGMENTATOR.name)
+
+Existing = Literal["refuse", "keep"]
+
+REFUSE, KEEP = get_args(Existing)
+
+_USE = "give --existing keep, to use them as they are and make only the others; or move them to another folder"
 
 ANCHOR = "anchor"
 """Column of the cohort table with the vertebra that is known in a scan."""
@@ -92,6 +99,7 @@ def segment_cohort(
     scheme: str | Path = AUTO,
     anchor: Anchor | None = None,
     resume: bool = True,
+    existing: Existing = REFUSE,
     table: bool = True,
     progress: bool = True,
 ) -> SegmentationSummary:
@@ -111,6 +119,9 @@ def segment_cohort(
         The known vertebra of all scans that have none of their own.
     resume : bool, default True
         Keep masks that an earlier run finished with the same image, models and settings; else make all anew.
+    existing : {"refuse", "keep"}, default "refuse"
+        What becomes of masks in the folder that were corrected, or not made here: the run is refused, or they are
+        used as they are, with the status ``given``, and only the others are made.
     table : bool, default True
         Write the cohort table.
     progress : bool, default True
@@ -125,20 +136,27 @@ def segment_cohort(
     ------
     UsageError
         If an anchor is none or of no use, the scheme lacks a level, one scan has several images, the folder cannot
-        be written, or it holds a cohort table or masks of these scans that were not made here or were changed
-        since.
+        be written, or it holds a cohort table or (unless they are kept) masks of these scans that were not made
+        here or were changed since.
     """
     scans = cohort.unmasked_scans()
     names = mask_names(scans)
     anchors = _anchors(cohort, anchor)
     naming = plan_naming(predictor, scheme, any(anchors.values()))
     _check_folder(out, cohort, table)
-    keep_foreign(out, names.values())
+    given: frozenset[str] = frozenset()
+    if existing == KEEP:
+        given = foreign_masks(out, names.values())
+    else:
+        keep_foreign(out, names.values(), _USE)
     store = ResumeStore(out / RESUME)
 
     def work(scan: UnmaskedScan) -> SegmentedScan:
         key = (scan.patient_id, scan.scan_id)
-        return segment_scan(scan, out / MASKS / names[key], predictor, naming, anchors[key], store, resume=resume)
+        path = out / MASKS / names[key]
+        if path.name in given:
+            return given_scan(scan, path, naming)
+        return segment_scan(scan, path, predictor, naming, anchors[key], store, resume=resume)
 
     outcomes = run_cases(
         scans, work, name=lambda scan: scan.name, description="segmenting scans", progress=progress

@@ -13,7 +13,8 @@ from radiobone.core.config import validate
 from radiobone.core.errors import TableError, UsageError
 from radiobone.core.hashing import sha256_file
 from radiobone.core.store import ResumeStore
-from radiobone.segmentation.records import SegmentationManifest
+from radiobone.core.words import counted
+from radiobone.segmentation.records import GIVEN, SegmentationManifest
 from radiobone.tables.cohort import UnmaskedScan
 
 MASKS, MANIFEST, RESUME = "masks", "segmentation.manifest.json", "segmentation.resume"
@@ -109,8 +110,8 @@ def mask_names(scans: Sequence[UnmaskedScan]) -> dict[tuple[str, str], str]:
     return names
 
 
-def keep_foreign(out: Path, names: Iterable[str]) -> None:
-    """Refuse to replace masks that were not made here, or that somebody has corrected since.
+def foreign_masks(out: Path, names: Iterable[str]) -> frozenset[str]:
+    """Return which masks were not made here, or were corrected by somebody since.
 
     Parameters
     ----------
@@ -119,22 +120,40 @@ def keep_foreign(out: Path, names: Iterable[str]) -> None:
     names : iterable of str
         Of their files.
 
+    Returns
+    -------
+    frozenset of str
+        Names of files with other bytes than any mask that was made here.
+    """
+    present = [name for name in names if (out / MASKS / name).is_file()]
+    made = _made_in(out) if present else set()
+    return frozenset(name for name in present if sha256_file(out / MASKS / name) not in made)
+
+
+def keep_foreign(out: Path, names: Iterable[str], do: str) -> None:
+    """Refuse to replace masks that were not made here, or that somebody has corrected since.
+
+    Parameters
+    ----------
+    out : Path
+        The folder that new masks are to be written to.
+    names : iterable of str
+        Of their files.
+    do : str
+        How the user can have them used.
+
     Raises
     ------
     UsageError
-        If a file of one of these names has other bytes than any mask that was made here.
+        If there are any (see `foreign_masks`).
     """
-    present = [out / MASKS / name for name in names if (out / MASKS / name).is_file()]
-    made = _made_in(out) if present else set()
-    foreign = [path for path in present if sha256_file(path) not in made]
-    if foreign:
-        told = ", ".join(f"{MASKS}/{path.name}" for path in foreign[:SHOWN])
+    if foreign := sorted(foreign_masks(out, names)):
+        told = ", ".join(f"{MASKS}/{name}" for name in foreign[:SHOWN])
         raise UsageError(
-            f"{len(foreign)} masks were changed after they were made, or not made here",
+            f"{counted(len(foreign), 'mask')} changed after being made, or not made here",
             where=str(out),
             got=told + (f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""),
-            do="move them to another folder (`radiobone run` keeps those that the column mask of its cohort "
-            "names), or delete them, to have them made anew",
+            do=f"{do}, or delete them, to have them made anew",
         )
 
 
@@ -169,7 +188,7 @@ def _made_in(out: Path) -> set[str | None]:
     manifest = read_manifest(out).scans if (out / MANIFEST).is_file() else []
     kept = ResumeStore(out / RESUME).values()
     return {
-        *(scan.mask_sha256 for scan in manifest),
+        *(scan.mask_sha256 for scan in manifest if scan.status != GIVEN),
         *(item.get("mask_sha256") for item in kept if isinstance(item, dict)),
     }
 

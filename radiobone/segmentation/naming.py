@@ -23,6 +23,9 @@ GAP_SHARE, DOUBLE_SHARE = 1.6, 0.6
 vertebra came apart. Real steps grow by about a tenth from one level to the next."""
 
 
+_LOOK = "segment this scan alone with --scheme model and without an anchor, to look at its unnamed mask"
+
+
 @dataclass(frozen=True)
 class Anchor:
     """The vertebra that is known.
@@ -158,7 +161,7 @@ def _above_sacrum(instances: list[Instance], base: Mask | None) -> Anchor:
             "a vertebra lies below the top of the sacrum",
             got=f"its middle {top - instances[-1].height_mm:.0f} mm lower",
             expected="all vertebrae above the sacrum",
-            do="look at the mask, or give an anchor",
+            do=f"give an anchor; {_LOOK}",
         )
     return Anchor("lowest", "L5")
 
@@ -182,7 +185,7 @@ def _check_steps(instances: list[Instance]) -> None:
                     where=f"between vertebrae {place + 1} and {place + 2} of {len(instances)}, from the head",
                     got=f"a step of {step:.0f} mm beside {', '.join(f'{near:.0f}' for near in beside)} mm",
                     expected="even steps: names beyond an uneven one would be wrong",
-                    do="look at the mask; correct it by hand, or use a model that names levels",
+                    do=f"{_LOOK}; correct it by hand, or use a model that names levels",
                 )
 
 
@@ -196,7 +199,7 @@ def _count(number: int, anchor: Anchor) -> tuple[str, ...]:
             "there are more vertebrae than names",
             got=f"{number} vertebrae, {anchor}",
             expected=f"up to {place + 1 if anchor.end == 'lowest' else len(names) - place}",
-            do="check the anchor, and look at the mask",
+            do=f"check the anchor; {_LOOK}",
         )
     return tuple(names[start : start + number])
 

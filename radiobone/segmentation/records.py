@@ -9,6 +9,10 @@ from radiobone.core.config import FileModel
 from radiobone.segmentation.model import Model
 
 
+GIVEN = "given"
+"""Status of a mask that no model of the run made."""
+
+
 class FoldRecord(FileModel):
     """One fold of a model.
 
@@ -64,7 +68,7 @@ class SegmentedScan(FileModel):
     patient_id, scan_id : str
         Who, and which of their scans.
     status, reason : str
-        ``ok`` or ``failed``, and why.
+        ``ok`` or ``failed``, and why; ``given`` if the mask was there and was kept as it is.
     mask : str, optional
         The file, relative to the manifest; where the scan failed, no file lies there.
     image_sha256, mask_sha256 : str, optional

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,12 +14,12 @@ from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.provenance import versions
 from radiobone.core.store import ResumeStore
 from radiobone.imaging import Image, Mask
-from radiobone.imaging.reading import read_image, source_files
+from radiobone.imaging.reading import read_image, read_mask, source_files
 from radiobone.imaging.writing import write_mask
 from radiobone.segmentation.labels import AUTO, MODEL, SACRUM, Values, instance_label, names_levels
 from radiobone.segmentation.model import Model
 from radiobone.segmentation.naming import Anchor, name_levels
-from radiobone.segmentation.records import SegmentedScan
+from radiobone.segmentation.records import GIVEN, SegmentedScan
 from radiobone.tables.cohort import NOTHING_FOUND, UnmaskedScan
 from radiobone.tables.level_names import find_level
 from radiobone.voi.schemes import VERSE, Scheme, find_scheme
@@ -68,6 +69,10 @@ class Naming:
     scheme: Scheme
     label: int = 1
     sacrum: int | None = None
+
+    def levels(self, values: Sequence[int]) -> tuple[str, ...]:
+        """Return the levels of label values; one that the scheme does not name keeps its number."""
+        return tuple(self.scheme.level(value) or f"label_{value}" for value in values)
 
 
 def plan_naming(predictor: Predictor, scheme: str | Path, anchored: bool) -> Naming:
@@ -145,6 +150,35 @@ def scan_key(image_sha256: str, series: str, predictor: Predictor, naming: Namin
     return sha256_json(content)
 
 
+def given_scan(scan: UnmaskedScan, out: Path, naming: Naming) -> SegmentedScan:
+    """Return the record of a mask that somebody corrected or made, which stays as it is.
+
+    Parameters
+    ----------
+    scan : UnmaskedScan
+        Who.
+    out : Path
+        The mask.
+    naming : Naming
+        From `plan_naming`; the mask is read with the values of those that are made.
+
+    Raises
+    ------
+    CaseError
+        If the mask cannot be read.
+    """
+    values = read_mask(out).labels()
+    return SegmentedScan(
+        patient_id=scan.patient_id,
+        scan_id=scan.scan_id,
+        status=GIVEN,
+        mask=out.name,
+        mask_sha256=sha256_file(out),
+        levels=naming.levels(values),
+        notes=("changed after it was made, or not made here: kept as it is",),
+    )
+
+
 def segment_scan(
     scan: UnmaskedScan,
     out: Path,
@@ -214,7 +248,7 @@ def segment_scan(
             image_sha256=image_sha256,
             mask_sha256=sha256_file(part),
             anchor=None if anchor is None else str(anchor),
-            levels=tuple(naming.scheme.level(value) or f"label_{value}" for value in mask.labels()),
+            levels=naming.levels(mask.labels()),
             notes=notes,
             seconds=round(time.perf_counter() - begin, 3),
         )

@@ -15,7 +15,7 @@ from radiobone.segmentation.batch import ANCHOR, SCHEME_FILE, SHIPPED, segment_c
 from radiobone.segmentation.earlier import MANIFEST, MASKS, keep_foreign, mask_names, read_manifest
 from radiobone.segmentation.labels import SACRUM, instance_label
 from radiobone.segmentation.options import make_predictor
-from radiobone.segmentation.records import SegmentationManifest
+from radiobone.segmentation.records import GIVEN, SegmentationManifest
 from radiobone.segmentation.scan import Naming, plan_naming
 from radiobone.study.journal import Journal, files_of, state_of
 from radiobone.study.recipe import Recipe
@@ -41,7 +41,7 @@ STEP = "segment"
 SEGMENTED = "segmented.csv"
 """The cohort table with all masks, for other verbs."""
 
-GIVEN = "given"
+_KEEP = "name them in the column mask of the cohort, which keeps them"
 
 Say = Callable[[str], None]
 
@@ -102,7 +102,7 @@ def segment_missing(
         say(f"{STEP}: every scan has a mask")
         return Masks(_completed(cohort, missing, None, out), {"counts": {GIVEN: len(table)}})
     unmasked = Cohort(cohort.path, table[missing], cohort.sha256)
-    keep_foreign(out, mask_names(unmasked.unmasked_scans()).values())
+    keep_foreign(out, mask_names(unmasked.unmasked_scans()).values(), _KEEP)
     manifest = _make(recipe, unmasked, out, progress, say)
     completed = _completed(cohort, missing, manifest, out)
     text = completed.moved(out).to_csv(index=False, lineterminator="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,11 @@ from test_naming import spine
 from radiobone.cli.app import run
 from radiobone.core.errors import TableError, UsageError
 from radiobone.core.files import write_text
+from radiobone.core.hashing import sha256_file
 from radiobone.imaging import Geometry, Image
 from radiobone.imaging.geometry import differences
 from radiobone.imaging.reading import read_image, read_mask
-from radiobone.imaging.writing import write_image
+from radiobone.imaging.writing import write_image, write_mask
 from radiobone.segmentation import Segmenter, batch, parse_anchor, read_model, segment_cohort, segment_file
 from radiobone.segmentation.scan import plan_naming
 from radiobone.tables.cohort import read_cohort
@@ -120,7 +122,7 @@ def test_finished_masks_are_kept_until_anything_changes(data, folders):
     assert again() == 2
     path.write_bytes(b"corrected by hand")
     for options in ({}, {"resume": False}):
-        with pytest.raises(UsageError, match=r"1 masks were changed .*masks/0012_a\.nii\.gz"):
+        with pytest.raises(UsageError, match=r"1 mask changed .*masks/0012_a\.nii\.gz"):
             again(**options)
     assert path.read_bytes() == b"corrected by hand"
     path.unlink()
@@ -129,6 +131,40 @@ def test_finished_masks_are_kept_until_anything_changes(data, folders):
     assert again(segmenter(folders["edges"], step_size=1.0)) == 0
     assert again(resume=False) == 0
     assert again() == 2
+
+
+def test_masks_that_were_corrected_can_be_kept_while_others_are_made(data, folders, capsys):
+    model = ["-m", str(folders["edges"]), "--device", "cpu"]
+    command = ["segment", "--cohort", str(data / "cohort.csv"), "-o", str(data / "out"), *model]
+    (data / "cohort.csv").write_text("patient_id,image\np1,good.nii.gz\np2,good.nii.gz\n")
+    assert run(command) == 0
+    first, second, third = (data / f"out/masks/p{number}_1.nii.gz" for number in (1, 2, 3))
+    made = second.read_bytes()
+    mask = read_mask(first)
+    write_mask(replace(mask, array=np.where(mask.array == 4, 0, mask.array)), first)
+    corrected = first.read_bytes()
+    third.write_bytes(b"no mask")
+    (data / "cohort.csv").write_text("patient_id,image\n" + "".join(f"p{n},good.nii.gz\n" for n in (1, 2, 3, 4)))
+    for _ in range(2):  # what is kept once is not taken for a mask that was made here
+        capsys.readouterr()
+        assert run(command) == 2
+        assert "2 masks changed after being made" in (told := " ".join(capsys.readouterr().err.split()))
+        assert "--existing keep" in told
+        assert run([*command, "--existing", "keep"]) == 3
+        assert "1 failed, 1 given, 2 ok" in (told := " ".join(capsys.readouterr().out.split()))
+        assert "used as they are" in told
+        assert (first.read_bytes(), second.read_bytes(), third.read_bytes()) == (corrected, made, b"no mask")
+    table = pd.read_csv(data / "out/cohort.csv", dtype=str, keep_default_na=False)
+    assert table["segmentation_status"].tolist() == ["given", "ok", "failed", "ok"]
+    assert table["mask"][0] == "masks/p1_1.nii.gz"
+    scans = json.loads((data / "out/segmentation.manifest.json").read_text())["scans"]
+    assert len(scans[0]["levels"]) == len(scans[1]["levels"]) - 1
+    assert scans[0]["mask_sha256"] == sha256_file(first)
+    assert "kept as it is" in scans[0]["notes"][0]
+    assert (
+        run(["segment", str(data / "good.nii.gz"), "-o", str(data / "m.nii.gz"), *model, "--existing", "keep"])
+        == 2
+    )
 
 
 def test_a_run_that_was_stopped_goes_on_after_a_change_of_settings(data, folders, monkeypatch):
@@ -159,7 +195,7 @@ def test_what_was_corrected_after_a_stopped_run_is_kept(data, folders, monkeypat
     for name in ("segmentation.manifest.json", "cohort.csv"):
         (data / "out" / name).unlink()  # as if it had been stopped before the end
     (data / "out/masks/0012_a.nii.gz").write_bytes(b"corrected by hand")
-    with pytest.raises(UsageError, match=r"1 masks were changed .*masks/0012_a\.nii\.gz"):
+    with pytest.raises(UsageError, match=r"1 mask changed .*masks/0012_a\.nii\.gz"):
         segment_cohort(cohort, segmenter(folders["edges"]), data / "out", progress=False)
     assert (data / "out/masks/0012_a.nii.gz").read_bytes() == b"corrected by hand"
 
@@ -277,6 +313,24 @@ def test_notes_are_told_in_one_line(tmp_path, folders, capsys):
     assert "1 pieces too small for a vertebra" in manifest["scans"][0]["notes"][0]
 
 
+def test_a_scan_whose_vertebrae_cannot_be_named_can_be_looked_at(tmp_path, folders, capsys):
+    image = bones(6)
+    image.array[50:70] = DARK  # one body of six
+    write_image(image, tmp_path / "gap.nii.gz")
+    command = [
+        "segment",
+        str(tmp_path / "gap.nii.gz"),
+        "-o",
+        str(tmp_path / "m.nii.gz"),
+        "-m",
+        str(folders["one"]),
+    ]
+    assert run([*command, "--device", "cpu", "--anchor", "lowest=L4"]) == 3
+    assert "--scheme model and without an anchor" in " ".join(capsys.readouterr().err.split())
+    assert run([*command, "--device", "cpu", "--scheme", "model"]) == 0
+    assert read_mask(tmp_path / "m.nii.gz").labels() == [1]
+
+
 def test_a_wrong_anchor_in_the_table_is_found_before_any_work(tmp_path, folders):
     (tmp_path / "cohort.csv").write_text("patient_id,image,anchor\np1,a.nii.gz,lowest=X\n")
     cohort = read_cohort(tmp_path / "cohort.csv", masks=False)
@@ -370,7 +424,7 @@ def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
     told = capsys.readouterr().out
     assert "failed patient 0013, scan a: file not found" in told
     assert "masks that the cohort had stand in the column mask_given" in told
-    assert run(["segment", str(data / "dark.nii.gz"), "-o", str(data / "m.nii.gz"), *arguments]) == 1
+    assert run(["segment", str(data / "dark.nii.gz"), "-o", str(data / "m.nii.gz"), *arguments]) == 3
     assert not list(data.glob("m.nii.gz*"))
     assert not list(data.glob(".part*"))
 
@@ -379,7 +433,7 @@ def test_one_bad_scan_is_told_with_its_exit_code(data, folders, capsys):
 def test_a_dicom_series_is_segmented_on_its_own_grid(shared_data, tmp_path, folders, capsys):
     source, out = str(shared_data / "dicom/ct_j2k_20slices"), tmp_path / "m.nii.gz"
     model = ["-m", str(folders["edges"]), "--device", "cpu", "--step-size", "1"]
-    assert run(["segment", source, "-o", str(out), "--series", "no such series", *model]) == 1
+    assert run(["segment", source, "-o", str(out), "--series", "no such series", *model]) == 3
     assert not out.exists()
     assert run(["segment", source, "-o", str(out), *model]) == 0
     capsys.readouterr()

@@ -204,7 +204,7 @@ def test_a_finished_step_is_redone_only_when_its_inputs_change(made, capsys):
     corrected = out / "masks/p03_1.nii.gz"
     write_mask(Mask(spine(4).array, spine(4).geometry), corrected)
     assert study(folder) == 2
-    assert "changed after they were made" in " ".join(capsys.readouterr().err.split())
+    assert "changed after being made" in " ".join(capsys.readouterr().err.split())
     rows[3][2] = "out/masks/p03_1.nii.gz"
     kept = sha256_file(corrected)
     write_cohort(folder, rows[:N])

@@ -177,7 +177,7 @@ def test_masks_of_others_and_corrected_ones_are_never_replaced(tmp_path):
     mask = tmp_path / "out/masks/p1_1.nii.gz"
     mask.parent.mkdir(parents=True)
     mask.write_bytes(b"drawn by hand")
-    told = r"1 masks were changed after they were made, or not made here .*masks/p1_1\.nii\.gz .*column mask"
+    told = r"1 mask changed after being made, or not made here .*masks/p1_1\.nii\.gz .*column mask"
     with pytest.raises(UsageError, match=told):
         segment_missing(study, table, tmp_path / "out")
     manifest(tmp_path / "out", "0" * 64)
