@@ -92,8 +92,8 @@ def segment(
         str,
         typer.Option(
             "--existing",
-            help="Masks of a cohort that were corrected in the folder, or not made there: refuse, or keep (they are "
-            "used as they are, and only the others made).",
+            help="Masks of a cohort that were corrected in the folder, or not made there: refuse, or keep (they "
+            "are used as they are, and only the others made).",
         ),
     ] = "refuse",
 ) -> None:

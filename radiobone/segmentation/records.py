@@ -8,7 +8,6 @@ from typing import Any
 from radiobone.core.config import FileModel
 from radiobone.segmentation.model import Model
 
-
 GIVEN = "given"
 """Status of a mask that no model of the run made."""
 
