@@ -135,7 +135,7 @@ def test_from_scans_to_a_study_with_what_failed_and_why(made, capsys):
         ("masks", "segmented"): 10,
         ("cohort", ""): 14,
         ("excluded: features", "segmentation failed: file not found"): 1,
-        ("excluded: features", "segmentation failed: there is no vertebra to be named"): 1,
+        ("excluded: features", "segmentation failed: the model found nothing in the image"): 1,
         ("analysed", ""): 12,
     }
     assert len(list((out / "masks").iterdir())) == 10, "masks that are given are not made"
