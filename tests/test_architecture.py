@@ -38,9 +38,15 @@ MAY_IMPORT = {
 
 HEAVY = {"torch", "monai", "nnunetv2", "radiomics", "dask", "pydicom", "highdicom"}
 HEAVY_IMPORTED_IN = {
+    "features/deep/block.py": {"torch", "monai"},
+    "features/deep/compute.py": {"torch"},
+    "features/deep/folding.py": {"torch"},
     "features/deep/networks.py": {"torch", "monai"},
     "features/deep/weights_loading.py": {"torch"},
     "features/radiomics/pyradiomics.py": {"radiomics"},
+    "learning/network/architectures.py": {"torch", "monai"},
+    "learning/network/running.py": {"torch"},
+    "learning/network/training.py": {"torch"},
     "segmentation/decoding.py": {"torch"},
     "segmentation/loading.py": {"torch"},
     "segmentation/model.py": {"torch", "nnunetv2"},

@@ -19,7 +19,13 @@ _PACKAGES = (
 
 _FEATURE_PACKAGES = ("numpy", "scipy", "SimpleITK", "PyWavelets", "numba")
 
-_ENGINE_PACKAGES = {"pyradiomics": ("pyradiomics", "pyradiomics-cuda", "scikit-image", "trimesh")}
+_TORCH_PACKAGES = ("torch", "monai")
+
+_ENGINE_PACKAGES = {
+    "pyradiomics": ("pyradiomics", "pyradiomics-cuda", "scikit-image", "trimesh"),
+    "torch-cpu": _TORCH_PACKAGES,
+    "torch-cuda": _TORCH_PACKAGES,
+}
 """What one engine alone stands on: installing it beside another must not make the other's results worthless."""
 
 

@@ -33,8 +33,14 @@ class Block(Protocol):
         """The filtered images whose number of grey levels is reported."""
         ...
 
-    def prepare(self) -> None:
-        """Do what is done once for all scans, before the first one and before workers start."""
+    def prepare(self, jobs: int) -> None:
+        """Do what is done once for all scans, before the first one and before workers start.
+
+        Parameters
+        ----------
+        jobs : int
+            How many workers there will be; 1 is this process.
+        """
         ...
 
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:
@@ -100,7 +106,7 @@ class RadiomicsBlock:
         named = (column.filter for column in columns(self.params) if not column.family.startswith("shape"))
         return tuple(dict.fromkeys(named))
 
-    def prepare(self) -> None:
+    def prepare(self, jobs: int) -> None:
         """Let the engine compile what it needs; see `Block.prepare`."""
         self.engine.prepare(self.params)
 
@@ -130,7 +136,7 @@ class DensityBlock:
         """None: nothing is discretised."""
         return ()
 
-    def prepare(self) -> None:
+    def prepare(self, jobs: int) -> None:
         """Do nothing; see `Block.prepare`."""
 
     def stream(self, image: Image, vois: Mapping[str, Mask]) -> Iterator[tuple[str, VoiValues | CaseError]]:

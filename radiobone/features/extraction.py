@@ -128,7 +128,7 @@ def extract_cohort(
     store = ResumeStore(out.with_name(f"{out.name}.resume")) if resume else None
     work = functools.partial(extract_scan, request=request, store=store)
     for block in request.blocks:
-        block.prepare()
+        block.prepare(jobs)
     outcomes = run_cases(
         scans, work, name=lambda scan: scan.name, jobs=jobs, description="extracting scans", progress=progress
     )

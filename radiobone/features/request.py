@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
 from radiobone.core.errors import UsageError
 from radiobone.features.blocks import Block, CalibratedDensityBlock, DensityBlock, RadiomicsBlock
+from radiobone.features.deep.block import deep_blocks
 from radiobone.features.radiomics.params import read_params
 from radiobone.imaging.calibration import read_calibration
 from radiobone.tables.vertebrae import level_parts, parse_levels
 from radiobone.voi import Recipe, VoiOptions, VoiRequest, find_recipe
 from radiobone.voi.maker import Missing
 from radiobone.voi.schemes import AUTO, TOTALSEGMENTATOR, VERSE, find_scheme
+
+NONE = "none"
+"""Stands for no radiomics where a parameter file is named."""
 
 DETECTABLE = (TOTALSEGMENTATOR, VERSE)
 """The schemes that ``auto`` may choose."""
@@ -101,6 +106,9 @@ def make_request(
     params: str | None = "original",
     engine: str = "native",
     memory_limit_gb: float | None = None,
+    deep: Sequence[str] = (),
+    weights: Sequence[str] = (),
+    device: str = "auto",
     voi: str = "label",
     options: VoiOptions | None = None,
     levels: str | None = None,
@@ -114,11 +122,18 @@ def make_request(
     Parameters
     ----------
     params : str, default "original"
-        A preset's name, or the path of a PyRadiomics parameter file; None asks for VOIs without features.
+        A preset's name, or the path of a PyRadiomics parameter file; ``none`` for no radiomics. None asks for VOIs
+        without radiomics and density.
     engine : str, default "native"
         Name of the radiomics engine; it is looked up only when features are computed.
     memory_limit_gb : float, optional
         Memory in GB that one VOI may take before the engine refuses it; by default the engine's own limit.
+    deep : sequence of str
+        Deep parameter files: presets' names, or paths. Each gives a block.
+    weights : sequence of str
+        Files of weights, as ``FILE`` or ``LABEL=FILE`` (see `deep_blocks`).
+    device : {"auto", "cpu", "cuda"}
+        Where networks run.
     voi : str, default "label"
         VOI recipe by name, or by name and version.
     options : VoiOptions, optional
@@ -137,7 +152,7 @@ def make_request(
     Returns
     -------
     ExtractionRequest
-        With the radiomics block first, then density.
+        With the radiomics block first, then density, then the deep ones in their order.
 
     Raises
     ------
@@ -146,9 +161,11 @@ def make_request(
     """
     if missing not in get_args(Missing):
         raise UsageError("no such policy for missing levels", got=missing, expected=", ".join(get_args(Missing)))
+    radiomics = () if params in (None, NONE) else (_radiomics(str(params), engine, memory_limit_gb),)
+    density = () if params is None else (_density(calibration),)
     return ExtractionRequest(
         recipe=find_recipe(voi),
-        blocks=() if params is None else (_radiomics(params, engine, memory_limit_gb), _density(calibration)),
+        blocks=(*radiomics, *density, *deep_blocks(deep, weights, device)),
         levels=parse_levels(levels) if levels is not None else None,
         scheme=scheme,
         missing=missing,  # type: ignore[arg-type] # checked above

@@ -38,7 +38,7 @@ class BlockRecord(FileModel):
     Parameters
     ----------
     name : str
-        ``radiomics``, ``density`` or ``deep``.
+        ``radiomics`` or ``density``, or ``deep-...`` with network and views.
     engine : str
         Which engine computed it.
     values_revision : int
@@ -49,6 +49,9 @@ class BlockRecord(FileModel):
         Their SHA-256.
     columns : list of str
         The feature columns of this block, in order.
+    weights : mapping, optional
+        Of a network: whose weights, from where, by which licence. No value depends on these words; the file's hash
+        is one of the parameters. The key is left out where there is none.
     """
 
     name: str
@@ -57,6 +60,14 @@ class BlockRecord(FileModel):
     parameters: dict[str, Any]
     parameters_sha256: str
     columns: list[str]
+    weights: dict[str, str] | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_weights(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        if self.weights is None:
+            content.pop("weights", None)
+        return content
 
 
 class VoiRecord(FileModel):

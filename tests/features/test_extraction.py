@@ -292,7 +292,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(make_cohort, tmp_pa
 class CountedBlock(DensityBlock):
     """A density block that notes in a file what is asked of it."""
 
-    def prepare(self):
+    def prepare(self, jobs):
         with Path("asked").open("a") as file:
             file.write("prepare\n")
 

@@ -38,6 +38,8 @@ class DeepParams(FileModel):
         The network, one of `backbones.BACKBONES`.
     weights : str
         Name of known weights of this network; ``random`` for none at all; ``file`` for one's own checkpoint.
+    weights_sha256 : str, optional
+        Hash that one's own checkpoint must have. Published weights have theirs in the registry.
     seed : int, default 0
         Of random weights.
     layer : str, default "avgpool"
@@ -80,6 +82,7 @@ class DeepParams(FileModel):
 
     backbone: str
     weights: str
+    weights_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
     layer: str = "avgpool"
     views: Annotated[tuple[View, ...], Field(min_length=1)]
@@ -136,6 +139,10 @@ class DeepParams(FileModel):
             raise ValueError(
                 f"pooling: avgpool is the mean of {layers[-2]}; for {self.pooling} set layer: {layers[-2]}"
             )
+        if self.weights_sha256 is not None and self.weights != FILE:
+            raise ValueError("weights_sha256: is for weights: file alone; remove it")
+        if self.input_normalisation == "imagenet" and self.n_channels != 3:
+            raise ValueError(f"normalisation: imagenet is for three channels, and {self.backbone} has one")
         if self._given("seed") and self.weights != RANDOM:
             raise ValueError("seed: takes effect with weights: random alone; remove it")
         return self
@@ -197,6 +204,17 @@ class DeepParams(FileModel):
         weights = () if self.weights == "imagenet" else (self.weights,)
         layer = () if self.layer == "avgpool" else (self.layer,)
         return "_".join((self.backbone, *weights, *layer))
+
+    @property
+    def block(self) -> str:
+        """Name of the block: that of its columns and their views, always, so that no other preset changes it.
+
+        Examples
+        --------
+        >>> DeepParams(backbone="resnet50", weights="imagenet", views=("axial", "coronal")).block
+        'deep-resnet50-axial+coronal'
+        """
+        return f"deep-{self.name}-{'+'.join(self.views)}"
 
     @property
     def network(self) -> Backbone:
