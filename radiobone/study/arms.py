@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.errors import RadioboneWarning
+from radiobone.features.column import Column
 from radiobone.study.dataset import Dataset
 from radiobone.study.procedure import Columns, procedure
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
+from radiobone.study.recipe.extraction import DEEP, DENSITY, RADIOMICS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,18 +93,31 @@ def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
 
 def _preset(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> tuple[str, ...] | None:
     """List the columns that the arm's blocks have by their parameters, so that missing ones are seen."""
-    from radiobone.features.density import COLUMNS
-    from radiobone.features.radiomics.columns import columns
-
     if arm.features or (recipe.voi is None and arm.blocks):
         return None
     # Columns of the cohort table are those that the recipe names.
     found: list[str] = []
     for name in arm.blocks:
-        given = COLUMNS if name.endswith("density") else columns(recipe.params())
         beginnings = dict.fromkeys(column.partition("__")[0] for column in dataset.blocks.get(name, ()))
+        given = _columns_of_block(recipe, name.rpartition(".")[2])
         found += [f"{beginning}__{column.name}" for beginning in beginnings for column in given]
     return tuple(found)
+
+
+def _columns_of_block(recipe: Recipe, block: str) -> Sequence[Column]:
+    """List the columns that a block has by the recipe's parameters."""
+    from radiobone.features.deep.columns import columns as deep_columns
+    from radiobone.features.density import COLUMNS
+    from radiobone.features.radiomics.columns import columns
+
+    assert recipe.extraction is not None
+    if block == DENSITY:
+        return COLUMNS
+    if block == RADIOMICS:
+        params = recipe.params()
+        return [] if params is None else columns(params)
+    chosen = (params for params in recipe.extraction.deep_params() if block in (DEEP, params.block))
+    return [column for params in chosen for column in deep_columns(params)]
 
 
 def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:

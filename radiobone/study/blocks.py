@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from radiobone.core.errors import TableError
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
+from radiobone.study.recipe.extraction import DEEP, DENSITY, RADIOMICS, deep_blocks
 from radiobone.study.recipe.study import EXTERNAL
 from radiobone.study.rows import REVIEW_COLUMNS
 from radiobone.tables.features import FeatureTable
@@ -30,8 +32,9 @@ from radiobone.tables.reading import numbers, read_text_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_BEGINNINGS = {"density": "density_", "deep": "deep-"}
-"""How columns of the blocks begin, where no manifest tells; all others are radiomics."""
+_DENSITY = "density_"
+_DEEP = re.compile(r"(deep-.+)-([a-z]+)_[0-9]{4}")
+"""How columns of blocks look, where no manifest tells; all others are radiomics."""
 
 _SHOWN = 5
 
@@ -47,15 +50,42 @@ def block_columns(features: FeatureTable) -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        In the table's order.
+        In the table's order; those of all deep blocks stand under ``deep``, too.
     """
     if features.manifest is not None:
-        return {block.name: block.columns for block in features.manifest.blocks}
+        found = {block.name: block.columns for block in features.manifest.blocks}
+    else:
+        found = _by_names(features.features)
+    deep = [column for block in deep_blocks(found) for column in found[block]]
+    return found | ({DEEP: deep} if deep else {})
+
+
+def _by_names(columns: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for column in features.features:
-        names = (block for block, beginning in _BEGINNINGS.items() if column.startswith(beginning))
-        found.setdefault(next(names, "radiomics"), []).append(column)
-    return found
+    views: dict[str, list[str]] = {}
+    for column in columns:
+        deep = _DEEP.fullmatch(column)
+        network = deep.group(1) if deep else ""
+        if deep and deep.group(2) not in views.setdefault(network, []):
+            views[network].append(deep.group(2))
+        block = network or (DENSITY if column.startswith(_DENSITY) else RADIOMICS)
+        found.setdefault(block, []).append(column)
+    # A deep block is named after its views, too.
+    return {f"{name}-{'+'.join(views[name])}" if name in views else name: found[name] for name in found}
+
+
+def single_blocks(blocks: Iterable[str], held: Iterable[str]) -> list[str]:
+    """Put the names of single deep blocks in the place of the name of all.
+
+    Parameters
+    ----------
+    blocks : iterable of str
+        Names, as arms have them.
+    held : iterable of str
+        The blocks of the feature table.
+    """
+    deep = deep_blocks(held)
+    return [single for name in blocks for single in (deep if name == DEEP else [name])]
 
 
 def short_prefix(column: str) -> str:

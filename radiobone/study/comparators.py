@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from radiobone.study.dataset import Dataset
 from radiobone.study.recipe import Recipe
-from radiobone.study.recipe.study import HU_RULE, HU_RULE_EROSION_MM
+from radiobone.study.recipe.images import HU_RULE, HU_RULE_EROSION_MM
 
 if TYPE_CHECKING:
     import pandas as pd

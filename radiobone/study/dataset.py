@@ -12,7 +12,8 @@ from radiobone.study.columns import code_columns, coded, patient_values, plain_v
 from radiobone.study.exclusions import exclusions, refuse_empty_classes, warn_of_same_scan
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
-from radiobone.study.recipe.study import EXTERNAL, HU_RULE
+from radiobone.study.recipe.images import HU_RULE
+from radiobone.study.recipe.study import EXTERNAL
 from radiobone.study.rows import check_levels, check_provenance, without_flagged
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable

@@ -10,7 +10,7 @@ from radiobone.core.batch import Status
 from radiobone.core.files import write_json, write_text
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import machine, now, versions
-from radiobone.study.blocks import external_table, short_prefix
+from radiobone.study.blocks import block_columns, external_table, short_prefix, single_blocks
 from radiobone.study.dataset import Tables
 from radiobone.study.model_inputs import joined, model_rows, names_of, refuse_missing, unusable_rows
 from radiobone.tables.cohort import Cohort, read_cohort
@@ -245,7 +245,12 @@ def study_source(recipe: Recipe, tables: Tables, dataset: Dataset, columns: Sequ
         voi, _, name = block.rpartition(".")
         blocks.setdefault(voi, []).append(name)
     sources = {
-        voi: feature_source(tables[voi], aggregation, names, recipe.vois[voi].level_names if recipe.vois else None)
+        voi: feature_source(
+            tables[voi],
+            aggregation,
+            single_blocks(names, block_columns(tables[voi])),
+            recipe.vois[voi].level_names if recipe.vois else None,
+        )
         for voi, names in blocks.items()
     }
     main = sources.pop("", None) or FeatureSource.unknown(aggregation=aggregation)

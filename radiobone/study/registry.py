@@ -1,11 +1,8 @@
-"""The steps of a study, in order: which keys of a recipe each reads, and which of them are built."""
+"""The steps of a study, in order, and which keys of a recipe each reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from radiobone.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -22,15 +19,12 @@ class StudyStep:
         The steps whose results it reads.
     what : str
         What it does, for the user.
-    built : bool
-        False for a step that is known, so that recipes may be planned with it, and cannot be run yet.
     """
 
     name: str
     keys: tuple[str, ...]
     after: tuple[str, ...]
     what: str
-    built: bool = True
 
 
 _FEATURES = ("cohort", "voi", "more_vois", "extraction", "external")
@@ -47,47 +41,9 @@ STEPS: dict[str, StudyStep] = {
     for step in (
         StudyStep("segment", ("cohort", "segment"), (), "masks of vertebrae from scans"),
         StudyStep("extract", _FEATURES, ("segment",), "features of every VOI"),
-        StudyStep("deep", ("deep",), ("segment",), "deep features of every VOI", built=False),
-        StudyStep("label", _LABELLED, ("extract", "deep"), "labels, exclusions, one row for each patient"),
+        StudyStep("label", _LABELLED, ("extract",), "labels, exclusions, one row for each patient"),
         StudyStep("validate", (*_LEARNED, "evaluation"), ("label",), "every arm on the same folds"),
         StudyStep("fit", _LEARNED, ("label",), "the primary arm's procedure on all patients"),
         StudyStep("report", (), ("validate", "fit"), "tables and figures"),
     )
 }
-
-
-def register(step: StudyStep) -> None:
-    """Add a step, or build one that was only known: how rooms bring theirs.
-
-    Parameters
-    ----------
-    step : StudyStep
-        The step; one of the same name is replaced.
-    """
-    STEPS[step.name] = step
-
-
-def refuse_unbuilt(content: Mapping[str, object], where: str) -> None:
-    """Refuse a recipe with a key that only a step which cannot be run yet would read.
-
-    Parameters
-    ----------
-    content : mapping
-        The recipe as its file has it.
-    where : str
-        The file, for the message.
-
-    Raises
-    ------
-    ConfigError
-        That names the keys.
-    """
-    found = [step for step in STEPS.values() if not step.built and any(key in content for key in step.keys)]
-    if found:
-        raise ConfigError(
-            f"known, not built yet: {', '.join(step.name for step in found)}",
-            where=f"{where}, {', '.join(key for step in found for key in step.keys if key in content)}",
-            got="; ".join(f"{step.name}: {step.what}" for step in found),
-            expected=f"keys of {', '.join(step.name for step in STEPS.values() if step.built)}",
-            do="leave the key out, and give masks (cohort table) or features (--features) made elsewhere",
-        )

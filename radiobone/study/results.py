@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from radiobone.core.hashing import sha256_file
@@ -64,9 +63,8 @@ def _content(recipe: Recipe) -> dict[str, Any]:
     content = recipe.model_dump(mode="json")
     if recipe.segment is not None:
         content["segment"] = recipe.segment.content()
-    extraction = content.get("extraction") or {}
-    for key in {"params", "calibration"} & {name for name, value in extraction.items() if value}:
-        extraction[key] = Path(extraction[key]).name
+    if recipe.extraction is not None:
+        content["extraction"] = recipe.extraction.named()
     return content
 
 

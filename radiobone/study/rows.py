@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import numpy as np
 
 from radiobone.core.errors import RadioboneWarning, TableError
 from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.extraction import DEEP, DENSITY, RADIOMICS, deep_blocks
 from radiobone.study.recipe.images import VoiChoice
-from radiobone.tables.features import FeatureTable
+from radiobone.tables.features import BlockRecord, FeatureTable
 from radiobone.tables.keys import LEVEL, PATIENT, REASON, SCAN, STATUS, VOI
 from radiobone.tables.vertebrae import level_order
 from radiobone.voi import find_recipe
@@ -79,12 +81,7 @@ def check_provenance(recipe: Recipe, features: FeatureTable, voi: VoiChoice | No
         if voi.level_names is not None:
             # The first of other levels is another vertebra.
             expected["list of levels"] = (list(voi.level_names), manifest.voi.levels)
-    used = {block.rpartition(".")[2] for arm in recipe.all_arms for block in arm.blocks}
-    for block in manifest.blocks:
-        if block.name == "radiomics" and "radiomics" in used:
-            expected["parameters"] = (recipe.params().sha256, block.parameters_sha256)
-        if block.name == "density" and "density" in used and recipe.extraction is not None:
-            expected["calibration"] = (recipe.extraction.density_parameters, block.parameters)
+    expected |= _blocks(recipe, manifest.blocks)
     for what, (wanted, got) in expected.items():
         if wanted != got:
             raise TableError(
@@ -94,6 +91,28 @@ def check_provenance(recipe: Recipe, features: FeatureTable, voi: VoiChoice | No
                 expected=wanted,
                 do="extract with the recipe's settings, or change the recipe",
             )
+
+
+def _blocks(recipe: Recipe, held: Sequence[BlockRecord]) -> dict[str, tuple[object, object]]:
+    """Return what the recipe and the table say of each block that an arm uses, by what it is."""
+    assert recipe.extraction is not None
+    used = {block.rpartition(".")[2] for arm in recipe.all_arms for block in arm.blocks}
+    deep = recipe.extraction.deep_records()
+    expected: dict[str, tuple[object, object]] = {}
+    if DEEP in used:
+        expected["list of deep blocks"] = (list(deep), deep_blocks(block.name for block in held))
+    for block in held:
+        if block.name == RADIOMICS and RADIOMICS in used:
+            radiomics = recipe.params()
+            assert radiomics is not None
+            expected["parameters"] = (radiomics.sha256, block.parameters_sha256)
+        if block.name == DENSITY and DENSITY in used:
+            expected["calibration"] = (recipe.extraction.density_parameters, block.parameters)
+        if block.name in deep and used & {block.name, DEEP}:
+            wanted = deep[block.name]
+            got = {key: block.parameters.get(key) for key in wanted}
+            expected[f"set of parameters of {block.name}"] = (wanted, got)
+    return expected
 
 
 def check_levels(voi: VoiChoice, features: FeatureTable) -> None:

@@ -13,6 +13,7 @@ from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
 from radiobone.study.journal import Journal, files_of, state_of
 from radiobone.study.recipe import Recipe
+from radiobone.study.recipe.extraction import DENSITY
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
 from radiobone.study.segmenting import segment_missing
 from radiobone.study.training import Study, train
@@ -146,19 +147,24 @@ def make_study_request(recipe: Recipe, name: str = "") -> ExtractionRequest:
     voi: VoiChoice = recipe.vois[name]
     assert recipe.extraction is not None
     density_only = isinstance(voi, MoreVoi) and voi.features == "density"
+    extraction = recipe.extraction
     request = make_request(
-        params=recipe.extraction.params,
-        engine=recipe.extraction.engine,
+        params=extraction.params,
+        engine=extraction.engine,
+        deep=() if density_only else extraction.deep,
+        weights=() if density_only else [f"{label}={file}" for label, file in extraction.weights.items()],
+        device=extraction.device,
         voi=voi.recipe,
         options=voi.options,
         levels=voi.levels,
         scheme=voi.scheme,
         missing=voi.missing_levels,
-        align=recipe.extraction.align,
-        calibration=recipe.extraction.calibration,
+        align=extraction.align,
+        calibration=extraction.calibration,
     )
-    kept = tuple(block for block in request.blocks if block.record.name == "density")
-    return replace(request, blocks=kept) if density_only else request
+    if not density_only:
+        return request
+    return replace(request, blocks=tuple(block for block in request.blocks if block.record.name == DENSITY))
 
 
 def _extract(

@@ -163,7 +163,7 @@ def test_a_table_from_elsewhere_with_constant_empty_and_equal_columns_is_a_study
         (lambda table: table, {"table": {"exclude": "metal"}}, "column missing: 'metal'"),
         (lambda table: table, {"table": {"needs_review": "drop"}}, "says which rows need a review"),
         (lambda table: table, {"external": {}}, "none is given"),
-        (lambda table: table, {"deep": {"backbone": "resnet50"}}, "known, not built yet: deep"),
+        (lambda table: table, {"deep": {"backbone": "resnet50"}}, "deep: unknown key"),
         (lambda table: table, {"nodes": [{"name": "event", "positive": "yes", "negative": "never"}]}, "never"),
         (lambda table: table, {"steps": [{"stability": None}]}, "needs repeated measurements"),
     ],

@@ -70,7 +70,7 @@ def test_the_order_of_nodes_is_configuration():
         ({"table": {"blocks": ["radiomics", "radiomics"]}}, "table.blocks: given twice: radiomics"),
         ({"table": {"blocks": []}}, "table.blocks"),
         ({"model": {"svm": {"C": [0]}}}, "model.svm.C.0"),
-        ({"deep": {"backbone": "resnet50"}}, "known, not built yet: deep"),
+        ({"deep": {"backbone": "resnet50"}}, "deep: unknown key"),
         ({"more_vois": {"a.b": {}}}, "more_vois.a.b: a name is made of letters"),
         ({"external": {}}, "external: a table made elsewhere has no voi"),
         ({"table": {"status": "keep"}}, "every arm needs a step 'missing'"),

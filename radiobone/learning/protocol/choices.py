@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from radiobone.core.config import FileModel
 
@@ -45,6 +45,14 @@ class StepContext:
 
 class OneKey(FileModel):
     """A mapping of exactly one name to its options, such as ``correlation: {threshold: 0.9}``."""
+
+    newer: ClassVar[frozenset[str]] = frozenset()
+    """Keys that recipes did not have at first: where they are not given, a study keeps the hash that it had."""
+
+    @model_serializer(mode="wrap")
+    def _without_newer_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        return {key: value for key, value in content.items() if value is not None or key not in self.newer}
 
     @model_validator(mode="before")
     @classmethod

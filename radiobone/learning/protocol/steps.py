@@ -6,7 +6,7 @@ from it. Each has ``build(context)``, which returns its transformer, not fitted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -200,6 +200,8 @@ class SelectionStep(OneKey):
     blocks : Blocks, optional
         Steps within blocks of columns.
     """
+
+    newer: ClassVar[frozenset[str]] = frozenset({"pca"})
 
     combat: Combat | None = None
     missing: Missing | None = None

@@ -1,21 +1,20 @@
-"""What a recipe says of scans: VOIs, and the features that are computed of them."""
+"""What a recipe says of VOIs."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import field_validator, model_validator
 
-from radiobone.core.config import FileModel, nearest
-from radiobone.core.errors import ConfigError, one_line
-from radiobone.core.hashing import sha256_json
-from radiobone.features.blocks import CalibratedDensityBlock
-from radiobone.features.radiomics.registry import ENGINES
-from radiobone.imaging.calibration import read_calibration
+from radiobone.core.config import FileModel
 from radiobone.study.recipe.checks import as_value_error
 from radiobone.tables.vertebrae import parse_levels
 from radiobone.voi import VoiOptions, find_recipe
 from radiobone.voi.options import DEFAULTS, Plane, Region
+
+HU_RULE = "hu_rule"
+HU_RULE_EROSION_MM = 4.0
+"""TotalSegmentator's published rule erodes the vertebral body by 4 mm before it takes the median HU."""
 
 
 class VoiChoice(FileModel):
@@ -104,65 +103,19 @@ class MoreVoi(VoiChoice):
     features: Literal["all", "density"] = "all"
 
 
-class Extraction(FileModel):
-    """How features are computed.
+def hu_rule_voi(main: VoiChoice) -> MoreVoi:
+    """Return the VOI of TotalSegmentator's rule, of the same levels as the main one.
 
     Parameters
     ----------
-    params : str
-        Radiomics parameters: a preset's name, or a path, relative to the recipe's folder.
-    engine : str
-        Radiomics engine for the extraction. A table of another engine fits as well and is not refused: by
-        contract, engines give the same values.
-    align : bool
-        Resample masks that lie on another grid than their image.
-    calibration : str, optional
-        Path of a calibration file, relative to the recipe's folder, for vBMD beside HU in the density block.
+    main : VoiChoice
+        The recipe's.
     """
-
-    params: str = "ct_trabecular"
-    engine: str = "native"
-    align: bool = False
-    calibration: str | None = None
-
-    @model_serializer(mode="wrap")
-    def _without_empty_calibration(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        content: dict[str, Any] = handler(self)
-        # So that studies without one keep the hash that they had before there were calibrations.
-        if self.calibration is None:
-            content.pop("calibration", None)
-        return content
-
-    @property
-    def file_hashes(self) -> dict[str, str]:
-        """What the calibration file says, as a hash in place of its path; empty without one."""
-        if self.calibration is None:
-            return {}
-        return {"calibration": sha256_json(read_calibration(self.calibration).model_dump(mode="json"))}
-
-    @property
-    def density_parameters(self) -> dict[str, Any]:
-        """Parameters of the density block: kind and standard of its calibration, or nothing."""
-        if self.calibration is None:
-            return {}
-        return CalibratedDensityBlock(read_calibration(self.calibration)).record.parameters
-
-    @field_validator("calibration")
-    @classmethod
-    def _calibration_is_valid(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                read_calibration(value)
-            except ConfigError as error:
-                raise ValueError(one_line(error)) from None
-        return value
-
-    @field_validator("engine")
-    @classmethod
-    def _engine_exists(cls, value: str) -> str:
-        # The name alone: a study may be trained where no engine is installed.
-        if value not in ENGINES:
-            raise ValueError(
-                f"no engine of this name{nearest(value, list(ENGINES))}, expected {', '.join(ENGINES)}"
-            )
-        return value
+    return MoreVoi(
+        recipe="trabecular",
+        levels=main.levels,
+        erosion_mm=HU_RULE_EROSION_MM,
+        missing_levels=main.missing_levels,
+        scheme=main.scheme,
+        features="density",
+    )

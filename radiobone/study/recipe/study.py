@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from radiobone.core.config import FileModel
 from radiobone.core.hashing import sha256_json
-from radiobone.features.radiomics.params import RadiomicsParams, read_params
+from radiobone.features.radiomics.params import RadiomicsParams
 from radiobone.learning.nodes import Node, NodeTree
 from radiobone.learning.protocol.models import ModelChoice, Svm
 from radiobone.learning.protocol.steps import Correlation, Lasso, SelectionStep, Standardise
@@ -25,18 +25,15 @@ from radiobone.study.recipe.design import (
     each_step_once,
 )
 from radiobone.study.recipe.evaluation import Evaluation, Primary
-from radiobone.study.recipe.images import Extraction, MoreVoi, VoiChoice
+from radiobone.study.recipe.extraction import DENSITY, Extraction
+from radiobone.study.recipe.images import HU_RULE, MoreVoi, VoiChoice, hu_rule_voi
 from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.study.recipe.table import CohortKeys, Column, ExternalTable, Table
 from radiobone.study.recipe.validation import Validation
 from radiobone.tables.labels import LabelRule
 
-EXTRACTED = ("radiomics", "density")
 EXTERNAL = "external"
 GROUPS = ("clinical", "acquisition")
-HU_RULE = "hu_rule"
-HU_RULE_EROSION_MM = 4.0
-"""TotalSegmentator's published rule erodes the vertebral body by 4 mm before it takes the median HU."""
 
 Columns = tuple[Column, ...]
 
@@ -133,6 +130,8 @@ class Recipe(FileModel):
         if self.extraction is not None:
             with as_value_error("extraction.params: "):
                 self.params()
+            with as_value_error("extraction.deep: "):
+                self.extraction.check_deep()
         return self
 
     @model_validator(mode="after")
@@ -250,8 +249,7 @@ class Recipe(FileModel):
         """
         content = self.model_dump(mode="json")
         if self.extraction is not None:
-            content["extraction"]["params"] = self.params().sha256
-            content["extraction"] |= self.extraction.file_hashes
+            content["extraction"] = self.extraction.content()
         if self.segment is not None:
             content["segment"] = self.segment.content()
         return content if keys is None else {key: content[key] for key in keys if key in content}
@@ -264,6 +262,8 @@ class Recipe(FileModel):
         if self.voi is None and self.external is None:
             return (ArmChoice(name="clinical", columns=("clinical",)),)
         blocks = (EXTERNAL,) if self.external is not None else self.table.blocks
+        if self.extraction is not None and "blocks" not in self.table.model_fields_set:
+            blocks = (self.extraction.main_block,)
         return (ArmChoice(name="+".join(blocks), blocks=blocks),)
 
     @property
@@ -279,14 +279,7 @@ class Recipe(FileModel):
             return {}
         found: dict[str, VoiChoice] = {"": self.voi, **self.more_vois}
         if self.evaluation.baselines.hu_rule:
-            found[HU_RULE] = MoreVoi(
-                recipe="trabecular",
-                levels=self.voi.levels,
-                erosion_mm=HU_RULE_EROSION_MM,
-                missing_levels=self.voi.missing_levels,
-                scheme=self.voi.scheme,
-                features="density",
-            )
+            found[HU_RULE] = hu_rule_voi(self.voi)
         return found
 
     @property
@@ -294,9 +287,12 @@ class Recipe(FileModel):
         """Every block of features by the name that arms use."""
         if self.external is not None:
             return (EXTERNAL,)
-        found = list(EXTRACTED) if self.voi is not None else []
+        if self.extraction is None:
+            return ()
+        found = list(self.extraction.blocks)
         for name, voi in self.more_vois.items():
-            found += [f"{name}.{block}" for block in EXTRACTED if voi.features == "all" or block == "density"]
+            own = self.extraction.blocks if voi.features == "all" else (DENSITY,)
+            found += [f"{name}.{block}" for block in own]
         return tuple(found)
 
     def group(self, name: str) -> Columns:
@@ -365,16 +361,10 @@ class Recipe(FileModel):
         chosen = (step.chosen for steps in self.steps_of(arm) for step in steps if step.name == "combat")
         return tuple(dict.fromkeys(name for step in chosen for name in step.covariates))
 
-    def params(self) -> RadiomicsParams:
-        """Read the radiomics parameters.
-
-        Returns
-        -------
-        RadiomicsParams
-            The preset, or the user's file.
-        """
+    def params(self) -> RadiomicsParams | None:
+        """Read the radiomics parameters: the preset, or the user's file; None where no radiomics are computed."""
         assert self.extraction is not None
-        return read_params(self.extraction.params)
+        return self.extraction.radiomics_params()
 
     def tree(self) -> list[Node]:
         """Build the nodes.
