@@ -10,6 +10,7 @@ import typer
 from radiobone.cli.options import (
     AlignOption,
     CohortOption,
+    DeepOption,
     ErosionOption,
     JobsOption,
     LevelsOption,
@@ -42,8 +43,25 @@ def extract(
         "features.csv"
     ),
     params: Annotated[
-        str, typer.Option("--params", help="Radiomics parameters: a preset's name or a PyRadiomics YAML file.")
+        str,
+        typer.Option(
+            "--params",
+            help="Radiomics parameters: a preset's name, a PyRadiomics YAML file, or none for no radiomics.",
+        ),
     ] = "original",
+    deep: DeepOption = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights",
+            help="File of weights for --deep, where they are not to be fetched: FILE, or LABEL=FILE with a label "
+            "such as resnet50_imagenet where several networks take one. May be given several times.",
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option("--device", help="Where networks of --deep run: auto (a GPU if there is one), cpu or cuda."),
+    ] = "auto",
     voi: VoiOption = "label",
     levels: LevelsOption = None,
     scheme: SchemeOption = "auto",
@@ -126,10 +144,15 @@ def extract(
         )
     if calibration_mask is not None and calibration is None:
         raise typer.BadParameter("--calibration-mask is read for --calibration only: give both")
+    if not deep and (weights or device != "auto"):
+        raise typer.BadParameter("--weights and --device are for --deep only: give all of them")
     request = make_request(
         params=params,
         engine=engine,
         memory_limit_gb=memory_limit_gb,
+        deep=deep or (),
+        weights=weights or (),
+        device=device,
         voi=voi,
         options=voi_options(erosion_mm, upper_hu, lower_hu, voi_option),
         levels=levels,
@@ -158,9 +181,9 @@ def show(summary: ExtractionSummary) -> int:
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items())
     console.print(f"[bold]{escape(str(summary.path))}[/]: {counts}")
     if summary.warned:
-        console.print(f"{summary.warned} rows carry a warning, in the column qc_warnings")
+        console.print(f"rows with a warning, in the column qc_warnings: {summary.warned}")
     if summary.to_review:
-        console.print(f"{summary.to_review} rows need review: see the column qc_review_reason")
+        console.print(f"rows to review, with the reason in the column qc_review_reason: {summary.to_review}")
     for name, reason in summary.failures[:SHOWN_FAILURES]:
         console.print(f"[red]failed[/] {escape(name)}: {escape(reason)}")
     if len(summary.failures) > SHOWN_FAILURES:

@@ -55,6 +55,14 @@ LowerOption = Annotated[
     typer.Option("--lower-hu", help="Trabecular: leave out voxels below (removes disease; rarely right)."),
 ]
 JobsOption = Annotated[int, typer.Option("--jobs", "-j", help="Worker processes; -1 is one for each core.")]
+DeepOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--deep",
+        help="Deep features: a preset's name, such as resnet50_imagenet, or a YAML file of your own; may be given "
+        "several times.",
+    ),
+]
 AlignOption = Annotated[
     str,
     typer.Option(

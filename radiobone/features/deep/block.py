@@ -222,16 +222,16 @@ def deep_blocks(
     UsageError
         If a file is not valid, two of them give columns of the same name, or weights fit no network of the run.
     """
-    read = [(source, read_deep_params(source)) for source in presets]
+    read = [(str(source), read_deep_params(source)) for source in presets]
+    forbid_same_columns(read)
     labels = {f"{params.backbone}_{params.weights}" for _, params in read if params.weights != RANDOM}
     files = dict(_labelled(text, labels) for text in weights)
     if len(files) < len(weights):
         raise UsageError("weights of one network are given twice", got=", ".join(weights))
     blocks = [
-        DeepBlock(params, str(source), files.get(f"{params.backbone}_{params.weights}"), device)
+        DeepBlock(params, source, files.get(f"{params.backbone}_{params.weights}"), device)
         for source, params in read
     ]
-    _forbid_same_columns(blocks)
     for block in blocks:
         if block.params.weights == FILE and block.weights_file is None:
             raise UsageError(
@@ -259,17 +259,28 @@ def _labelled(text: str, labels: set[str]) -> tuple[str, Path]:
     )
 
 
-def _forbid_same_columns(blocks: Sequence[DeepBlock]) -> None:
-    """Refuse two parameter files that differ in what columns do not tell, such as their windows."""
+def forbid_same_columns(presets: Sequence[tuple[str, DeepParams]]) -> None:
+    """Refuse two parameter files that differ in what their columns do not tell, such as their windows.
+
+    Parameters
+    ----------
+    presets : sequence of (str, DeepParams)
+        Each as the user named it, and what it says.
+
+    Raises
+    ------
+    UsageError
+        If two of them give columns of the same name.
+    """
     seen: dict[str, str] = {}
-    for block in blocks:
-        for view in block.params.views:
-            name = f"deep-{block.params.name}-{view}"
+    for source, params in presets:
+        for view in params.views:
+            name = f"deep-{params.name}-{view}"
             if name in seen:
                 raise UsageError(
                     "two deep parameter files give columns of the same name",
-                    got=f"{name}_0000 of {seen[name]} and of {block.source}",
+                    got=f"{name}_0000 of {seen[name]} and of {source}",
                     expected="other networks, weights, layers or views",
                     do="extract them into two tables",
                 )
-            seen[name] = block.source
+            seen[name] = source

@@ -18,8 +18,8 @@ from radiobone.features.deep.backbones import BACKBONES
 
 Normalisation = Literal["imagenet", "minus1_1", "zero_one", "zscore"]
 """What is done to values that the window scaled to 0 to 1: less ImageNet's mean and divided by its standard
-deviation in each channel; stretched to -1 to 1; nothing; less the input's own mean and divided by its own standard
-deviation."""
+deviation in each channel; stretched to -1 to 1; nothing; less the mean of the input's values above 0, and divided
+by the standard deviation of these."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -147,7 +147,7 @@ class TestEffective:
     def test_what_takes_no_effect_is_none(self):
         effective = deep(weights="imagenet", spacing_mm=0.5).effective()
         idle = {key for key, value in effective.items() if value is None}
-        assert idle == {"seed", "n_slices", "slice_pooling", "margin_mm", "pooling"}
+        assert idle == {"seed", "weights_sha256", "n_slices", "slice_pooling", "margin_mm", "pooling"}
         assert effective["normalisation"] == "imagenet"
         assert effective["size"] == [224, 224]
 
