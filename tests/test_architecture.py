@@ -41,6 +41,7 @@ HEAVY_IMPORTED_IN = {
     "features/deep/block.py": {"torch", "monai"},
     "features/deep/compute.py": {"torch"},
     "features/deep/folding.py": {"torch"},
+    "features/deep/grad_cam.py": {"torch"},
     "features/deep/networks.py": {"torch", "monai"},
     "features/deep/weights_loading.py": {"torch"},
     "features/radiomics/pyradiomics.py": {"radiomics"},

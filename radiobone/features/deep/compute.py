@@ -167,8 +167,8 @@ class Network:
                 if self.axes is not None:
                     batch = turn_axes(batch, self.axes, VOLUME_AXES)
                 batch = _laid_out(batch, self.device)
-                pooled = _pooled(run_layer(self.net, batch, self.params.layer), self.params.pooling)
-                found: NDArray[np.float32] = pooled[:n_there].cpu().numpy()
+                vectors = pooled(run_layer(self.net, batch, self.params.layer), self.params.pooling)
+                found: NDArray[np.float32] = vectors[:n_there].cpu().numpy()
                 return found
         except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
             if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(
@@ -260,8 +260,16 @@ def _laid_out(item: Laid, device: str) -> Laid:
     return found
 
 
-def _pooled(features: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Make one value of each channel's map, or two; vectors stay as they are."""
+def pooled(features: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Make one value of each channel's map, or two; vectors stay as they are.
+
+    Parameters
+    ----------
+    features : torch.Tensor of shape (n, width) or (n, width, ...)
+        From `run_layer`.
+    pooling : {"mean", "max", "mean_max"}
+        As `DeepParams.pooling`.
+    """
     if features.ndim == 2:
         return features
     torch = require("torch", "deep")
