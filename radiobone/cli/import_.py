@@ -93,16 +93,17 @@ def _show(summary: ImportSummary) -> int:
     from rich.markup import escape
 
     from radiobone.core.errors import UsageError
+    from radiobone.core.words import counted
 
     console = Console(soft_wrap=True)
     statuses = Counter(row.status for row in summary.rows)
     patients = len({row.patient_id for row in summary.rows if row.status == "ok"})
     console.print(
-        f"[bold]{escape(str(summary.cohort))}[/]: {statuses['ok']} scans of {patients} patients, "
-        f"{summary.masks} with a mask"
+        f"[bold]{escape(str(summary.cohort))}[/]: {counted(statuses['ok'], 'scan')} of "
+        f"{counted(patients, 'patient')}, {summary.masks} with a mask"
     )
     console.print(
-        f"{escape(str(summary.report))}: {len(summary.rows)} series in {summary.files} DICOM files, "
+        f"{escape(str(summary.report))}: {len(summary.rows)} series in {counted(summary.files, 'DICOM file')}, "
         f"{statuses['failed']} failed, {statuses['skipped']} skipped"
     )
     failed = [row for row in summary.rows if row.status == "failed"]
@@ -115,7 +116,7 @@ def _show(summary: ImportSummary) -> int:
         raise UsageError(
             "the cohort is empty: all series were skipped",
             where=str(summary.report),
-            got="; ".join(f"{count} times {reason}" for reason, count in reasons),
+            got="; ".join(f"{reason} ({count} series)" for reason, count in reasons),
         )
     return exit_code(statuses)
 
@@ -125,6 +126,7 @@ def _import_bids(folder: Path, out: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from radiobone.core.words import counted
     from radiobone.imaging.masks.bids import find_bids_scans, write_bids_cohort
 
     scans = find_bids_scans(folder)
@@ -133,7 +135,7 @@ def _import_bids(folder: Path, out: Path) -> None:
     patients = len({scan.patient_id for scan in scans})
     console = Console(soft_wrap=True)
     console.print(
-        f"[bold]{escape(str(out))}[/]: {len(scans)} scans of {patients} patients, "
+        f"[bold]{escape(str(out))}[/]: {counted(len(scans), 'scan')} of {counted(patients, 'patient')}, "
         f"{len(scans) - len(unmasked)} with a mask"
     )
     if unmasked:

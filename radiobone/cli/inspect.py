@@ -100,10 +100,12 @@ def _show_scans(console: Console, reports: list[ScanReport]) -> None:
     from rich import box
     from rich.table import Table
 
+    from radiobone.core.words import counted
+
     names = ("spacing_mm", "pixel_type", "scheme", "levels")
     kinds = Counter(tuple(report.facts[name] for name in names) for report in reports if report.facts)
     review = sum(report.needs_review for report in reports)
-    title = f"{len(reports)} scans, {sum(kinds.values())} readable, {review} to review"
+    title = f"{counted(len(reports), 'scan')}, {sum(kinds.values())} readable, {review} to review"
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     for name in ("scans", *names):
         table.add_column(name, overflow="fold")
@@ -117,13 +119,15 @@ def _show_scans(console: Console, reports: list[ScanReport]) -> None:
 
 
 def _show_findings(console: Console, reports: list[ScanReport]) -> None:
+    from radiobone.core.words import counted
+
     findings = [finding for report in reports for finding in report.findings]
     if not findings:
         console.print("[green]nothing found[/] in any scan")
     for severity, colour in COLOURS.items():
         found = [finding for finding in findings if finding.severity == severity]
         if found:
-            console.print(f"[{colour}]{len(found)} {severity}{'s' if len(found) > 1 else ''}[/]")
+            console.print(f"[{colour}]{counted(len(found), severity)}[/]")
         for finding in found[:SHOWN]:
             console.print(f"  {escape(finding.scan)}: {finding.check}: {escape(finding.message)}")
         if len(found) > SHOWN:

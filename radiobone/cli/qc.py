@@ -81,9 +81,11 @@ def qc(
 def _show(summary: QcSummary) -> None:
     from rich.console import Console
 
+    from radiobone.core.words import counted
+
     console = Console(soft_wrap=True)
     words = {"error": "with errors", "warning": "to review", "note": "with notes", "clear": "clear"}
     told = ", ".join(f"{count} {words[flag]}" for flag, count in summary.flags.items())
-    console.print(f"{len(summary.reports)} scans: {told}")
-    pages = f", and {len(summary.pages) - 1} more pages" if len(summary.pages) > 1 else ""
+    console.print(f"{counted(len(summary.reports), 'scan')}: {told}")
+    pages = f", and {counted(len(summary.pages) - 1, 'more page')}" if len(summary.pages) > 1 else ""
     console.print(f"[bold]{escape(str(summary.pages[0]))}[/]{pages}")

@@ -154,6 +154,7 @@ def _show(summary: SegmentationSummary, given: bool) -> int:
     from rich.console import Console
     from rich.markup import escape
 
+    from radiobone.core.words import counted
     from radiobone.segmentation.earlier import MANIFEST
     from radiobone.segmentation.records import GIVEN
 
@@ -171,7 +172,7 @@ def _show(summary: SegmentationSummary, given: bool) -> int:
         console.print("[yellow]note[/] masks that the cohort had stand in the column mask_given")
     if summary.noted:
         manifest = escape(str(summary.folder / MANIFEST))
-        scans = f"{summary.noted} of {sum(summary.counts.values())} scans"
+        scans = f"{summary.noted} of {counted(sum(summary.counts.values()), 'scan')}"
         console.print(f"[yellow]note[/] what was assumed or left out in {scans} stands in {manifest}")
     for name, reason in summary.failures[:SHOWN_FAILURES]:
         console.print(f"[red]failed[/] {escape(name)}: {escape(reason)}")

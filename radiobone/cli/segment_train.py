@@ -182,10 +182,14 @@ def _show(summary: TrainingSummary) -> None:
 
 def _judged(fold: str, summary: TrainingSummary) -> str:
     """Say how a fold did on the scans that it held out, those that it failed on included."""
+    from radiobone.core.words import counted
+
     held_out = summary.held_out.get(fold)
     if held_out is None:
         return "nothing held out" if fold == "all" else "not judged"
     n_done = held_out.n_scans - held_out.n_failed
-    done = f"mean Dice of {n_done} held-out scans {held_out.dice:.3f}" if held_out.dice is not None else ""
-    failed = f"{held_out.n_failed} held-out scans could not be segmented (fold_{fold}/held_out.csv)"
+    done = (
+        f"mean Dice of {counted(n_done, 'held-out scan')} {held_out.dice:.3f}" if held_out.dice is not None else ""
+    )
+    failed = f"{counted(held_out.n_failed, 'held-out scan')} could not be segmented (fold_{fold}/held_out.csv)"
     return ", ".join(part for part in (done, failed if held_out.n_failed else "") if part)

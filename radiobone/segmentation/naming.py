@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 
 from radiobone.core.errors import UsageError, VoiError
+from radiobone.core.words import counted
 from radiobone.imaging import Mask
 from radiobone.segmentation.instances import Instance, find_instances
 from radiobone.tables.vertebrae import VARIANTS, VERTEBRAE
@@ -129,7 +130,7 @@ def name_levels(
     notes = []
     if left_out:
         told = ", ".join(f"{volume:.2g}" for volume in left_out[:5])
-        notes.append(f"{len(left_out)} pieces too small for a vertebra left out ({told} ml)")
+        notes.append(f"{counted(len(left_out), 'piece')} too small for a vertebra left out ({told} ml)")
     if anchor is None:
         anchor = _above_sacrum(instances, base)
         notes.append("the vertebra above the sacrum taken for L5, as where there are five lumbar ones")

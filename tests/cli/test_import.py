@@ -63,7 +63,7 @@ def test_an_import_of_nothing_is_no_success(shared_data, tmp_path, capsys):
     assert run(["import", str(shared_data / "dicom/dcmqi_seg"), *out, "--series", "abdomen"]) == 2
     told = capsys.readouterr().err
     assert "the cohort is empty" in told
-    assert "1 times not the series asked for" in told
+    assert "not the series asked for (1 series)" in told
     assert str(shared_data) not in told
 
 

@@ -73,7 +73,7 @@ def test_specks_are_left_out_and_told():
     mask.array[1:4, 36:39, 1:4] = 1
     named = name_levels(mask, Anchor("lowest", "L5"))
     assert named.levels[-1] == "L5"
-    assert "1 pieces too small for a vertebra left out (0.091 ml)" in named.notes[0]
+    assert "1 piece too small for a vertebra left out (0.091 ml)" in named.notes[0]
     assert not named.mask.array[1:4, 36:39, 1:4].any()
 
 

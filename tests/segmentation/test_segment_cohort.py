@@ -306,11 +306,11 @@ def test_notes_are_told_in_one_line(tmp_path, folders, capsys):
     (tmp_path / "cohort.csv").write_text("patient_id,image\np1,speck.nii.gz\n")
     command = ["segment", "--cohort", str(tmp_path / "cohort.csv"), "-o", str(tmp_path / "out"), "--device", "cpu"]
     assert run([*command, "-m", str(folders["one"]), "--anchor", "lowest=L4"]) == 0
-    assert "note what was assumed or left out in 1 of 1 scans stands in" in " ".join(
+    assert "note what was assumed or left out in 1 of 1 scan stands in" in " ".join(
         capsys.readouterr().out.split()
     )
     manifest = json.loads((tmp_path / "out/segmentation.manifest.json").read_text())
-    assert "1 pieces too small for a vertebra" in manifest["scans"][0]["notes"][0]
+    assert "1 piece too small for a vertebra" in manifest["scans"][0]["notes"][0]
 
 
 def test_a_scan_whose_vertebrae_cannot_be_named_can_be_looked_at(tmp_path, folders, capsys):

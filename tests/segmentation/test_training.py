@@ -207,7 +207,7 @@ def test_folds_are_added_one_by_one_and_trainings_never_mixed(spines, tmp_path, 
     judged = {"0": HeldOut(0.8125, 3, 1), "1": HeldOut(None, 2, 2)}
     segment_train._show(dataclasses.replace(summary, held_out=judged))
     told = capsys.readouterr().out
-    assert "mean Dice of 2 held-out scans 0.812, 1 held-out scans could not be segmented" in told
+    assert "mean Dice of 2 held-out scans 0.812, 1 held-out scan could not be segmented" in told
     assert ", 2 held-out scans could not be segmented (fold_1/held_out.csv) (trained before)" in told
     held = pd.read_csv(tmp_path / "model.cases.csv")
     judged = pd.read_csv(out / "fold_0/held_out.csv")

@@ -16,6 +16,7 @@ from radiobone.core.errors import ImageError
 from radiobone.core.files import write_json, write_text
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import now, versions
+from radiobone.core.words import without_name
 from radiobone.imaging.dicom.acquisition import ACQUISITION_COLUMNS
 from radiobone.imaging.dicom.archive import public_reason
 from radiobone.imaging.dicom.fetching import write_list
@@ -129,7 +130,7 @@ def write_tables(
                 len(one.series.slices),
                 len(one.series.headers),
                 outcome.status,
-                public_reason(outcome.reason),
+                without_name(public_reason(outcome.reason), f"{one.patient_id} {one.scan_id}"),
                 "; ".join(dict.fromkeys(told)),
             )
         )

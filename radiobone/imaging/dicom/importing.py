@@ -80,6 +80,8 @@ def import_archive(
         )
     named, numbers = _name(group_series(one.header for one in found), numbers, options)
     numbers.write(names)
+    places = {path: place for place, path in enumerate(files, start=1)}
+    named = [(patient, scan, one.labelled(places)) for patient, scan, one in named]
     candidates = judge(named, options, {one.header.path: one.chosen for one in found})
     outcomes = fetch(candidates, out, options, jobs, store if resume else None, progress)
     return write_tables(candidates, outcomes, len(found), out, options)
@@ -121,5 +123,5 @@ def _name(
         for which, one in sorted(members, key=order)
     ]
     names, numbers = numbers.number([(patient, which) for patient, which, _ in ordered])
-    named = [(patient, scan, one.labelled()) for (patient, scan), (_, _, one) in zip(names, ordered, strict=True)]
+    named = [(patient, scan, one) for (patient, scan), (_, _, one) in zip(names, ordered, strict=True)]
     return sorted(named, key=lambda item: item[:2]), numbers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,11 +65,17 @@ class Series:
         what = self.kind if self.kind != "stack" else f"{self.first.modality or 'no modality'}"
         return f"series {number}{part} ({what}, {max(len(self.slices), len(self.headers))} slices)"
 
-    def labelled(self) -> Series:
-        """Return the same series, whose files messages call by their number and not by their name."""
+    def labelled(self, numbers: Mapping[Path, int]) -> Series:
+        """Return the same series, whose files messages call by their number in the archive and not by their name.
+
+        Parameters
+        ----------
+        numbers : mapping of Path to int
+            Of each file of the archive.
+        """
         headers = {
-            header.path: replace(header, label=f"file {number} of the list")
-            for number, header in enumerate(self.headers, start=1)
+            header.path: replace(header, label=f"file {numbers[header.path]} of the archive by path")
+            for header in self.headers
         }
         slices = tuple(Slice(headers[item.header.path], item.frame) for item in self.slices)
         return replace(self, headers=tuple(headers.values()), slices=slices)

@@ -3,11 +3,13 @@
 import gzip
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from pydicom import dcmread
 
 from radiobone.core.errors import UsageError
 from radiobone.imaging.dicom import ImportOptions, SeriesChoice, archive, import_archive, import_tables
@@ -92,6 +94,11 @@ def test_an_archive_becomes_a_cohort_that_can_be_read(hospital, tmp_path):
     assert list(rows.loc[rows["status"] == "ok", "n_slices"]) == ["6", "3", "4"]
     (failed,) = rows.loc[rows["status"] == "failed", "reason"]
     assert "6 mm between slices 3 and 4 of 4" in failed
+    assert "P0001" not in failed, "who it is stands beside it"
+    files = sorted(path for path in hospital.rglob("*") if path.is_file())
+    named = [files[int(number) - 1] for number in re.findall(r"file (\d+) of the archive by path", failed)]
+    assert sorted(float(dcmread(path).ImagePositionPatient[2]) for path in named) == [6, 12]
+    assert {path.parent for path in named} == {hospital / "a/gap"}
     assert (summary.files, summary.masks) == (22, 1)
     scans = read_cohort(out / "cohort.csv", masks=False).unmasked_scans()
     images = [read_image(scan.image) for scan in scans]
