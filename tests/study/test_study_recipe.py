@@ -25,7 +25,10 @@ def test_shipped_recipes_are_valid_and_build(name):
     assert recipe.name == name
     estimator = procedure(recipe)
     assert [node.name for node in estimator.nodes] == [node.name for node in recipe.nodes]
-    assert [step for step, _ in estimator.estimator.selection.steps] == [step.name for step in recipe.steps]
+    selection = estimator.estimator.selection
+    # Of blocks that are selected by themselves, the steps of each.
+    selection = getattr(selection, "selections", selection)
+    assert [step for step, _ in selection.steps] == [step.name for step in recipe.steps]
 
 
 def test_the_order_of_nodes_is_configuration():
