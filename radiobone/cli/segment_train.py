@@ -58,8 +58,8 @@ def segment_train(
         Path | None,
         typer.Option(
             "--changes",
-            help="YAML file with spacing_mm, patch, features, batch_size, convolutions, where the network is not "
-            "to be nnU-Net's choice.",
+            help="YAML file with spacing_mm (3, or [z, y, x]), patch, features, batch_size, convolutions, where "
+            "the network is not to be nnU-Net's choice.",
             dir_okay=False,
         ),
     ] = None,
@@ -101,7 +101,9 @@ def segment_train(
 ) -> None:
     """Train an nnU-Net v2 model on a cohort with masks, with any number of epochs, and leave its model folder.
 
-    Needs the extra [b]segment[/]. The same command goes on with a training that was stopped.
+    Needs the extra [b]segment[/]. The same command goes on with a training that was stopped. Which scan was which
+    case, and held out in which fold, stands beside the model folder, for [b]models/own[/] in
+    [b]models/own.cases.csv[/]: it names patients, and the folder does not.
     """
     from radiobone.segmentation.cases import ExportRequest
     from radiobone.segmentation.trainer import Schedule
@@ -161,7 +163,7 @@ def _changes(path: Path | None, spacing: str | None) -> PlanChanges:
     if spacing is None:
         return found
     sizes = spacing.split(",")
-    content = {**found.model_dump(), "spacing_mm": sizes * 3 if len(sizes) == 1 else sizes}
+    content = {**found.model_dump(), "spacing_mm": sizes[0] if len(sizes) == 1 else sizes}
     return validate(PlanChanges, content, "--spacing-mm")
 
 

@@ -8,11 +8,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from radiobone.core.batch import run_cases
 from radiobone.core.config import FileModel, read_yaml, validate
@@ -31,13 +31,21 @@ MOST_FEATURES = 320
 """nnU-Net's bound on the features of a stage of a 3D network."""
 
 
+def _along_all_axes(value: object) -> object:
+    """Let one size stand for all axes."""
+    return (value,) * 3 if isinstance(value, (int, float, str)) and not isinstance(value, bool) else value
+
+
+Spacing = Annotated[tuple[PositiveFloat, PositiveFloat, PositiveFloat], BeforeValidator(_along_all_axes)]
+
+
 class PlanChanges(FileModel):
     """What a network is to have instead of what nnU-Net would choose; also a YAML file.
 
     Parameters
     ----------
     spacing_mm : tuple of float, optional
-        Voxel size (z, y, x) in mm; larger ones give the coarse model of a cascade.
+        Voxel size (z, y, x) in mm, or one number for all axes; larger ones give the coarse model of a cascade.
     patch : tuple of int, optional
         Voxels (z, y, x) of the network's window.
     features : tuple of int, optional
@@ -48,7 +56,7 @@ class PlanChanges(FileModel):
         Convolutions in each stage.
     """
 
-    spacing_mm: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    spacing_mm: Spacing | None = None
     patch: tuple[PositiveInt, PositiveInt, PositiveInt] | None = None
     features: tuple[PositiveInt, ...] | None = Field(default=None, min_length=2)
     batch_size: PositiveInt | None = None

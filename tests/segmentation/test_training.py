@@ -411,6 +411,21 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(spines, tm
     assert not list(tmp_path.glob("model/*"))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"), [("3", (3, 3, 3)), ("2.5", (2.5, 2.5, 2.5)), ("[6, 3, 3.5]", (6, 3, 3.5))]
+)
+def test_a_voxel_size_is_read_alike_from_file_and_command_line(tmp_path, text, expected):
+    path = tmp_path / "changes.yaml"
+    path.write_text(f"spacing_mm: {text}\nbatch_size: 2\n")
+    assert read_changes(path).spacing_mm == expected
+    assert segment_train._changes(None, text.strip("[]")).spacing_mm == expected
+    assert segment_train._changes(path, "1") == PlanChanges(spacing_mm=(1.0, 1.0, 1.0), batch_size=2)
+    for wrong in ("0", "[3, 3]", "true", "three"):
+        path.write_text(f"spacing_mm: {wrong}\n")
+        with pytest.raises(ConfigError, match="spacing_mm"):
+            read_changes(path)
+
+
 def test_a_gpu_that_is_absent_is_told(spines, tmp_path, capsys):
     import torch
 
