@@ -70,6 +70,6 @@ def test_contrast_is_that_of_the_cohort_table_or_unknown(make_cohort, tmp_path):
 
 def test_the_command_tells_how_many_rows_need_review(capsys, tmp_path):
     assert show(ExtractionSummary(tmp_path / "f.csv", {"ok": 4}, [], warned=3, to_review=2)) == 0
-    assert "2 rows need review: see the column qc_review_reason" in capsys.readouterr().out
+    assert "rows to review, with the reason in the column qc_review_reason: 2" in capsys.readouterr().out
     show(ExtractionSummary(tmp_path / "f.csv", {"ok": 4}, [], warned=3, to_review=0))
     assert "review" not in capsys.readouterr().out
