@@ -19,6 +19,7 @@ from radiobone.cli.app import run
 from radiobone.core.extras import require
 from radiobone.core.hashing import sha256_file
 from radiobone.imaging import Image
+from radiobone.imaging.calibration.settings import read_calibration
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.demo import make_demo_cohort
 from radiobone.study.recipe.segment import SegmentChoice
@@ -136,10 +137,19 @@ def test_the_key_segment_of_the_readme_is_one_of_recipes():
     assert SegmentChoice(**yaml.safe_load(text)["segment"]).known is not None
 
 
+def test_the_calibration_files_of_the_readme_can_be_read(tmp_path):
+    texts = re.findall(r"```yaml\n(kind:.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    found = []
+    for text in texts:
+        (tmp_path / "calibration.yaml").write_text(text)
+        found.append(read_calibration(tmp_path / "calibration.yaml").kind)
+    assert found == ["phantom", "asynchronous"]
+
+
 def python(name: str) -> str:
     """Return the example of the README that imports this name."""
     examples = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(examples) == 2
+    assert len(examples) == 3
     (code,) = (text for text in examples if name in text)
     return code
 
@@ -157,6 +167,23 @@ def test_the_readme_computes_features_of_arrays():
     assert contrast == pytest.approx(2 * (40 / 25) ** 2 + 1 / 6, rel=0.05)
     assert mean == pytest.approx(150, abs=3)
     assert volume == pytest.approx(4000 * 0.6125, rel=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.segment
+def test_the_readme_segments_an_array(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "segmentation")
+    from handmade import write_folder
+    from test_segment_cohort import one_class
+
+    write_folder(tmp_path / "models/spine", [one_class()], {"vertebra": 1})
+    monkeypatch.chdir(tmp_path)
+    hu = np.full((20, 30, 24), -100, dtype=np.int16)
+    hu[6:14, 8:20, 6:18] = 700
+    labels = run_example(python("Segmenter"), {"hu": hu})
+    assert labels.shape == hu.shape
+    assert (labels[hu > 0] == 1).all()
+    assert (labels[hu < 0] > 0).mean() < 0.1
 
 
 @pytest.mark.slow
