@@ -158,7 +158,7 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
     mask_a, mask_b = _read(pair.mask_a, image), _read(pair.mask_b, image)
     placed: tuple[str, ...] = ()
     if mask_a is None or mask_b is None:
-        mask_a, mask_b = _beside_empty(mask_a, mask_b, pair)
+        mask_a, mask_b = _beside_empty(mask_a, mask_b)
     else:
         # Without the image, a mask that keeps only a box of it may lie on the grid of the other one.
         if apart[0] and not apart[1]:
@@ -170,7 +170,7 @@ def compare_pair(pair: MaskPair, request: AgreementRequest) -> tuple[PairRecord,
         levels = compare_masks(mask_a, mask_b, scheme_a, scheme_b, request.levels)
     except UsageError as error:
         # A detected scheme belongs to this pair alone; others may know the level.
-        raise VoiError(error.what, where=pair.name, got=error.got) from None
+        raise VoiError(error.what, got=error.got) from None
     notes = (f"first mask: {told_a}", f"second mask: {told_b}", *placed, *mask_a.notes, *mask_b.notes)
     hashes = [tuple(sha256_file(path) for path in found) for found in files]
     return _record(pair, "ok", notes=notes, hashes=hashes), levels
@@ -194,11 +194,11 @@ def _read(side: MaskFile, image: Image | None) -> Mask | None:
     return mask if mask.array.any() else None
 
 
-def _beside_empty(mask_a: Mask | None, mask_b: Mask | None, pair: MaskPair) -> tuple[Mask, Mask]:
+def _beside_empty(mask_a: Mask | None, mask_b: Mask | None) -> tuple[Mask, Mask]:
     """Return both masks on the grid of that which holds labels; where neither does, nothing can be compared."""
     held = mask_a or mask_b
     if held is None:
-        raise VoiError("both masks are empty: their agreement is not defined", where=pair.name)
+        raise VoiError("both masks are empty: their agreement is not defined")
     empty = Mask(np.zeros((1, 1, 1), dtype=np.uint8), held.geometry)
     return mask_a or empty, mask_b or empty
 
