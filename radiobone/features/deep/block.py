@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +27,8 @@ from radiobone.tables.features import BlockRecord
 VALUES_REVISION = 1
 """Raised with every change of a number: of pictures, normalisation, folding or pooling."""
 
-Tag = tuple[str, View]
-"""The VOI and the view of an input."""
+Tag = tuple[str, View, bool]
+"""The VOI and the view of an input, and whether it is the last one of its VOI."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +153,14 @@ class DeepBlock:
         """Show the network all VOIs of a scan, batch by batch; see `Block.stream`."""
         failed: dict[str, CaseError] = {}
         done: set[str] = set()
-        found = self._network().features(self._inputs(image, vois, failed))
+        vectors: list[tuple[View, NDArray[np.float32]]] = []
         try:
-            for key, group in groupby(found, key=lambda item: item[0][0]):
-                values = self._values([(view, vector) for (_, view), vector in group])
-                done.add(key)
-                yield key, values
+            for (key, view, last), vector in self._network().features(self._inputs(image, vois, failed)):
+                vectors.append((view, vector))
+                if last:
+                    done.add(key)
+                    yield key, self._values(vectors)
+                    vectors = []
         except EngineError as error:
             # There is no memory for a batch: none for the next ones, either.
             failed |= {key: error for key in vois if key not in done and key not in failed}
@@ -176,7 +177,8 @@ class DeepBlock:
             except CaseError as error:
                 failed[key] = self._told(error)
                 continue
-            yield from zip(((key, view) for view in inputs.views), arrays, strict=True)
+            for number, (view, array) in enumerate(zip(inputs.views, arrays, strict=True), start=1):
+                yield (key, view, number == len(arrays)), array
 
     def _told(self, error: CaseError) -> EngineError:
         where = self.source if error.where is None else f"{self.source}, {error.where}"

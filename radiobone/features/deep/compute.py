@@ -205,19 +205,27 @@ def steady(device: str) -> Iterator[None]:
     """
     torch = require("torch", "deep")
     threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(THREADS)
+        with torch.inference_mode(), _repeatable() if device == "cuda" else contextlib.nullcontext():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def _repeatable() -> Iterator[None]:
+    """Allow a GPU such algorithms alone as give the same bytes again; one thread of a processor has no others."""
+    torch = require("torch", "deep")
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
-        torch.set_num_threads(THREADS)
+        # This loads hundreds of modules.
         torch.use_deterministic_algorithms(True)
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(torch.inference_mode())
-            if device == "cuda":
-                stack.enter_context(_full_precision())
+        with _full_precision():
             yield
     finally:
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        torch.set_num_threads(threads)
 
 
 def _full_precision() -> contextlib.AbstractContextManager[None]:

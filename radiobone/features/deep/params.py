@@ -141,8 +141,6 @@ class DeepParams(FileModel):
             )
         if self.weights_sha256 is not None and self.weights != FILE:
             raise ValueError("weights_sha256: is for weights: file alone; remove it")
-        if self.input_normalisation == "imagenet" and self.n_channels != 3:
-            raise ValueError(f"normalisation: imagenet is for three channels, and {self.backbone} has one")
         if self._given("seed") and self.weights != RANDOM:
             raise ValueError("seed: takes effect with weights: random alone; remove it")
         return self
