@@ -7,8 +7,8 @@ Run by hand, with the shared data beside the checkout and the weights installed 
 
 Every VOI of four scans goes through the pretrained network and through the same one with random weights; so does
 noise in its place (normal HU with the mean and the spread of the scan, each voxel for itself). Features are
-standardised over the VOIs of the real scans, for each network by itself. A network that has learned to see would find
-VOIs of one patient nearer to each other than to those of other patients, and noise far away from both.
+standardised over the VOIs of the real scans, for each network by itself. A network that has learned to see would
+find VOIs of one patient nearer to each other than to those of other patients, and noise far away from both.
 """
 
 from __future__ import annotations
