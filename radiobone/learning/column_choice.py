@@ -57,14 +57,19 @@ def choose_columns(chosen: Any, names: Sequence[Any], where: str) -> NDArray[np.
     """
     if chosen is None:
         return np.arange(len(names))
+    # Looked up, not compared one by one: thousands of columns may be chosen among thousands.
+    places: dict[Any, list[int]] = {}
+    for place, name in enumerate(names):
+        places.setdefault(name, []).append(place)
     found: set[int] = set()
     for one in [chosen] if isinstance(chosen, (str, int, np.integer)) else list(chosen):
-        if isinstance(one, (int, np.integer)) and one not in names:
+        if isinstance(one, (int, np.integer)) and one not in places:
             here = [int(one)] if 0 <= one < len(names) else []
         else:
             # A name with brackets or stars in it is first of all a name.
-            here = [place for place, name in enumerate(names) if name == one]
-            here = here or [place for place, name in enumerate(names) if fnmatchcase(str(name), str(one))]
+            here = places.get(one) or [
+                place for place, name in enumerate(names) if fnmatchcase(str(name), str(one))
+            ]
         if not here:
             raise DataError(
                 "no column of this name or pattern",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -176,7 +176,8 @@ def save_model(
     """
     names = [str(name) for name in X.columns]
     with atomic_path(folder / MODEL) as part:
-        skops.io.dump(without_repeats(estimator), part)
+        # Names of columns stand in every step: those of thousands would fill a hundred megabytes.
+        skops.io.dump(without_repeats(estimator), part, compression=ZIP_DEFLATED)
         unknown = sorted(set(skops.io.get_untrusted_types(file=part)) - set(TRUSTED_TYPES))
         if unknown:
             raise ModelError(

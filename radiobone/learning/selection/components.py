@@ -58,8 +58,8 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     Notes
     -----
     Columns are centred, not scaled: standardise before, unless all have one unit. Components come after the
-    columns that pass. The decomposition is exact and has no random part; the sign of a component is such that its largest
-    weight is positive.
+    columns that pass. The decomposition is exact and has no random part; the sign of a component is such that its
+    largest weight is positive.
 
     Examples
     --------
