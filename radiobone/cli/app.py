@@ -14,11 +14,13 @@ from rich.markup import escape
 from radiobone import __version__
 from radiobone.cli import (
     agree,
+    attribute,
     columns,
     demo,
     extract,
     import_,
     inspect,
+    patches,
     predict,
     qc,
     segment,
@@ -52,6 +54,8 @@ app.command("qc")(qc.qc)
 app.command("agree")(agree.agree)
 app.command("extract")(extract.extract)
 app.command("columns")(columns.columns)
+app.command("patches")(patches.patches)
+app.command("attribute")(attribute.attribute)
 app.command("weights")(weights.weights)
 app.command("run")(run_verb.run)
 app.command("train")(train.train)

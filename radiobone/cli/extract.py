@@ -166,7 +166,7 @@ def extract(
             f"{calibration} reads columns of a cohort table ({', '.join(request.cohort_columns)}): give --cohort"
         )
     table = read_cohort(cohort) if cohort else None
-    one = [] if table else [_one_scan(image, mask, body_mask, series, segments, calibration_mask)]
+    one = [] if table else [one_scan(image, mask, body_mask, series, segments, calibration_mask)]
     scans = table.scans(request.cohort_columns) if table else one
     summary = extract_cohort(scans, request, out, cohort=table, jobs=jobs, resume=not fresh)
     raise typer.Exit(show(summary))
@@ -191,13 +191,13 @@ def show(summary: ExtractionSummary) -> int:
     return exit_code(summary.counts)
 
 
-def _one_scan(
+def one_scan(
     image: Path | None,
     mask: Path | None,
-    body_mask: Path | None,
-    series: str,
-    segments: str,
-    calibration_mask: Path | None,
+    body_mask: Path | None = None,
+    series: str = "",
+    segments: str = "",
+    calibration_mask: Path | None = None,
 ) -> Scan:
     """Make a scan of two files; the patient is named by the image."""
     from radiobone.tables.cohort import Scan, parse_segments

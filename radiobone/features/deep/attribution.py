@@ -253,13 +253,32 @@ def bone(found: AttributionMap, params: DeepParams, lower_hu: float) -> NDArray[
     UsageError
         If the window does not show such HU.
     """
+    check_bone(params, lower_hu)
+    low, high = params.window_hu
+    seen: NDArray[np.bool_] = found.grey >= np.float32((lower_hu - low) / (high - low))
+    return seen
+
+
+def check_bone(params: DeepParams, lower_hu: float) -> None:
+    """Check that a number of HU can be seen.
+
+    Parameters
+    ----------
+    params : DeepParams
+        With the window.
+    lower_hu : float
+        From how many HU on there is bone.
+
+    Raises
+    ------
+    UsageError
+        If the window does not show such HU.
+    """
     low, high = params.window_hu
     if not low < lower_hu <= high:
         raise UsageError(
             "the window does not show this HU", got=lower_hu, expected=f"above {low:g}, up to {high:g}"
         )
-    seen: NDArray[np.bool_] = found.grey >= np.float32((lower_hu - low) / (high - low))
-    return seen
 
 
 def view_columns(params: DeepParams, view: View) -> list[str]:
