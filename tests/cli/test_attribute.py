@@ -37,12 +37,13 @@ def folder(tmp_path: Path, monkeypatch) -> Path:
     return tmp_path
 
 
+ONE = ["ct.nii.gz", "mask.nii.gz"]
 USUAL = ["--deep", "small.yaml", "--levels", "L1", "--scheme", "verse", "--device", "cpu", "-o", "out"]
 
 
 @pytest.mark.deep
 def test_one_scan(folder, capsys):
-    assert run(["attribute", "ct.nii.gz", "mask.nii.gz", *USUAL, "--method", "grad_cam"]) == 0
+    assert run(["attribute", *ONE, *USUAL, "--method", "grad_cam"]) == 0
     text = capsys.readouterr().out
     assert "1 ok" in text
     assert "axial: " in text
@@ -72,14 +73,14 @@ def test_a_cohort_with_a_scan_that_fails(folder, capsys):
         (["ct.nii.gz"], "give either --cohort, or an IMAGE and its MASK"),
         (
             ["ct.nii.gz", "mask.nii.gz", *USUAL, "--method", "grad_cam", "--parts", "4"],
-            "are for --method occlusion",
+            "for --method occlusion only",
         ),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--method", "saliency"], "no such method"),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--fill", "black"], "no such fill"),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--target", "every"], "no such target"),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--layer", "layer2"], "a layer is looked at by grad_cam alone"),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--bone-hu", "2000"], "does not show this HU"),
-        (["ct.nii.gz", "mask.nii.gz", *USUAL, "--parts", "33"], "more parts than pixels"),
+        ([*ONE, *USUAL, "--method", "saliency"], "no such method"),
+        ([*ONE, *USUAL, "--fill", "black"], "no such fill"),
+        ([*ONE, *USUAL, "--target", "every"], "no such target"),
+        ([*ONE, *USUAL, "--layer", "layer2"], "a layer is looked at by grad_cam alone"),
+        ([*ONE, *USUAL, "--bone-hu", "2000"], "does not show this HU"),
+        ([*ONE, *USUAL, "--parts", "33"], "more parts than pixels"),
     ],
 )
 def test_wrong_use_is_told_before_any_scan(folder, arguments, message, capsys, monkeypatch):
