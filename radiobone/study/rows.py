@@ -109,9 +109,9 @@ def _blocks(recipe: Recipe, held: Sequence[BlockRecord]) -> dict[str, tuple[obje
         if block.name == DENSITY and DENSITY in used:
             expected["calibration"] = (recipe.extraction.density_parameters, block.parameters)
         if block.name in deep and used & {block.name, DEEP}:
-            wanted = deep[block.name]
-            got = {key: block.parameters.get(key) for key in wanted}
-            expected[f"set of parameters of {block.name}"] = (wanted, got)
+            got = block.parameters
+            differing = {key: value for key, value in deep[block.name].items() if got.get(key) != value}
+            expected[f"set of parameters of {block.name}"] = (differing, {key: got.get(key) for key in differing})
     return expected
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from radiobone.core.errors import UsageError
 from radiobone.core.hashing import sha256_json
+from radiobone.features.deep.block import DeepBlock
 from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
@@ -199,6 +200,13 @@ def _extract(
         )
     say(f"{step}: {len(scans)} scans to {path.name}")
     journal.begin()
+    on_gpu = [block for block in request.blocks if isinstance(block, DeepBlock) and block.kind == "cuda"]
+    if jobs != 1 and on_gpu:
+        # Workers cannot share a GPU: they do what needs none, and what they keep is not computed again.
+        rest = replace(request, blocks=tuple(block for block in request.blocks if block not in on_gpu))
+        extract_cohort(scans, rest, path, cohort=cohort, jobs=jobs, progress=progress)
+        say(f"{step}: deep features, by one worker with the GPU")
+        jobs = 1
     summary = extract_cohort(scans, request, path, cohort=cohort, jobs=jobs, progress=progress)
     if not summary.failures:
         journal.note(step, inputs, [path])

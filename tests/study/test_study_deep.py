@@ -13,9 +13,12 @@ from study_tables import COLUMNS, tables, write_tables
 
 from radiobone.core.errors import ConfigError, ModelError, TableError
 from radiobone.core.resources import find
+from radiobone.features.deep.block import DeepBlock
 from radiobone.features.deep.columns import columns
 from radiobone.features.deep.params import read_deep_params
 from radiobone.features.deep.weights_registry import get_weights
+from radiobone.features.extraction import ExtractionSummary
+from radiobone.study import running
 from radiobone.study.arms import plan_arms
 from radiobone.study.blocks import block_columns
 from radiobone.study.dataset import assemble
@@ -23,6 +26,7 @@ from radiobone.study.prediction import predict
 from radiobone.study.recipe import Recipe, read_recipe
 from radiobone.study.running import make_study_request
 from radiobone.study.training import train
+from radiobone.tables.cohort import read_cohort
 from radiobone.tables.features import BlockRecord, FeatureTable
 
 SMALL = {"backbone": "resnet18", "weights": "random", "layer": "layer1", "views": ["axial", "coronal"], "size": 64}
@@ -32,7 +36,8 @@ BLOCK = "deep-resnet18_random_layer1-axial+coronal"
 def write(folder: Path, extraction: dict | None = None, /, **changes: object) -> Path:
     """Write the demo's recipe with deep features of the parameter file ``small.yaml`` beside it."""
     folder.mkdir(exist_ok=True)
-    (folder / "small.yaml").write_text(yaml.safe_dump(SMALL))
+    for name in ("small", "same"):
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(SMALL))
     content = yaml.safe_load(find("pipelines", "demo").read_text(encoding="utf-8"))
     for key in ("clinical", "acquisition", "arms", "evaluation"):
         del content[key]
@@ -112,7 +117,7 @@ def test_blocks_of_arms(tmp_path):
         ({"deep": "resnet50_imagenett"}, "extraction.deep: no shipped deep file of this name"),
         ({"deep": "gone.yaml"}, "extraction.deep: deep file not found"),
         ({"deep": ["small.yaml", "small.yaml"]}, "extraction.deep: given twice"),
-        ({"deep": ["small.yaml", "./small.yaml"]}, "given twice"),
+        ({"deep": ["small.yaml", "same.yaml"]}, "extraction.deep: two files give one block"),
         ({"device": "cpu"}, "device: takes effect with deep alone"),
         ({"weights": {"resnet18_imagenet": "small.yaml"}}, "weights: takes effect with deep alone"),
         ({"deep": "small.yaml", "device": "tpu"}, "extraction.device"),
@@ -122,7 +127,7 @@ def test_blocks_of_arms(tmp_path):
         ),
         (
             {"deep": "resnet18_imagenet", "weights": {"resnet18_imagenet": "gone.pt"}},
-            "weights.resnet18_imagenet: file not found",
+            "extraction.weights.resnet18_imagenet: file not found",
         ),
     ],
 )
@@ -182,8 +187,9 @@ def test_a_table_with_other_deep_features_is_refused(tmp_path):
     dataset = assemble(recipe, with_deep(features, small), cohort)
     assert len(dataset.columns(recipe.all_arms[0])) == 128
     for change in ({"window_hu": [0.0, 500.0]}, {"weights_sha256": "0" * 64}):
-        with pytest.raises(TableError, match=f"another set of parameters of {BLOCK}".replace("+", r"\+")):
+        with pytest.raises(TableError, match="another set of parameters of deep-resnet18") as caught:
             assemble(recipe, with_deep(features, small, **change), cohort)
+        assert caught.value.got == change, "what differs is told, and nothing else"
     # Of several blocks an arm may name one: what the others hold does not matter to it.
     (tmp_path / "other.yaml").write_text(yaml.safe_dump(SMALL | {"layer": "layer2", "views": ["sagittal"]}))
     both = with_deep(with_deep(features, small), tmp_path / "other.yaml")
@@ -242,3 +248,29 @@ def test_a_fused_model_predicts_tables_with_the_same_deep_features_alone(tmp_pat
         predict(model, with_deep(features, small, window_hu=[0.0, 500.0]))
     with pytest.raises(ModelError):
         predict(model, features)
+
+
+def test_workers_do_not_share_a_gpu(tmp_path, monkeypatch):
+    write_tables(tmp_path, n=3)
+    pd.read_csv(tmp_path / "cohort.csv").assign(image="none.nii", mask="none.nii").to_csv(
+        tmp_path / "cohort.csv", index=False
+    )
+    recipe = recipe_of(tmp_path)
+    monkeypatch.setattr(DeepBlock, "kind", "cuda")
+    calls = []
+
+    def extracted(scans, request, path, *, jobs, **options):
+        calls.append(([block.record.name for block in request.blocks], jobs))
+        path.write_text("")
+        return ExtractionSummary(path, {}, [], 0, 0)
+
+    monkeypatch.setattr(running, "extract_cohort", extracted)
+    cohort = read_cohort(tmp_path / "cohort.csv", images=False)
+    rest = ["radiomics", "density"]
+    for number, (jobs, expected) in enumerate(
+        {1: [([*rest, BLOCK], 1)], 4: [(rest, 4), ([*rest, BLOCK], 1)]}.items()
+    ):
+        calls.clear()
+        (tmp_path / str(number)).mkdir()
+        running._extract(recipe, "", cohort, tmp_path / str(number), jobs, False, lambda text: None)
+        assert calls == expected

@@ -18,7 +18,7 @@ class BlockSource(FileModel):
     Parameters
     ----------
     name : str
-        ``radiomics``, ``density`` or ``deep``.
+        ``radiomics`` or ``density``, or ``deep-...`` with network and views.
     engine : str
         Which engine computed it; another one gives the same values.
     values_revision : int

@@ -57,7 +57,8 @@ class ArmChoice(FileModel):
     name : str
         Name in every output.
     blocks : tuple of str
-        Blocks of features: ``radiomics``, ``density``, ``deep``; ``external`` of an external table; those of one
+        Blocks of features: ``radiomics``, ``density``, ``deep`` for all deep ones, or one of these by its full
+        name, such as ``deep-resnet50-axial+sagittal+coronal``; ``external`` of an external table; those of one
         more VOI after its name, such as ``body.radiomics``.
     columns : tuple of str
         Columns of the cohort table: the groups ``clinical`` and ``acquisition``, or single ones of these.

@@ -109,12 +109,13 @@ class Extraction(FileModel):
             If a file is not valid.
         """
         blocks = [params.block for params in self.deep_params()]
-        forbid_twice(blocks)
+        if len(set(blocks)) < len(blocks):
+            raise ValueError(f"extraction.deep: two files give one block ({', '.join(blocks)})")
         known = [_label(params) for params in self.deep_params() if params.weights != RANDOM]
         for label, file in self.weights.items():
-            refuse_unknown("weights: no network of deep has", label, known)
+            refuse_unknown("extraction.weights: no network of deep has", label, known)
             if not Path(file).is_file():
-                raise ValueError(f"weights.{label}: file not found ({file})")
+                raise ValueError(f"extraction.weights.{label}: file not found ({file})")
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -68,6 +68,11 @@ def test_a_loaded_model_predicts_the_same(trained, folder):
     assert [node.name for node in saved.manifest.nodes] == list(model.estimators_)
 
 
+def test_a_model_is_compressed(folder):
+    with zipfile.ZipFile(folder / MODEL) as archive:
+        assert {item.compress_type for item in archive.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
 def test_column_order_and_further_columns_play_no_part(trained, folder):
     _, X, _ = trained
     saved = load_model(folder)
