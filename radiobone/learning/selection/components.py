@@ -59,7 +59,8 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     -----
     Columns are centred, not scaled: standardise before, unless all have one unit. Components come after the
     columns that pass. The decomposition is exact and has no random part; the sign of a component is such that its
-    largest weight is positive.
+    largest weight is positive. Each fit has components of its own rows: those of one number from several folds are
+    alike only as far as the rows are.
 
     Examples
     --------
