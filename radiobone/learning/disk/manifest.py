@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from radiobone.core.config import FileModel
 from radiobone.core.errors import ModelError, RadioboneWarning
+from radiobone.learning.data import DataError
 from radiobone.learning.disk.source import BlockSource, FeatureSource
 from radiobone.learning.hierarchical import HierarchicalClassifier
+from radiobone.learning.network.volumes import volume_shape
 
 __all__ = ["BlockSource", "FeatureSource", "ModelManifest", "NodeRecord"]
 
@@ -113,6 +115,10 @@ class ModelManifest(FileModel):
         How the columns came about; None for tables from elsewhere.
     inputs : mapping of str to str, optional
         SHA-256 of each file that the training rows came from, by what it is; None where they are not known.
+    volume_shape : tuple of int, optional
+        Voxels along (z, y, x) of the volumes that it learned from, which have no names; None for a table.
+    weights : list of str
+        Files of network weights beside the model, named by their SHA-256.
     """
 
     format: Literal[1] = 1
@@ -130,6 +136,8 @@ class ModelManifest(FileModel):
     gaps: bool = False
     source: FeatureSource | None
     inputs: dict[str, str] | None = None
+    volume_shape: tuple[int, int, int] | None = None
+    weights: list[str] = Field(default_factory=list)
 
     def check_source(self, source: FeatureSource | None, where: str) -> None:
         """Refuse a table whose columns were made in another way.
@@ -221,6 +229,34 @@ class ModelManifest(FileModel):
             )
         return chosen
 
+    def check_volumes(self, X: Any, where: str) -> None:
+        """Refuse volumes of another shape than those that the model learned from, and tables.
+
+        Parameters
+        ----------
+        X : ndarray or VolumeStack
+            Volumes.
+        where : str
+            Where they come from, for the message.
+
+        Raises
+        ------
+        ModelError
+            That tells both shapes.
+        """
+        try:
+            shape = volume_shape(X)
+        except (AttributeError, DataError) as error:
+            raise ModelError("the model wants volumes", where=where, got=error) from None
+        if shape != self.volume_shape:
+            raise ModelError(
+                "the volumes differ from those that the model learned from",
+                where=where,
+                got=f"{shape} voxels (z, y, x)",
+                expected=str(self.volume_shape),
+                do="cut them out with the same options",
+            )
+
     def check_estimator(self, estimator: HierarchicalClassifier, where: str) -> None:
         """Refuse a manifest that gives other names to what the estimator computes, or none to a part of it.
 
@@ -242,12 +278,14 @@ class ModelManifest(FileModel):
             raise ModelError("the model is not fitted", where=where, do="fit it before saving") from None
         # An estimator that was fitted on an array knows how many columns it saw, and no names.
         columns = [str(name) for name in getattr(estimator, "feature_names_in_", self.feature_names)]
+        n_columns = getattr(estimator, "n_features_in_", None)
         pairs: dict[str, tuple[object, object]] = {
             "classes": (self.classes, [str(name) for name in estimator.classes_]),
             "nodes": (self.nodes, NodeRecord.all_of(estimator)),
             "decision": (self.decision, estimator.decision),
             "feature_names": (self.feature_names, columns),
-            "number of feature_names": (len(self.feature_names), getattr(estimator, "n_features_in_", None)),
+            # Of volumes, no column has a name.
+            "number of feature_names": (len(self.feature_names), n_columns if self.volume_shape is None else 0),
             "names in ranges": (sorted(self.ranges), sorted(set(self.feature_names) - set(self.text))),
         }
         wrong = [f"{name}: {_difference(*pair)}" for name, pair in pairs.items() if pair[0] != pair[1]]

@@ -23,10 +23,12 @@ from radiobone.core.files import atomic_path, write_json
 from radiobone.core.hashing import sha256_file
 from radiobone.core.provenance import now, versions
 from radiobone.learning.disk.manifest import ModelManifest, NodeRecord
+from radiobone.learning.disk.network_files import restore_weights, without_weights, write_weights
 from radiobone.learning.disk.source import FeatureSource
 from radiobone.learning.disk.tree_audit import audit_file, audit_owners
 from radiobone.learning.frames import text_columns
 from radiobone.learning.hierarchical import HierarchicalClassifier
+from radiobone.learning.network.volumes import volume_shape
 from radiobone.learning.selection.stability import without_repeats
 
 MODEL, MANIFEST = "model.skops", "manifest.json"
@@ -45,6 +47,7 @@ TRUSTED_TYPES = (
     "radiobone.learning.harmonisation.covariates.Coding",
     "radiobone.learning.hierarchical.HierarchicalClassifier",
     "radiobone.learning.hu_rule.HuThresholdClassifier",
+    "radiobone.learning.network.classifier.NetworkClassifier",  # without its weights: see `network_files`
     "radiobone.learning.nodes.Node",
     "radiobone.learning.nodes.NodeTree",
     "radiobone.learning.penalised.lasso.LassoSelector",
@@ -94,13 +97,14 @@ class SavedModel:
     estimator: HierarchicalClassifier
     manifest: ModelManifest
 
-    def predict(self, X: pd.DataFrame, *, source: FeatureSource | None, where: str) -> pd.DataFrame:
+    def predict(self, X: Any, *, source: FeatureSource | None, where: str) -> pd.DataFrame:
         """Predict the rows of a table that fits the model.
 
         Parameters
         ----------
-        X : DataFrame of shape (n_rows, n_columns)
-            One row for each patient; columns in any order.
+        X : DataFrame of shape (n_rows, n_columns), or volumes
+            One row for each patient; columns in any order. A model of volumes wants an array or a `VolumeStack`,
+            and numbers its rows.
         source : FeatureSource or None
             How its columns came about.
         where : str
@@ -124,21 +128,28 @@ class SavedModel:
         """
         self.manifest.check_source(source, where)
         self.manifest.warn_of_engines(source, where)
+        if self.manifest.volume_shape is not None:
+            self.manifest.check_volumes(X, where)
+            index = pd.RangeIndex(len(X))
+            return self._table(X, index).assign(n_out_of_range=0, out_of_range="")
         chosen = self.manifest.arrange(X, where)
-        nodes = self.estimator.node_proba(chosen)
+        return self._table(chosen, X.index).join(self.manifest.out_of_range(chosen))
+
+    def _table(self, X: Any, index: pd.Index) -> pd.DataFrame:
+        nodes = self.estimator.node_proba(X)
         classes = self.estimator.tree_.class_proba(nodes)
-        table = pd.DataFrame({"decision": self.estimator.decide(nodes, self.manifest.decision)}, index=X.index)
+        table = pd.DataFrame({"decision": self.estimator.decide(nodes, self.manifest.decision)}, index=index)
         for number, node in enumerate(self.manifest.nodes):
             table[f"p_node_{node.name}"] = nodes[:, number]
         for number, name in enumerate(self.manifest.classes):
             table[f"p_class_{name}"] = classes[:, number]
-        return table.join(self.manifest.out_of_range(chosen))
+        return table
 
 
 def save_model(
     folder: Path,
     estimator: HierarchicalClassifier,
-    X: pd.DataFrame,
+    X: Any,
     y: Any,
     *,
     label: dict[str, Any],
@@ -150,10 +161,11 @@ def save_model(
     Parameters
     ----------
     folder : Path
-        Made if it is missing; holds ``model.skops`` and ``manifest.json`` afterwards.
+        Made if it is missing; holds ``model.skops`` and ``manifest.json`` afterwards, and the weights of networks
+        beside them.
     estimator : HierarchicalClassifier
         Fitted on ``X`` and ``y``.
-    X : DataFrame of shape (n_samples, n_features)
+    X : DataFrame of shape (n_samples, n_features), or volumes
         The training rows.
     y : array-like of shape (n_samples,)
         Their classes.
@@ -174,10 +186,12 @@ def save_model(
     ModelError
         If the estimator holds types that no loading would trust, or was fitted on other columns than ``X``.
     """
-    names = [str(name) for name in X.columns]
+    names = [str(name) for name in getattr(X, "columns", ())]
+    bare, weights = without_weights(without_repeats(estimator))
+    write_weights(folder, weights)
     with atomic_path(folder / MODEL) as part:
         # Names of columns stand in every step: those of thousands would fill a hundred megabytes.
-        skops.io.dump(without_repeats(estimator), part, compression=ZIP_DEFLATED)
+        skops.io.dump(bare, part, compression=ZIP_DEFLATED)
         unknown = sorted(set(skops.io.get_untrusted_types(file=part)) - set(TRUSTED_TYPES))
         if unknown:
             raise ModelError(
@@ -204,6 +218,8 @@ def save_model(
         gaps=bool(get_tags(estimator).input_tags.allow_nan),
         source=source,
         inputs=None if inputs is None else dict(inputs),
+        volume_shape=None if isinstance(X, pd.DataFrame) else volume_shape(X),
+        weights=sorted(weights),
     )
     manifest.check_estimator(estimator, str(folder / MANIFEST))
     write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
@@ -258,6 +274,7 @@ def load_model(folder: Path) -> SavedModel:
         audit_file(path)
         estimator = skops.io.load(path, trusted=list(TRUSTED_TYPES))
         audit_owners(estimator)
+        restore_weights(estimator, folder)
     except UntrustedTypesFoundException as error:
         raise ModelError(
             "the model file asks for types that are not trusted; nothing was built",

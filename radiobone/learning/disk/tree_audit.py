@@ -64,7 +64,7 @@ def audit_owners(estimator: Any) -> None:
     ValueError
         If one looks at others, or arrays do not fit each other (`radiobone.learning.disk.array_audit`).
     """
-    for part in _estimators(estimator, set()):
+    for part in estimators_in(estimator):
         audit_arrays(part)
         seen = getattr(part, "n_features_in_", None)
         trees = [part.tree_] if hasattr(part, "tree_") and hasattr(part.tree_, "n_features") else []
@@ -73,6 +73,22 @@ def audit_owners(estimator: Any) -> None:
             trees += [member.tree_ for member in members if hasattr(member, "tree_")]
         if any(tree.n_features != seen for tree in trees):
             raise ValueError(f"a tree of {type(part).__name__} looks at other columns than it is given")
+
+
+def estimators_in(estimator: Any) -> list[BaseEstimator]:
+    """Find every estimator inside one, templates and fitted ones, itself included.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Anything.
+
+    Returns
+    -------
+    list of estimator
+        Each once.
+    """
+    return list(_estimators(estimator, set()))
 
 
 def _parts(state: Any) -> Iterator[dict[str, Any]]:
