@@ -8,7 +8,7 @@ from pathlib import Path
 
 from radiobone.core.errors import UsageError
 from radiobone.core.hashing import sha256_json
-from radiobone.features.deep.block import DeepBlock
+from radiobone.features.deep.block import VALUES_REVISION, DeepBlock
 from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
@@ -183,7 +183,7 @@ def _extract(
             (file for scan in scans for source in scan.files for file in files_of(source)), cohort.path.parent
         ),
         "settings": sha256_json([recipe.vois[name].model_dump(mode="json"), request.recipe.id, request.align]),
-        "blocks": sha256_json([block.record.model_dump(mode="json") for block in request.blocks]),
+        "blocks": _blocks_sha256(recipe, request),
     }
     if recipe.extraction is not None:
         inputs |= recipe.extraction.file_hashes
@@ -211,3 +211,16 @@ def _extract(
     if not summary.failures:
         journal.note(step, inputs, [path])
     return path, summary
+
+
+def _blocks_sha256(recipe: Recipe, request: ExtractionRequest) -> str:
+    """Hash what is computed; of networks what the recipe says, so that a finished step needs none of them."""
+    assert recipe.extraction is not None
+    deep = recipe.extraction.deep_records()
+    facts: list[object] = []
+    for block in request.blocks:
+        if isinstance(block, DeepBlock):
+            facts.append([block.name, VALUES_REVISION, deep[block.name]])
+        else:
+            facts.append(block.record.model_dump(mode="json"))
+    return sha256_json(facts)

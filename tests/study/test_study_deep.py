@@ -260,7 +260,8 @@ def test_workers_do_not_share_a_gpu(tmp_path, monkeypatch):
     calls = []
 
     def extracted(scans, request, path, *, jobs, **options):
-        calls.append(([block.record.name for block in request.blocks], jobs))
+        names = [block.name if isinstance(block, DeepBlock) else block.record.name for block in request.blocks]
+        calls.append((names, jobs))
         path.write_text("")
         return ExtractionSummary(path, {}, [], 0, 0)
 
@@ -274,3 +275,10 @@ def test_workers_do_not_share_a_gpu(tmp_path, monkeypatch):
         (tmp_path / str(number)).mkdir()
         running._extract(recipe, "", cohort, tmp_path / str(number), jobs, False, lambda text: None)
         assert calls == expected
+    # What is finished needs neither network nor weights.
+    monkeypatch.setattr(DeepBlock, "kind", None)
+    monkeypatch.setattr(DeepBlock, "weights", None)
+    calls.clear()
+    said = []
+    running._extract(recipe, "", cohort, tmp_path / "1", 4, False, said.append)
+    assert (calls, said) == ([], ["extract: done before, features.csv"])

@@ -122,6 +122,7 @@ def test_stability_without_repeated_measurements_is_refused():
         {"stability": {"sample": "separate", "min_subjects": 2}},
         *({name: {}} for name in ("variance", "standardise", "univariate", "correlation", "mrmr", "rfe")),
         {"importance": {"trees": 5}},
+        {"pca": {}},
     ],
     ids=str,
 )
