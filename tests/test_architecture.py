@@ -45,6 +45,7 @@ HEAVY_IMPORTED_IN = {
     "features/deep/networks.py": {"torch", "monai"},
     "features/deep/weights_loading.py": {"torch"},
     "features/radiomics/pyradiomics.py": {"radiomics"},
+    "learning/disk/network_files.py": {"torch"},
     "learning/network/architectures.py": {"torch", "monai"},
     "learning/network/running.py": {"torch"},
     "learning/network/training.py": {"torch"},
