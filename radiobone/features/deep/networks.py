@@ -113,9 +113,7 @@ def outline(backbone: str, n_channels: int | None = None) -> torch.nn.Module:
         return _made(backbone, n_channels)
 
 
-def run_layer(
-    net: torch.nn.Module, inputs: torch.Tensor, layer: str, *, after: str | None = None
-) -> torch.Tensor:
+def run_layer(net: torch.nn.Module, inputs: torch.Tensor, layer: str, *, after: str | None = None) -> torch.Tensor:
     """Run a network up to one of its layers.
 
     Parameters

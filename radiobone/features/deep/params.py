@@ -76,8 +76,9 @@ class DeepParams(FileModel):
     min_voxels : int, default 50
         VOIs of fewer voxels fail.
     micro_batch : int, default 16
-        How many inputs go through the network at once. It is part of what results are kept under, since other
-        numbers may change the last digits.
+        How many inputs go through the network at once; of volumes, the default is 2. A batch that is not full is
+        filled up and takes as long as a full one, so that scans with few inputs want a smaller one. It is part of
+        what results are kept under, since other numbers may change the last digits.
     """
 
     backbone: str
@@ -99,6 +100,14 @@ class DeepParams(FileModel):
     normalisation: Normalisation | None = None
     min_voxels: _Count = 50
     micro_batch: _Count = 16
+
+    @model_validator(mode="before")
+    @classmethod
+    def _batch_of_volumes(cls, values: Any) -> Any:
+        backbone = values.get("backbone") if isinstance(values, dict) else None
+        solid = isinstance(backbone, str) and backbone in BACKBONES and BACKBONES[backbone].spatial_dims == 3
+        # A scan gives one volume for each VOI, and even two of them use the processor, or fill a GPU, well.
+        return {"micro_batch": 2, **values} if solid else values
 
     @field_validator("size", "spacing_mm", mode="before")
     @classmethod
