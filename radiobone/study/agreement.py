@@ -20,8 +20,7 @@ from radiobone.imaging.alignment import align_mask, check_same_grid
 from radiobone.imaging.masks.forms import is_stored_apart
 from radiobone.imaging.masks.placing import place_on
 from radiobone.imaging.reading import mask_files, read_image, read_mask
-from radiobone.study.agreement_pairs import MaskFile, MaskPair
-from radiobone.study.agreement_records import PairRecord
+from radiobone.study.agreement_pairs import MaskFile, MaskPair, PairRecord
 from radiobone.tables.keys import LEVEL, PATIENT, REASON, REPEAT, SCAN, STATUS
 from radiobone.tables.vertebrae import level_parts
 from radiobone.voi.agreement import LevelAgreement, compare_masks

@@ -1,4 +1,4 @@
-"""The pairs of masks of a cohort table, and what its other columns say of each mask."""
+"""The pairs of masks of a cohort table: what its other columns say of each mask, and what became of each pair."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from radiobone.core.config import FileModel
 from radiobone.core.errors import UsageError
 from radiobone.tables.cohort import (
     IMAGE,
@@ -79,6 +80,31 @@ class MaskPair:
         """The scan's name for messages."""
         repeat = f", repeat {self.repeat}" if self.repeat else ""
         return f"patient {self.patient_id}, scan {self.scan_id}{repeat}"
+
+
+class PairRecord(FileModel):
+    """What became of one pair of masks.
+
+    Parameters
+    ----------
+    patient_id, scan_id, repeat : str
+        Whose.
+    status, reason : str
+        ``ok``, ``failed`` or ``skipped``, and why; an empty mask beside one with levels is ``ok``.
+    mask_a_sha256, mask_b_sha256 : tuple of str
+        Of each file's bytes.
+    notes : tuple of str
+        How schemes were chosen, what was decided and done.
+    """
+
+    patient_id: str
+    scan_id: str
+    repeat: str = ""
+    status: str
+    reason: str = ""
+    mask_a_sha256: tuple[str, ...] = ()
+    mask_b_sha256: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def mask_pairs(cohort: Cohort, mask_a: str, mask_b: str) -> list[MaskPair]:

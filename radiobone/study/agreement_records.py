@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Literal
 from radiobone.core.config import FileModel
 from radiobone.core.files import write_json
 from radiobone.core.provenance import machine, now, versions
+from radiobone.study.agreement import Agreement, AgreementRequest
+from radiobone.study.agreement_pairs import PairRecord
+from radiobone.study.agreement_summary import SummaryOptions
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import manifest_path, write_features
 from radiobone.voi.agreement import PERCENTILE
 
 if TYPE_CHECKING:
     from radiobone.evaluation.strata import Strata
-    from radiobone.study.agreement import Agreement, AgreementRequest
-    from radiobone.study.agreement_summary import SummaryOptions
 
 TABLE = "agreement.csv"
 
@@ -28,31 +29,6 @@ DEFINITIONS = {
     "dice": "0 where only one mask holds the level, or one is empty; distances are then empty",
     "volume_difference": "second mask less the first; in percent of the first",
 }
-
-
-class PairRecord(FileModel):
-    """What became of one pair of masks.
-
-    Parameters
-    ----------
-    patient_id, scan_id, repeat : str
-        Whose.
-    status, reason : str
-        ``ok``, ``failed`` or ``skipped``, and why; an empty mask beside one with levels is ``ok``.
-    mask_a_sha256, mask_b_sha256 : tuple of str
-        Of each file's bytes.
-    notes : tuple of str
-        How schemes were chosen, what was decided and done.
-    """
-
-    patient_id: str
-    scan_id: str
-    repeat: str = ""
-    status: str
-    reason: str = ""
-    mask_a_sha256: tuple[str, ...] = ()
-    mask_b_sha256: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 class AgreementManifest(FileModel):

@@ -15,7 +15,7 @@ from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.agreement import Agreement
 from radiobone.study.agreement_outputs import AgreementStudy
-from radiobone.study.agreement_records import PairRecord
+from radiobone.study.agreement_pairs import PairRecord
 from radiobone.tables.reading import read_text_table
 
 GRID = Geometry((40, 24, 24), (2.0, 1.5, 1.5))
