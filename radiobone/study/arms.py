@@ -16,9 +16,9 @@ from radiobone.study.recipe.design import ArmChoice
 from radiobone.study.recipe.extraction import DEEP, DENSITY, RADIOMICS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from radiobone.evaluation.plans import Plan
+    from radiobone.learning.network.volumes import VolumeStack
+    from radiobone.study.volumes import Stacks
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +35,18 @@ class Planned:
         Not fitted.
     preset : tuple of str or None
         The columns that the recipe's parameters give, whatever the table holds; None where they are not known.
+    volumes : VolumeStack, optional
+        What it sees instead of columns.
     """
 
     name: str
     columns: tuple[str, ...]
     estimator: Any
     preset: tuple[str, ...] | None = None
+    volumes: VolumeStack | None = None
 
 
-def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
+def plan_arms(recipe: Recipe, dataset: Dataset, stacks: Stacks | None = None) -> list[Planned]:
     """Plan the arms of a recipe.
 
     Parameters
@@ -52,6 +55,8 @@ def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
         The study.
     dataset : Dataset
         Its columns.
+    stacks : mapping of str to PatchStack, optional
+        The stacks of arms that learn from volumes.
 
     Returns
     -------
@@ -60,7 +65,18 @@ def plan_arms(recipe: Recipe, dataset: Dataset) -> list[Planned]:
     """
     primary = recipe.primary_arm
     arms = [primary, *(arm for arm in recipe.all_arms if arm.name != primary.name)]
-    return [plan_arm(recipe, arm, dataset) for arm in arms]
+    return [
+        plan_arm(recipe, arm, dataset)
+        if arm.volumes is None
+        else _plan_network(recipe, arm, dataset, stacks or {})
+        for arm in arms
+    ]
+
+
+def _plan_network(recipe: Recipe, arm: ArmChoice, dataset: Dataset, stacks: Stacks) -> Planned:
+    from radiobone.study.volumes import volumes_of
+
+    return Planned(arm.name, (), procedure(recipe, arm), None, volumes_of(recipe, arm, dataset, stacks))
 
 
 def plan_arm(recipe: Recipe, arm: ArmChoice, dataset: Dataset) -> Planned:
@@ -120,7 +136,7 @@ def _columns_of_block(recipe: Recipe, block: str) -> Sequence[Column]:
     return [column for params in chosen for column in deep_columns(params)]
 
 
-def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:
+def columns_of(dataset: Dataset, planned: Planned) -> Any:
     """Return the rows that an arm sees.
 
     Parameters
@@ -132,10 +148,10 @@ def columns_of(dataset: Dataset, planned: Planned) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame
-        Its columns.
+    DataFrame or VolumeStack
+        Its columns, or its volumes.
     """
-    return dataset.X[list(planned.columns)]
+    return dataset.X[list(planned.columns)] if planned.volumes is None else planned.volumes
 
 
 def plan_of(recipe: Recipe, dataset: Dataset) -> Plan:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from radiobone.core.errors import UsageError
 from radiobone.core.files import check_output
 from radiobone.core.hashing import sha256_json
+from radiobone.features.deep.stack_files import PatchStack
 from radiobone.study.journal import JOURNAL, Journal
 from radiobone.study.recipe import Recipe
 from radiobone.study.registry import STEPS
@@ -32,6 +33,7 @@ def step_inputs(
     tables: Mapping[str, FeatureTable],
     cohort: Cohort,
     masks: Mapping[str, Any] | None = None,
+    stacks: Mapping[str, PatchStack] | None = None,
 ) -> dict[str, dict[str, str]]:
     """Tell what each step after extraction is made from.
 
@@ -45,6 +47,8 @@ def step_inputs(
         The cohort table.
     masks : mapping, optional
         How masks were made, which the model and the results tell.
+    stacks : mapping of str to PatchStack, optional
+        The volumes of arms that learn from them, by arm.
 
     Returns
     -------
@@ -53,6 +57,8 @@ def step_inputs(
     """
     data = {"cohort": table_sha256(cohort.table)}
     data |= {f"features {name}".strip(): table_sha256(table.table) for name, table in sorted(tables.items())}
+    for name, stack in sorted((stacks or {}).items()):
+        data[f"patches {name}"] = sha256_json([stack.manifest.stack_sha256, stack.manifest.index_sha256])
     found = {}
     for name in LEARNED:
         keys = STEPS[name].keys or tuple(type(recipe).model_fields)

@@ -88,6 +88,8 @@ class _Builder:
 
     def flat(self) -> Any:
         """Build the comparator without nodes."""
+        if self.arm.volumes is not None:
+            return self.node(None)
         from radiobone.learning import FlatClassifier
 
         return FlatClassifier(
@@ -96,6 +98,8 @@ class _Builder:
 
     def node(self, node: NodeChoice | None) -> Any:
         """Build the classifier of one node; what the node says goes before what the arm and the recipe say."""
+        if self.arm.volumes is not None:
+            return self.arm.network_options.build(self.context.seed)
         steps = self.steps(node)
         if self.arm.fusion in _LATE:
             from radiobone.learning.fusion import LateFusionClassifier

@@ -18,6 +18,7 @@ from radiobone.study.recipe.extraction import DENSITY
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
 from radiobone.study.segmenting import segment_missing
 from radiobone.study.training import Study, train
+from radiobone.study.volumes import cut_volumes
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import FeatureTable, read_features
 
@@ -69,9 +70,10 @@ def run_study(
     """
     given = dict(features or {})
     needs_scans = [name for name in recipe.vois if name not in given]
-    cohort = read_study_cohort(recipe, cohort_path, images=bool(needs_scans))
+    of_volumes = [arm for arm in recipe.all_arms if arm.volumes is not None]
+    cohort = read_study_cohort(recipe, cohort_path, images=bool(needs_scans or of_volumes))
     masks = None
-    if needs_scans and recipe.segment is not None:
+    if (needs_scans or of_volumes) and recipe.segment is not None:
         made = segment_missing(recipe, cohort, out, progress=progress, say=say)
         cohort, masks = made.cohort, made.record
     tables = {name: read_table(recipe, path) for name, path in given.items()}
@@ -87,7 +89,11 @@ def run_study(
             where=recipe.name,
             expected="--features TABLE",
         )
-    study = train(recipe, tables, cohort, out, masks=masks, jobs=jobs, progress=progress, say=say)
+    stacks = {}
+    for arm in of_volumes:
+        request = replace(make_study_request(recipe), blocks=())
+        stacks[arm.name] = cut_volumes(recipe, arm, request, cohort, out, jobs=jobs, progress=progress, say=say)
+    study = train(recipe, tables, cohort, out, stacks=stacks, masks=masks, jobs=jobs, progress=progress, say=say)
     return study, extracted
 
 

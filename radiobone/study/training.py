@@ -19,6 +19,7 @@ from radiobone.study.recipe import Recipe
 from radiobone.study.report import write_report
 from radiobone.study.results import file_hashes, results_content
 from radiobone.study.validation import validate
+from radiobone.study.volumes import Stacks, stack_hashes
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
 
@@ -47,6 +48,7 @@ def train(
     cohort: Cohort,
     out: Path,
     *,
+    stacks: Stacks | None = None,
     masks: Mapping[str, Any] | None = None,
     jobs: int = 1,
     progress: bool = True,
@@ -68,6 +70,8 @@ def train(
         Labels and exclusions.
     out : Path
         Folder for the results.
+    stacks : mapping of str to PatchStack, optional
+        The volumes of arms that learn from them, by arm.
     masks : mapping, optional
         How masks were made, for ``results.json`` (``segmentation``), if the study made any.
     jobs : int, default 1
@@ -90,15 +94,17 @@ def train(
         If the folder cannot be written, or holds an input or files of these names that are no study.
     """
     tables = {"": features} if isinstance(features, FeatureTable) else dict(features or {})
-    known = step_inputs(recipe, tables, cohort, masks)
+    stacks = stacks or {}
+    known = step_inputs(recipe, tables, cohort, masks, stacks)
     journal = Journal(out)
     if all(journal.done(step, inputs) for step, inputs in known.items()):
         say("validate, fit, report: done before")
         return Study(out, json.loads((out / RESULTS).read_text(encoding="utf-8")))
     dataset = assemble(recipe, tables, cohort)
-    arms = plan_arms(recipe, dataset)
+    arms = plan_arms(recipe, dataset, stacks)
     fitted = journal.done("fit", known["fit"])
     files = [cohort.path, *(table.path for table in tables.values() if table.path is not None)]
+    files += [stack.path for stack in stacks.values()]
     make_way(out, files, journal, keep_model=fitted)
     journal.begin()
     write_text(out / FLOW, dataset.flow.table.to_csv(index=False, lineterminator="\n"))
@@ -118,6 +124,7 @@ def train(
     journal.note("fit", known["fit"], files)
     say("report: tables and figures")
     results = results_content(recipe, dataset, validated, tables, cohort, masks)
+    results["inputs"] |= stack_hashes(stacks)
     permuted = permutations(recipe, dataset, arms[0], out / KEPT, jobs, progress)
     results |= learned_content(permuted, curve(recipe, dataset, arms[0], out / KEPT, jobs, progress))
     written = write_report(recipe, dataset, validated, model, results, out, progress)

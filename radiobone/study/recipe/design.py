@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from radiobone.core.config import FileModel
+from radiobone.features.deep.patch_params import PatchParams
 from radiobone.learning.protocol.models import ModelChoice
+from radiobone.learning.protocol.network import Network
 from radiobone.learning.protocol.steps import SelectionStep
 from radiobone.study.recipe.checks import forbid_twice
 from radiobone.study.recipe.table import Names
@@ -72,6 +74,10 @@ class ArmChoice(FileModel):
         One classifier over all classes instead of the nodes.
     steps, model : optional
         Of this arm alone; by default the recipe's.
+    volumes : PatchParams, optional
+        In place of columns: each row of this arm is the main VOI itself, cut out in this way.
+    network : Network, optional
+        What learns from volumes, instead of steps and model.
     """
 
     name: str
@@ -82,17 +88,42 @@ class ArmChoice(FileModel):
     flat: bool = False
     steps: Steps | None = None
     model: ModelChoice | None = None
+    volumes: PatchParams | None = None
+    network: Network | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_volumes(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = handler(self)
+        # So that studies without them keep the hash that they had before there were any.
+        idle = () if self.volumes is not None else ("volumes", "network")
+        return {key: value for key, value in content.items() if key not in idle}
 
     @field_validator("steps")
     @classmethod
     def _each_step_once(cls, value: Steps | None) -> Steps | None:
         return each_step_once(value)
 
+    @property
+    def network_options(self) -> Network:
+        """What learns from volumes."""
+        return self.network or Network()
+
+    @model_validator(mode="after")
+    def _volumes_alone(self) -> Self:
+        if self.volumes is None and self.network is not None:
+            raise ValueError(f"arm {self.name!r}: a network learns from volumes; give these, too")
+        beside = self.model_fields_set & {"blocks", "columns", "features", "fusion", "steps", "model"}
+        if self.volumes is not None and beside:
+            raise ValueError(
+                f"arm {self.name!r}: volumes go with no {', '.join(sorted(beside))}, but with network"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         forbid_twice(self.blocks)
         forbid_twice(self.columns)
-        if not self.blocks and not self.columns:
+        if not self.blocks and not self.columns and self.volumes is None:
             raise ValueError(f"arm {self.name!r} has neither blocks nor columns")
         if self.features and not self.blocks:
             raise ValueError(f"arm {self.name!r} has features of no block")

@@ -30,6 +30,7 @@ from radiobone.study.recipe.images import HU_RULE, MoreVoi, VoiChoice, hu_rule_v
 from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.study.recipe.table import CohortKeys, Column, ExternalTable, Table
 from radiobone.study.recipe.validation import Validation
+from radiobone.study.recipe.volumes import check_volumes
 from radiobone.tables.labels import LabelRule
 
 EXTERNAL = "external"
@@ -209,6 +210,7 @@ class Recipe(FileModel):
             refuse_unknown("primary.comparison: no arm", self.primary.comparison, [*names, *ALWAYS])
             if self.primary.comparison == self.primary_arm.name:
                 raise ValueError("primary.comparison: an arm is compared with another one")
+        check_volumes(self)
         if self.primary_arm.flat:
             raise ValueError("primary.arm: a flat arm has no nodes of its own, so it cannot be the primary one")
         return self
@@ -324,8 +326,10 @@ class Recipe(FileModel):
         Returns
         -------
         list of tuple of SelectionStep
-            One for each node; one for a flat arm, which has none.
+            One for each node; one for a flat arm, which has none; none for an arm of volumes.
         """
+        if arm.volumes is not None:
+            return []
         own = self.steps if arm.steps is None else arm.steps
         return [own] if arm.flat else [own if node.steps is None else node.steps for node in self.nodes]
 
