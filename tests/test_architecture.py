@@ -60,6 +60,7 @@ HEAVY_IMPORTED_IN = {
     "segmentation/segmenter.py": {"torch", "nnunetv2"},
     "segmentation/tiles.py": {"torch", "nnunetv2"},
     "segmentation/trainer.py": {"torch", "nnunetv2"},
+    "study/volumes.py": {"torch", "monai"},
     "imaging/dicom/elements.py": {"pydicom"},
     "imaging/dicom/headers.py": {"pydicom"},
     "imaging/dicom/frames.py": {"pydicom"},

@@ -18,7 +18,7 @@ from radiobone.study.recipe.extraction import DENSITY
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
 from radiobone.study.segmenting import segment_missing
 from radiobone.study.training import Study, train
-from radiobone.study.volumes import cut_volumes
+from radiobone.study.volumes import check_networks, cut_volumes
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import FeatureTable, read_features
 
@@ -68,6 +68,7 @@ def run_study(
     UsageError
         If the recipe needs a table that neither a step nor the user brings, or tables do not fit it.
     """
+    check_networks(recipe)
     given = dict(features or {})
     needs_scans = [name for name in recipe.vois if name not in given]
     of_volumes = [arm for arm in recipe.all_arms if arm.volumes is not None]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from radiobone.core.errors import TableError, UsageError
+from radiobone.core.extras import require
 from radiobone.core.hashing import sha256_json
 from radiobone.features.deep.stack import VALUES_REVISION, write_stack
 from radiobone.features.deep.stack_files import ROW, PatchStack, index_path, read_stack
@@ -31,6 +32,28 @@ Stacks = Mapping[str, PatchStack]
 """The stacks of a study by the names of the arms that learn from them."""
 
 _SHOWN = 5
+
+
+def check_networks(recipe: Recipe) -> None:
+    """Say what networks lack before scans are read.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The study.
+
+    Raises
+    ------
+    UsageError
+        If PyTorch, MONAI or a GPU that an arm asks for is missing.
+    """
+    for arm in recipe.all_arms:
+        if arm.volumes is not None:
+            from radiobone.learning.network.running import find_device
+
+            require("torch", "deep")
+            require("monai", "deep")
+            find_device(arm.network_options.device)
 
 
 def stack_hashes(stacks: Stacks) -> dict[str, str]:

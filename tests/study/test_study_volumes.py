@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import yaml
 
 from radiobone.cli.app import run
 from radiobone.core.errors import ConfigError, TableError
+from radiobone.core.extras import require
 from radiobone.features.deep.stack_files import PatchStack, read_stack
 from radiobone.imaging import Geometry, Image, Mask
 from radiobone.imaging.writing import write_image, write_mask
@@ -122,6 +124,8 @@ def test_levels_may_be_rows(tmp_path):
     assert predictions.query("arm == 'network'")["level"].value_counts().to_dict() == {"L1": 12, "L2": 12}
 
 
+@pytest.mark.deep
+@pytest.mark.slow
 def test_a_row_with_features_and_no_volume_is_told(tmp_path, capsys):
     write_cohort(tmp_path, n=8)
     # The box is 20 mm wide, that of one patient 28.
@@ -135,6 +139,19 @@ def test_a_row_with_features_and_no_volume_is_told(tmp_path, capsys):
     assert "p03 (1)" in told
     stack = read_stack(tmp_path / "out/patches.network.npy")
     assert stack.index["status"].tolist() == ["ok"] * 3 + ["failed"] + ["ok"] * 4
+
+
+@pytest.mark.deep
+def test_what_networks_lack_is_told_before_scans_are_read(tmp_path, capsys, monkeypatch):
+    write_cohort(tmp_path, n=4)
+    monkeypatch.setattr(require("torch", "deep").cuda, "is_available", lambda: False)
+    on_gpu = RECIPE["arms"][1] | {"network": TOY | {"device": "cuda"}}
+    assert start(tmp_path, arms=[RECIPE["arms"][0], on_gpu]) == 2
+    assert "no GPU" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert start(tmp_path) == 2
+    assert "radiobone[deep]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_volumes_come_in_the_order_of_the_rows_and_one_for_each(tmp_path):
