@@ -22,6 +22,7 @@ from radiobone.imaging import Image
 from radiobone.imaging.calibration.settings import read_calibration
 from radiobone.imaging.writing import write_image, write_mask
 from radiobone.study.demo import make_demo_cohort
+from radiobone.study.recipe.design import ArmChoice
 from radiobone.study.recipe.segment import SegmentChoice
 
 README = Path(__file__).parents[2] / "README.md"
@@ -149,6 +150,12 @@ def test_the_calibration_files_of_the_readme_can_be_read(tmp_path):
         (tmp_path / "calibration.yaml").write_text(text)
         found.append(read_calibration(tmp_path / "calibration.yaml").kind)
     assert found == ["phantom", "asynchronous"]
+
+
+def test_the_arm_of_volumes_of_the_readme_is_one_of_recipes():
+    (text,) = re.findall(r"```yaml\n(- name:.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+    (arm,) = yaml.safe_load(text)
+    assert ArmChoice(**arm).network_options.architecture == "resnet10"
 
 
 def python(name: str) -> str:
