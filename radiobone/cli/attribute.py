@@ -127,7 +127,7 @@ def attribute(
         extraction,
         block,
         AttributionOptions(method, occluder=Occluder(parts, fill), layer=layer),  # type: ignore[arg-type] # checked
-        read_target(target, block.params),
+        read_target(target, block.params, extraction.recipe.name),
         bone_hu,
     )
     table = read_cohort(cohort) if cohort is not None else None

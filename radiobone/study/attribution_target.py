@@ -11,6 +11,7 @@ from radiobone.core.errors import UsageError
 from radiobone.features.deep.attribution import ALL, Target
 from radiobone.features.deep.columns import columns
 from radiobone.features.deep.params import DeepParams
+from radiobone.voi.recipes import RECIPES
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class TargetChoice:
         return Target(self.name, weights) if any(weights.values()) else None
 
 
-def read_target(text: str, params: DeepParams) -> TargetChoice:
+def read_target(text: str, params: DeepParams, voi: str) -> TargetChoice:
     """Read what the user asks for.
 
     Parameters
@@ -59,6 +60,8 @@ def read_target(text: str, params: DeepParams) -> TargetChoice:
         CSV), of which the terms of the parameter file's columns are taken.
     params : DeepParams
         The parameter file.
+    voi : str
+        The VOI recipe of what is looked at, such as ``trabecular``: terms of other VOIs are left out.
 
     Raises
     ------
@@ -88,4 +91,23 @@ def read_target(text: str, params: DeepParams) -> TargetChoice:
             got=", ".join(list(terms)[:3]),
             expected=f"columns such as {known[0]}",
         )
-    return TargetChoice(path.name, deep)
+    return TargetChoice(path.name, _of_voi(deep, voi, text))
+
+
+def _of_voi(terms: Mapping[str, float], voi: str, where: str) -> dict[str, float]:
+    """Return the terms of one VOI; those of a single one that has a name of the study's own pass, too."""
+    whose = {name: name.rpartition("__")[0].rpartition(".")[2] for name in terms}
+    others = set(whose.values()) - {voi, ""}
+    of_recipes = others & {recipe.name for recipe in RECIPES}
+    if voi not in whose.values() and len(others) == 1 and not of_recipes:
+        return dict(terms)
+    found = {name: value for name, value in terms.items() if whose[name] in (voi, "")}
+    if not found:
+        raise UsageError(
+            "the formula's deep features are those of another VOI",
+            where=where,
+            got=voi,
+            expected=" or ".join(sorted(others)),
+            do="give the VOI with which the model was made (--voi)",
+        )
+    return found

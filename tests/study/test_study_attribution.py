@@ -59,7 +59,7 @@ def request(
     options = AttributionOptions(method, occluder=Occluder(parts=2))
     block = DeepBlock(params, "made for a test", device="cpu")
     extraction = make_request(params=None, voi="label", levels="L1,L2", scheme="verse")
-    return AttributionRequest(extraction, block, options, read_target(target, params), **keys)
+    return AttributionRequest(extraction, block, options, read_target(target, params, "label"), **keys)
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -191,7 +191,7 @@ class TestTarget:
             f"label__{second}": 3.0,
             "label__original_firstorder_Mean": 9.0,
         }
-        target = read_target(str(self.formula(tmp_path / "node.json", **terms)), FLAT)
+        target = read_target(str(self.formula(tmp_path / "node.json", **terms)), FLAT, "label")
         assert target.name == "node.json"
         assert target.at("L1").weights == {first: 2.0, second: 3.0}
         assert target.at("L2").weights == {first: -1.0, second: 3.0}
@@ -199,14 +199,26 @@ class TestTarget:
 
     def test_a_level_without_a_term_is_skipped(self, tmp_path):
         path = self.formula(tmp_path / "node.csv", **{f"L1.label__{COLUMN}": 2.0})
-        assert read_target(str(path), FLAT).at("L2") is None
+        assert read_target(str(path), FLAT, "label").at("L2") is None
+
+    def test_terms_of_other_vois_are_left_out(self, tmp_path):
+        terms = {f"trabecular__{COLUMN}": 2.0, f"L1.body__{COLUMN}": 5.0}
+        path = str(self.formula(tmp_path / "node.json", **terms))
+        assert read_target(path, FLAT, "trabecular").at("L1").weights == {COLUMN: 2.0}
+        assert read_target(path, FLAT, "body").at("L1").weights == {COLUMN: 5.0}
+        with pytest.raises(UsageError, match="are those of another VOI") as caught:
+            read_target(path, FLAT, "label")
+        assert caught.value.expected == "body or trabecular"
+        # A study may have given the VOI a name of its own, which tells nothing of its recipe.
+        own = self.formula(tmp_path / "own.json", **{f"inner__{COLUMN}": 3.0})
+        assert read_target(str(own), FLAT, "trabecular").at("L1").weights == {COLUMN: 3.0}
 
     def test_what_is_no_target_is_refused(self, tmp_path):
         with pytest.raises(UsageError, match=r"no such target.*did you mean 'deep-resnet18_random-coronal_0007'"):
-            read_target(COLUMN.replace("coronal", "corona"), FLAT)
+            read_target(COLUMN.replace("coronal", "corona"), FLAT, "label")
         other = self.formula(tmp_path / "other.json", label__original_firstorder_Mean=1.0)
         with pytest.raises(UsageError, match="the formula has no term of this parameter file"):
-            read_target(str(other), FLAT)
+            read_target(str(other), FLAT, "label")
 
 
 class TestPictures:
