@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from radiobone.core.errors import CaseError, EngineError, UsageError
+from radiobone.core.errors import CaseError, EngineError, UsageError, one_line
 from radiobone.core.extras import require
 from radiobone.core.hashing import sha256_json
 from radiobone.features.deep.columns import columns
@@ -123,7 +123,7 @@ class DeepBlock:
         ------
         UsageError
             If a package, the device or the weights are missing or wrong, if several workers would share a GPU, or
-            if a batch does not fit into it.
+            if it cannot run a batch.
         """
         require("torch", "deep")
         require("monai", "deep")
@@ -135,16 +135,29 @@ class DeepBlock:
                 do="give --jobs 1, or --device cpu; or run with --jobs and without --deep first: what is kept of "
                 "that run is not computed again",
             )
-        network = self._network()
         if self.kind == "cuda":
-            try:
-                network.run(np.zeros((1, self.params.n_channels, *self.params.sizes), dtype=np.float32))
-            except EngineError as error:
-                raise UsageError(
-                    error.what, where=error.where, got=error.got, expected=error.expected, do=error.do
-                ) from None
+            self._try_gpu()
+        else:
+            self._network()
         if jobs != 1:
             forget_networks()
+
+    def _try_gpu(self) -> None:
+        """Run one batch: a GPU that PyTorch finds may be too old for it, or full of what others compute."""
+        try:
+            self._network().run(np.zeros((1, self.params.n_channels, *self.params.sizes), dtype=np.float32))
+        except EngineError as error:
+            raise UsageError(
+                error.what, where=error.where, got=error.got, expected=error.expected, do=error.do
+            ) from None
+        except RuntimeError as error:
+            raise UsageError(
+                "the GPU cannot run the network",
+                where=self.source,
+                got=one_line(error)[:200],
+                expected="a GPU that this PyTorch is built for, with memory to spare",
+                do="use --device cpu, or free the GPU, or install a PyTorch that is built for it",
+            ) from error
 
     def _network(self) -> Network:
         return Network(self.params, self.weights, self.kind, self.source)

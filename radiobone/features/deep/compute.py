@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -35,6 +36,10 @@ DEVICES = ("auto", "cpu", "cuda")
 
 THREADS = 1
 """Threads of the processor for a network."""
+
+_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+"""With this environment variable cuBLAS gives the same bytes again; without it PyTorch refuses, when it is to be
+strict, what it computes with cuBLAS: on a GPU the dilated convolutions of MedicalNet's networks."""
 
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """How PyTorch's messages say that the processor's memory is full, for which it has no class of errors."""
@@ -219,13 +224,18 @@ def _repeatable() -> Iterator[None]:
     torch = require("torch", "deep")
     strict = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    name, workspace = _WORKSPACE
+    given = os.environ.get(name)
     try:
+        os.environ[name] = given or workspace
         # This loads hundreds of modules.
         torch.use_deterministic_algorithms(True)
         with _full_precision():
             yield
     finally:
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        if given is None:
+            del os.environ[name]
 
 
 def _full_precision() -> contextlib.AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from pathlib import Path
@@ -295,6 +296,21 @@ class TestPrepare:
         monkeypatch.setattr(Network, "__init__", on_a_processor)
         monkeypatch.setattr(compute, "run_layer", full)
         with pytest.raises(UsageError, match=r"own.yaml.*micro_batch"):
+            small_block().prepare(1)
+
+    @pytest.mark.parametrize(
+        ("place", "message"), [("_loaded", "CUDA out of memory."), ("run_layer", "CUDA error: no kernel image")]
+    )
+    def test_a_gpu_that_is_full_or_too_old_is_told_before_any_scan(self, monkeypatch, place, message):
+        def fail(*_):
+            raise RuntimeError(message)
+
+        monkeypatch.setattr(block_module, "find_device", lambda name: "cuda")
+        monkeypatch.setattr(compute, "_loaded", lambda *_: None)
+        monkeypatch.setattr(compute, "steady", lambda device: contextlib.nullcontext())
+        monkeypatch.setattr("torch.Tensor.to", lambda tensor, *_: tensor)
+        monkeypatch.setattr(compute, place, fail)
+        with pytest.raises(UsageError, match=rf"the GPU cannot run.*own.yaml.*{message}.*--device cpu"):
             small_block().prepare(1)
 
 

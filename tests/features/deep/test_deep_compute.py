@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import numpy as np
@@ -191,6 +192,19 @@ def test_settings_of_gpus_are_put_back():
         assert not torch.backends.cudnn.allow_tf32
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.backends.cudnn.allow_tf32
+
+
+@pytest.mark.parametrize("given", [None, ":16:8"])
+def test_cublas_is_allowed_where_a_gpu_is_to_be_strict(monkeypatch, given):
+    # Dilated convolutions come to it, and PyTorch refuses it without this variable.
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", given)
+    # Its own setting loads hundreds of modules.
+    monkeypatch.setattr("torch.use_deterministic_algorithms", lambda *_, **__: None)
+    with compute._repeatable():
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (given or ":4096:8")
+    assert os.environ.get("CUBLAS_WORKSPACE_CONFIG") == given
 
 
 @pytest.mark.parametrize("kind", ["gpu", "processor", "numpy"])
