@@ -267,6 +267,8 @@ class DeepParams(FileModel):
         }
         values = self.model_dump(mode="json")
         values |= {"size": list(self.sizes), "normalisation": self.input_normalisation}
+        if isinstance(self.spacing_mm, float) and self.network.spatial_dims == 3:
+            values["spacing_mm"] = [self.spacing_mm] * 3
         return {key: None if idle.get(key, False) else value for key, value in values.items()}
 
     @cached_property

@@ -73,8 +73,8 @@ class PatchParams(FileModel):
 
     def effective(self) -> dict[str, Any]:
         """Return all parameters as they take effect, as a JSON-like value; None for a key that has no effect."""
-        values = self.model_dump(mode="json") | {"size": list(self.shape)}
-        return values | ({} if self.spacing_mm is None else {"margin_mm": None})
+        as_volume = self.volume.effective()
+        return {key: as_volume.get(key, value) for key, value in self.model_dump(mode="json").items()}
 
     @property
     def sha256(self) -> str:

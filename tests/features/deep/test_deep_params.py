@@ -172,6 +172,9 @@ class TestEffective:
         written = deep(seed=0, layer="avgpool", window_hu=[-200, 800], size=224, margin_mm=5, micro_batch=16)
         assert written.sha256 == deep().sha256
         assert solid(size=64, micro_batch=2).sha256 == solid(size=[64, 64, 64]).sha256
+        assert (
+            solid(spacing_mm=2).sha256 == solid(spacing_mm=[2, 2, 2]).sha256 != solid(spacing_mm=[2, 2, 1]).sha256
+        )
 
     @pytest.mark.parametrize(
         "keys",

@@ -176,6 +176,7 @@ class TestParams:
 
     def test_the_hash_knows_what_takes_effect(self):
         assert PatchParams().sha256 == PatchParams(size=(64, 64, 64), margin_mm=5).sha256
+        assert PatchParams(spacing_mm=2).sha256 == PatchParams(spacing_mm=(2, 2, 2)).sha256
         assert PatchParams().sha256 != PatchParams(dtype="float32").sha256
         assert PatchParams().sha256 != PatchParams(margin_mm=4).sha256
         assert PatchParams(spacing_mm=1.0).effective()["margin_mm"] is None
