@@ -81,7 +81,8 @@ def _fetch(label: str, console: Console) -> None:
 
     info = find_label(label)
     found = find_weights(info.backbone, info.name)
-    console.print(f"{escape(label)}: {escape(str(found.path))}, SHA-256 {found.sha256} as published")
+    known = "as published" if info.sha256 else "which radiobone cannot check: none is known for sure"
+    console.print(f"{escape(label)}: {escape(str(found.path))}, SHA-256 {found.sha256} {known}")
     console.print(f"licence: {escape(info.licence)}; cite {escape(info.citation)}")
 
 

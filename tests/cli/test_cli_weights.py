@@ -68,6 +68,15 @@ def test_fetching_and_checking(cache, tmp_path, capsys):
     assert "resnet18_imagenet, as published" in told
 
 
+def test_a_file_whose_hash_is_not_known_is_not_called_as_published(cache, capsys):
+    cache.mkdir()
+    (cache / WEIGHTS["resnet34_3d", "medicalnet"].file_name).write_bytes(CONTENT)
+    assert run(["weights", "--fetch", "resnet34_3d_medicalnet"]) == 0
+    told = capsys.readouterr().out
+    assert f"{SHA256} which radiobone cannot check" in told
+    assert "as published" not in told
+
+
 def test_wrong_use_is_told(tmp_path, capsys):
     assert run(["weights", "--fetch", "resnet18_imagnet"]) == 2
     assert "did you mean 'resnet18_imagenet'" in capsys.readouterr().err
