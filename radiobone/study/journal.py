@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from radiobone.core.config import FileModel, validate
@@ -16,6 +16,9 @@ from radiobone.core.provenance import now, versions
 from radiobone.imaging.reading import source_files
 
 JOURNAL = "steps.json"
+
+Say = Callable[[str], None]
+"""What tells the user which step of a study begins."""
 
 
 class StepRecord(FileModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from radiobone.features.deep.block import VALUES_REVISION, DeepBlock
 from radiobone.features.extraction import ExtractionSummary, extract_cohort
 from radiobone.features.request import ExtractionRequest, make_request
 from radiobone.study.blocks import read_external
-from radiobone.study.journal import Journal, files_of, state_of
+from radiobone.study.journal import Journal, Say, files_of, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.extraction import DENSITY
 from radiobone.study.recipe.images import MoreVoi, VoiChoice
@@ -22,7 +22,6 @@ from radiobone.study.volumes import check_networks, cut_volumes
 from radiobone.tables.cohort import Cohort, read_cohort
 from radiobone.tables.features import FeatureTable, read_features
 
-Say = Callable[[str], None]
 Extracted = dict[str, ExtractionSummary]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from radiobone.segmentation.labels import SACRUM, instance_label
 from radiobone.segmentation.options import make_predictor
 from radiobone.segmentation.records import GIVEN, SegmentationManifest
 from radiobone.segmentation.scan import Naming, plan_naming
-from radiobone.study.journal import Journal, files_of, state_of
+from radiobone.study.journal import Journal, Say, files_of, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.segment import SegmentChoice
 from radiobone.tables.cohort import (
@@ -42,8 +41,6 @@ SEGMENTED = "segmented.csv"
 """The cohort table with all masks, for other verbs."""
 
 _KEEP = "name them in the column mask of the cohort, which keeps them"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

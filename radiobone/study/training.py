@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from radiobone.core.batch import progress_bar
 from radiobone.core.files import write_json, write_text
 from radiobone.study.arms import Planned, columns_of, fit_final, plan_arms
 from radiobone.study.dataset import Dataset, Tables, assemble
-from radiobone.study.journal import Journal
+from radiobone.study.journal import Journal, Say
 from radiobone.study.learned import curve, learned_content, permutations
 from radiobone.study.outputs import FLOW, FOLDS, KEPT, MODEL, PREDICTIONS, RESULTS, make_way, step_inputs
 from radiobone.study.recipe import Recipe
@@ -22,8 +22,6 @@ from radiobone.study.validation import validate
 from radiobone.study.volumes import Stacks, stack_hashes
 from radiobone.tables.cohort import Cohort
 from radiobone.tables.features import FeatureTable
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)

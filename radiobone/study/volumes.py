@@ -14,7 +14,7 @@ from radiobone.features.deep.stack_files import ROW, PatchStack, index_path, rea
 from radiobone.features.request import ExtractionRequest
 from radiobone.reporting.words import file_name
 from radiobone.study.dataset import Dataset
-from radiobone.study.journal import Journal, files_of, state_of
+from radiobone.study.journal import Journal, Say, files_of, state_of
 from radiobone.study.recipe import Recipe
 from radiobone.study.recipe.design import ArmChoice
 from radiobone.tables.cohort import Cohort
@@ -26,7 +26,6 @@ from radiobone.tables.wide import restrict_levels
 
 if TYPE_CHECKING:
     from radiobone.learning.network.volumes import VolumeStack
-    from radiobone.study.running import Say
 
 Stacks = Mapping[str, PatchStack]
 """The stacks of a study by the names of the arms that learn from them."""
