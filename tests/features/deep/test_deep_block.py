@@ -232,6 +232,7 @@ class TestManifest:
         assert "weights" not in json.loads(manifest_path(out).read_text())["blocks"][0]
         assert read_features(out).manifest.blocks[1].weights["label"] == "resnet18_random"
 
+    @pytest.mark.slow
     def test_weights_of_ones_own_are_known_by_their_hash(self, own, tmp_path):
         import torch
 
@@ -261,6 +262,7 @@ class TestManifest:
 
 @deep
 class TestPrepare:
+    @pytest.mark.slow
     def test_wrong_weights_are_told_before_any_scan(self, own, tmp_path):
         import torch
 

@@ -93,9 +93,8 @@ def test_an_input_has_the_same_bytes_beside_any_others_and_at_any_place(keys):
         assert np.array_equal(found(net, inputs[number : number + 1])[0], together[number])
 
 
-@pytest.mark.parametrize(
-    "backbone", ["resnet18", pytest.param("resnet50", marks=pytest.mark.slow)]
-)  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet50"])
 def test_other_batches_and_threads_change_the_last_digits_alone(backbone, monkeypatch):
     inputs = pictures(5, 3, 64, 64)
     wanted = found(network(backbone=backbone, size=64, micro_batch=4), inputs)
@@ -132,6 +131,7 @@ def test_maps_are_pooled_over_all_places():
     assert (both[:, 512:] >= mean).all()
 
 
+@pytest.mark.slow
 def test_volumes_are_turned_as_the_weights_want_them():
     import torch
 
