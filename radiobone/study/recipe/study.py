@@ -210,7 +210,7 @@ class Recipe(FileModel):
             refuse_unknown("primary.comparison: no arm", self.primary.comparison, [*names, *ALWAYS])
             if self.primary.comparison == self.primary_arm.name:
                 raise ValueError("primary.comparison: an arm is compared with another one")
-        check_volumes(self)
+        check_volumes(self.all_arms, self.primary_arm, self.voi, levels_are_rows=self.unit_levels is not None)
         if self.primary_arm.flat:
             raise ValueError("primary.arm: a flat arm has no nodes of its own, so it cannot be the primary one")
         return self

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from radiobone.study.recipe.study import Recipe
+from radiobone.study.recipe.design import ArmChoice
+from radiobone.study.recipe.images import VoiChoice
 
 
-def check_volumes(recipe: Recipe) -> None:
+def check_volumes(
+    arms: Sequence[ArmChoice], primary: ArmChoice, voi: VoiChoice | None, *, levels_are_rows: bool
+) -> None:
     """Refuse arms of volumes where there are no scans, or not one volume for each row.
 
     Parameters
     ----------
-    recipe : Recipe
-        The study.
+    arms : sequence of ArmChoice
+        Of the recipe.
+    primary : ArmChoice
+        The one whose model is kept.
+    voi : VoiChoice or None
+        What volumes are cut out of.
+    levels_are_rows : bool
+        Whether each level of a patient has a row of its own.
 
     Raises
     ------
     ValueError
         That names the arm.
     """
-    names = [arm.name for arm in recipe.all_arms if arm.volumes is not None]
+    names = [arm.name for arm in arms if arm.volumes is not None]
     if not names:
         return
     where = f"arm {names[0]!r}: volumes"
-    if recipe.voi is None:
+    if voi is None:
         raise ValueError(f"{where} need voi and extraction, since they are cut out of scans")
-    if recipe.primary_arm.name in names:
+    if primary.name in names:
         raise ValueError(
-            f"primary.arm: {recipe.primary_arm.name!r} learns from volumes, and the model that is kept from "
-            "tables; name another one, and this one as primary.comparison"
+            f"primary.arm: {primary.name!r} learns from volumes, and the model that is kept from tables; name "
+            "another one, and this one as primary.comparison"
         )
-    levels = recipe.voi.level_names
-    one = recipe.voi.missing_levels == "first" or (levels is not None and len(levels) == 1)
-    if recipe.unit_levels is None and not one:
+    one = voi.missing_levels == "first" or (voi.level_names is not None and len(voi.level_names) == 1)
+    if not levels_are_rows and not one:
         raise ValueError(
             f"{where} are of one level: set table.unit: level, name one level in voi.levels, or take the first "
             "(voi.missing_levels: first)"
