@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from radiobone.core.batch import progress_bar
 from radiobone.learning.data import DataError, check_groups, check_rows, rows_and_labels
-from radiobone.learning.folds import Split, inner_folds
+from radiobone.learning.folds import Split, fewer_folds, inner_folds
 from radiobone.learning.network.architectures import ARCHITECTURES, build, check_size
 from radiobone.learning.network.augmentation import AXES, Augmentation
 from radiobone.learning.network.running import DEVICES, fill, find_device, reproducibly, run
@@ -94,6 +94,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Of each epoch; the second is empty without ``patience``.
     n_held_out_ : int
         Rows that were held out to stop by.
+    notes_ : list of str
+        What a reader of the result should know: fewer folds than asked for.
 
     Notes
     -----
@@ -259,9 +261,12 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
 
     def _split(self, X: Any, codes: NDArray[np.intp], patients: NDArray[Any] | None, random: Any) -> Split:
         """Return the rows that train, and those that are held out to stop by."""
+        self.notes_: list[str] = []
         if self.patience is None:
             return np.arange(len(codes)), np.arange(0)
-        return inner_folds(self.stop_folds, X, codes, patients, random)[0]
+        splits = inner_folds(self.stop_folds, X, codes, patients, random)
+        self.notes_ += fewer_folds(self.stop_folds, len(splits))
+        return splits[0]
 
     def _plan(self) -> TrainingPlan:
         return TrainingPlan(

@@ -252,6 +252,15 @@ def test_a_node_with_too_few_patients_predicts_the_prior():
         HierarchicalClassifier(estimator=toy(**FAST), nodes=[Node("n", ("b",), ("a",))]).fit(X, y)
 
 
+def test_a_class_with_few_patients_has_more_of_them_held_out_and_that_is_noted():
+    X, _ = rods(20, seed=0)
+    y = np.repeat([0, 1], [18, 2])
+    model = toy(**FAST).fit(X, y)
+    assert model.n_held_out_ == 10
+    assert model.notes_ == ["2 inner folds instead of 5: the smallest class has no more training patients"]
+    assert toy(**FAST).fit(X, np.arange(20) % 2).notes_ == []
+
+
 def test_three_classes_at_once():
     rng = np.random.default_rng(0)
     y = np.repeat(["a", "b", "c"], 14)
