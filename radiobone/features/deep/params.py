@@ -29,6 +29,28 @@ _Positive = Annotated[_Real, Field(gt=0)]
 _Count = Annotated[int, Field(strict=True, ge=1)]
 
 
+def one_or_three(value: object, info: ValidationInfo) -> object:
+    """Refuse, in plain words, a ``size`` or ``spacing_mm`` that is neither one number nor three of them.
+
+    Parameters
+    ----------
+    value : object
+        As the file has it; None stands for a key that is not there.
+    info : ValidationInfo
+        Of pydantic: the key.
+    """
+    parts = value if isinstance(value, list | tuple) else (value,)
+    kinds, what = (int, "whole number") if info.field_name == "size" else (int | float, "number")
+    numbers = [part for part in parts if isinstance(part, kinds) and not isinstance(part, bool)]
+    if value is not None and (
+        len(parts) != (3 if parts is value else 1)
+        or numbers != list(parts)
+        or not all(0 < n < math.inf for n in numbers)
+    ):
+        raise ValueError(f"should be a {what} above 0, or three of them along z, y and x")
+    return value
+
+
 class DeepParams(FileModel):
     """A deep parameter file.
 
@@ -109,17 +131,7 @@ class DeepParams(FileModel):
         # A scan gives one volume for each VOI, and even two of them use the processor, or fill a GPU, well.
         return {"micro_batch": 2, **values} if solid else values
 
-    @field_validator("size", "spacing_mm", mode="before")
-    @classmethod
-    def _one_or_three(cls, value: object, info: ValidationInfo) -> object:
-        parts = value if isinstance(value, list | tuple) else (value,)
-        kinds, what = (int, "whole number") if info.field_name == "size" else (int | float, "number")
-        numbers = [part for part in parts if isinstance(part, kinds) and not isinstance(part, bool)]
-        if value is not None and (
-            len(parts) not in (1, 3) or numbers != list(parts) or not all(0 < n < math.inf for n in numbers)
-        ):
-            raise ValueError(f"should be a {what} above 0, or three of them along z, y and x")
-        return value
+    _one_or_three = field_validator("size", "spacing_mm", mode="before")(one_or_three)
 
     @field_validator("views", mode="before")
     @classmethod

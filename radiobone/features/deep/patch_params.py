@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from radiobone.core.config import FileModel
 from radiobone.core.hashing import sha256_json
-from radiobone.features.deep.params import DeepParams
+from radiobone.features.deep.params import DeepParams, one_or_three
 
 SMALLEST = 32
 """Voxels along each edge."""
 
-_Edge = Annotated[int, Field(strict=True, ge=SMALLEST)]
+_Count = Annotated[int, Field(strict=True, ge=1)]
 _Real = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[_Real, Field(gt=0)]
 
@@ -41,16 +41,20 @@ class PatchParams(FileModel):
         Of the file. Half precision tells steps of 0.05 per cent of the window, in half of the space.
     """
 
-    size: _Edge | tuple[_Edge, _Edge, _Edge] = 64
+    size: _Count | tuple[_Count, _Count, _Count] = 64
     spacing_mm: _Positive | tuple[_Positive, _Positive, _Positive] | None = None
     window_hu: tuple[_Real, _Real] = (-200.0, 800.0)
     masking: Literal["crop", "crop_mask"] = "crop"
     margin_mm: Annotated[_Real, Field(ge=0)] = 5.0
-    min_voxels: Annotated[int, Field(strict=True, ge=1)] = 50
+    min_voxels: _Count = 50
     dtype: Literal["float16", "float32"] = "float16"
+
+    _one_or_three = field_validator("size", "spacing_mm", mode="before")(one_or_three)
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
+        if min(self.shape) < SMALLEST:
+            raise ValueError(f"size: should be at least {SMALLEST} along each edge")
         try:
             self.volume  # noqa: B018  checks the keys against each other
         except ValidationError as error:

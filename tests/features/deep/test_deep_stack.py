@@ -174,6 +174,21 @@ class TestParams:
         with pytest.raises(ConfigError):
             validate(PatchParams, given, "file")
 
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"size": 31}, "size: should be at least 32 along each edge"),
+            ({"size": (32, 31, 40)}, "size: should be at least 32 along each edge"),
+            ({"size": [64]}, "size: should be a whole number above 0, or three of them"),
+            ({"size": (32, 32)}, "size: should be a whole number above 0, or three of them"),
+            ({"spacing_mm": -1.0}, "spacing_mm: should be a number above 0, or three of them"),
+        ],
+    )
+    def test_sizes_are_refused_in_plain_words(self, given, message):
+        with pytest.raises(ConfigError, match=message) as told:
+            validate(PatchParams, given, "file")
+        assert "constrained" not in str(told.value)
+
     def test_the_hash_knows_what_takes_effect(self):
         assert PatchParams().sha256 == PatchParams(size=(64, 64, 64), margin_mm=5).sha256
         assert PatchParams(spacing_mm=2).sha256 == PatchParams(spacing_mm=(2, 2, 2)).sha256
