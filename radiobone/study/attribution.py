@@ -17,7 +17,7 @@ import numpy as np
 from radiobone.core.batch import Outcome, run_cases
 from radiobone.core.errors import CaseError, one_line
 from radiobone.core.files import atomic_path, check_output, write_json, write_text
-from radiobone.core.hashing import sha256_json
+from radiobone.core.hashing import sha256_file, sha256_json
 from radiobone.core.provenance import machine, now, versions
 from radiobone.core.store import ResumeStore
 from radiobone.features.deep.attribution import (
@@ -47,8 +47,8 @@ TABLE = "attribution.csv"
 MANIFEST = "attribution.manifest.json"
 RESUME = "attribution.resume"
 
-REVISION = 1
-"""Raised with every change of maps, numbers or pictures."""
+REVISION = 2
+"""Raised with every change of maps, numbers, pictures, or of what is kept of them."""
 
 VIEW = "view"
 FRACTION, AREA = "fraction", "area"
@@ -219,8 +219,9 @@ def _attribute_scan(
     for level, outcome in prepared.vois.items():
         key = sha256_json([request.content, plan.voi_key, level, scan.name, folder, versions()])
         kept = store.get(key) if store else None
-        if kept is not None and all((out / row[name]).is_file() for row in kept for name in ("map", "picture")):
-            rows += kept
+        # Files of one name may since have been made in another way.
+        if kept is not None and _files(out, kept["rows"]) == kept["files"]:
+            rows += kept["rows"]
             continue
         try:
             found = _attribute_voi(scan, level, outcome, prepared.image, request, out / folder)
@@ -228,9 +229,15 @@ def _attribute_scan(
             rows += _without(scan, level, request, "failed", one_line(error))
             continue
         if store and all(row[STATUS] == "ok" for row in found):
-            store.put(key, found)
+            store.put(key, {"rows": found, "files": _files(out, found)})
         rows += found
     return rows
+
+
+def _files(out: Path, rows: Sequence[Row]) -> dict[str, str]:
+    """Hash the maps and pictures that rows name; those that are gone are left out."""
+    names = {row[kind] for row in rows for kind in ("map", "picture")}
+    return {name: sha256_file(out / name) for name in sorted(names) if (out / name).is_file()}
 
 
 def _attribute_voi(

@@ -157,6 +157,18 @@ def test_one_column_has_one_view(scans, tmp_path):
 
 @pytest.mark.deep
 @pytest.mark.slow
+def test_files_that_were_made_in_another_way_since_are_made_anew(scans, tmp_path):
+    names = ("attribution.csv", "b_1/L1.npz", "b_1/L1_coronal.png")
+    made = []
+    for method in ("grad_cam", "occlusion", "grad_cam"):
+        attribute_cohort(scans[:1], request(method=method, target=COLUMN), tmp_path, progress=False)
+        made.append([(tmp_path / name).read_bytes() for name in names])
+    assert made[0] == made[2]
+    assert all(first != second for first, second in zip(made[0], made[1], strict=True))
+
+
+@pytest.mark.deep
+@pytest.mark.slow
 def test_a_volume_is_covered_and_drawn_in_three_planes(scans, tmp_path):
     summary = attribute_cohort(scans[:1], request(SOLID, "occlusion"), tmp_path, progress=False)
     assert [(row["view"], row["status"]) for row in summary.rows] == [("volume", "ok")] * 2
