@@ -11,7 +11,7 @@ import pytest
 import yaml
 from study_tables import COLUMNS, tables, write_tables
 
-from radiobone.core.errors import ConfigError, ModelError, TableError
+from radiobone.core.errors import ConfigError, ModelError, TableError, UsageError
 from radiobone.core.resources import find
 from radiobone.features.deep.block import DeepBlock
 from radiobone.features.deep.columns import columns
@@ -156,6 +156,17 @@ def test_every_voi_but_that_of_density_alone_has_deep_features(tmp_path):
     assert (block.params.block, block.device) == (BLOCK, "auto")
     alone = recipe_of(tmp_path, {"params": "none", "deep": "small.yaml"})
     assert [type(block).__name__ for block in make_study_request(alone).blocks] == every[1:]
+
+
+def test_weights_that_are_missing_are_told_with_the_key_of_a_recipe(tmp_path, monkeypatch):
+    monkeypatch.setenv("RADIOBONE_WEIGHTS", str(tmp_path))
+    recipe = recipe_of(tmp_path, {"deep": "small.yaml"})
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL | {"weights": "file", "normalisation": "imagenet"}))
+    with pytest.raises(UsageError, match=r"resnet18_file=FILE \(in a recipe: extraction.weights\)"):
+        make_study_request(recipe)
+    by_hand = recipe_of(tmp_path, {"deep": "resnet50_radimagenet"})
+    with pytest.raises(ModelError, match=r"in a recipe: extraction\.weights"):
+        make_study_request(by_hand).blocks[-1].prepare(1)
 
 
 def test_deep_stands_for_all_deep_blocks_with_a_manifest_and_without(tmp_path):

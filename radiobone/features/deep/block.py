@@ -252,7 +252,7 @@ def deep_blocks(
             raise UsageError(
                 "the parameter file wants weights of your own, and none are given",
                 where=block.source,
-                do=f"give --weights {block.label}=FILE",
+                do=f"give --weights {block.label}=FILE (in a recipe: extraction.weights)",
             )
     return tuple(blocks)
 

