@@ -164,9 +164,9 @@ def test_weights_that_are_missing_are_told_with_the_key_of_a_recipe(tmp_path, mo
     (tmp_path / "small.yaml").write_text(yaml.safe_dump(SMALL | {"weights": "file", "normalisation": "imagenet"}))
     with pytest.raises(UsageError, match=r"resnet18_file=FILE \(in a recipe: extraction.weights\)"):
         make_study_request(recipe)
-    by_hand = recipe_of(tmp_path, {"deep": "resnet50_radimagenet"})
+    block = make_study_request(recipe_of(tmp_path, {"deep": "resnet50_radimagenet"})).blocks[-1]
     with pytest.raises(ModelError, match=r"in a recipe: extraction\.weights"):
-        make_study_request(by_hand).blocks[-1].prepare(1)
+        assert block.weights
 
 
 def test_deep_stands_for_all_deep_blocks_with_a_manifest_and_without(tmp_path):
