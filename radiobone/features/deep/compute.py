@@ -24,7 +24,7 @@ from radiobone.core.errors import EngineError, UsageError, one_line
 from radiobone.core.extras import require
 from radiobone.features.deep.folding import fold
 from radiobone.features.deep.networks import VOLUME_AXES, build, run_layer, turn_axes
-from radiobone.features.deep.params import DeepParams
+from radiobone.features.deep.params import THREADS, DeepParams
 from radiobone.features.deep.weights import WeightsFile
 from radiobone.features.deep.weights_loading import load_network
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda")
 """What ``--device`` takes; with several GPUs CUDA_VISIBLE_DEVICES chooses."""
-
-THREADS = 1
-"""Threads of the processor for a network."""
 
 _WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """With this environment variable cuBLAS gives the same bytes again; without it PyTorch refuses, when it is to be

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from radiobone.core.errors import UsageError
 from radiobone.core.extras import require
-from radiobone.features.deep.compute import THREADS, Network, pooled
+from radiobone.features.deep.compute import Network, pooled
 from radiobone.features.deep.networks import LAST_MAP, VOLUME_AXES, run_layer, turn_axes
-from radiobone.features.deep.params import DeepParams
+from radiobone.features.deep.params import THREADS, DeepParams
 
 if TYPE_CHECKING:
     import torch

@@ -22,6 +22,9 @@ from radiobone.features.deep.weights_registry import (
     weights_names,
 )
 
+THREADS = 1
+"""Threads of the processor for a network: no parameter, but values hang on it, too."""
+
 View = Literal["axial", "sagittal", "coronal", "triplanar", "volume"]
 
 _Real = Annotated[float, Field(allow_inf_nan=False)]
@@ -267,7 +270,10 @@ class DeepParams(FileModel):
         return self.spacing_mm is None and self.masking != "mask"
 
     def effective(self) -> dict[str, Any]:
-        """Return all parameters as they take effect, as a JSON-like value; None for a key that has no effect."""
+        """Return all parameters as they take effect, as a JSON-like value; None for a key that has no effect.
+
+        The number of threads stands beside them.
+        """
         idle = {
             "seed": self.weights != RANDOM,
             "channels": not self.sliced,
@@ -278,7 +284,7 @@ class DeepParams(FileModel):
             "pooling": self.layer == "avgpool",
         }
         values = self.model_dump(mode="json")
-        values |= {"size": list(self.sizes), "normalisation": self.input_normalisation}
+        values |= {"size": list(self.sizes), "normalisation": self.input_normalisation, "threads": THREADS}
         if isinstance(self.spacing_mm, float) and self.network.spatial_dims == 3:
             values["spacing_mm"] = [self.spacing_mm] * 3
         return {key: None if idle.get(key, False) else value for key, value in values.items()}

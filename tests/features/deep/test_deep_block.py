@@ -227,7 +227,13 @@ class TestManifest:
         }
         parameters = block["parameters"]
         assert parameters["weights_sha256"] is None
-        wanted = {"layer": "avgpool", "normalisation": "imagenet", "micro_batch": 4, "window_hu": [-200.0, 800.0]}
+        wanted = {
+            "layer": "avgpool",
+            "normalisation": "imagenet",
+            "micro_batch": 4,
+            "threads": 1,
+            "window_hu": [-200.0, 800.0],
+        }
         assert wanted.items() <= parameters.items()
         assert "weights" not in json.loads(manifest_path(out).read_text())["blocks"][0]
         assert read_features(out).manifest.blocks[1].weights["label"] == "resnet18_random"
