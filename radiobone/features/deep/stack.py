@@ -151,6 +151,13 @@ def write_stack(
     check_output(out, inputs if out.exists() else [], (".npy",))
     for beside in (index_path(out), manifest_path(out)):
         check_output(beside, inputs if beside.exists() else [])
+    if index_path(out).exists() and not out.exists():
+        raise UsageError(
+            "the stack's index would overwrite a table",
+            where=str(index_path(out)),
+            expected=f"an index beside its stack, {out.name}",
+            do="choose another name for --out",
+        )
     kept = out.with_name(f"{out.name}.resume")
     folder = kept if resume else Path(tempfile.mkdtemp(prefix=".volumes-", dir=out.parent))
     try:

@@ -232,12 +232,15 @@ def _loss(
     The focal loss is cross-entropy times (1 - p) to the power of gamma, p being the probability of the true class
     (Lin et al. 2017, arXiv:1708.02002).
     """
+    from torch import finfo
     from torch.nn.functional import log_softmax
 
     log_p = log_softmax(logits, dim=1).gather(1, codes[:, None])[:, 0]
     own = weights[codes]
     if plan.loss == "focal":
-        return -(own * (1.0 - log_p.exp()).clamp(min=0.0) ** plan.gamma * log_p).sum(), own.sum()
+        # Where p rounds to 1, powers below 1 have no finite slope.
+        missing = (1.0 - log_p.exp()).clamp(min=finfo(log_p.dtype).tiny)
+        return -(own * missing**plan.gamma * log_p).sum(), own.sum()
     return -(own * log_p).sum(), own.sum()
 
 

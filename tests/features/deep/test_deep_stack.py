@@ -160,6 +160,10 @@ def test_inputs_are_never_overwritten(make_cohort, tmp_path):
     with pytest.raises(UsageError, match="overwrite an input"):
         # Its index would be the cohort table.
         write_stack(cohort.scans(), REQUEST, PARAMS, tmp_path / "cohort.npy", cohort=cohort)
+    (tmp_path / "features.csv").write_text("patient_id\na\n")
+    with pytest.raises(UsageError, match="overwrite a table"):
+        write_stack(cohort.scans(), REQUEST, PARAMS, tmp_path / "features.npy", cohort=cohort)
+    assert (tmp_path / "features.csv").read_text() == "patient_id\na\n"
 
 
 class TestParams:

@@ -296,6 +296,9 @@ def test_losses_are_those_of_their_papers():
     np.testing.assert_allclose(total, (-np.array([1, 4, 2]) * (1 - p) ** 2 * np.log(p)).sum(), rtol=1e-6)
     total, weight = _loss(logits, codes, weights, TrainingPlan(loss="focal", gamma=0.0, **plan))
     torch.testing.assert_close(total / weight, cross_entropy(logits, codes, weight=weights))
+    certain = torch.tensor([[30.0, -30.0, 0.0]], requires_grad=True)
+    _loss(certain, codes[:1], weights, TrainingPlan(loss="focal", gamma=0.5, **plan))[0].backward()
+    assert torch.isfinite(certain.grad).all()
 
 
 def test_volumes_are_standardised_by_training_voxels():
